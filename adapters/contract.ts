@@ -1,0 +1,205 @@
+/**
+ * One cloud marketplace, seen through the only doors this product needs. An absent property is an absent capability;
+ * there is no base class and no default. A write is data: planned purely, journalled by the engine, then run.
+ */
+import type { z } from "zod";
+import type {
+  Connection,
+  Json,
+  JsonObject,
+  MarketplaceId,
+  Observation,
+  RemoteRef,
+  ShareDraft,
+} from "../src/domain/deal.ts";
+import type { Gap, Result } from "../src/domain/fault.ts";
+import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
+
+export interface Marketplace {
+  readonly id: MarketplaceId;
+  readonly name: string;
+  /** Settings of a connection; rendered into the API and the docs as JSON Schema. Secrets are references (`secret:<ref>`). */
+  readonly settings: z.ZodType<JsonObject>;
+  /** Programme-only fields a deal may carry under `programmes.<id>`; rendered into the docs. */
+  readonly fields: z.ZodType<JsonObject>;
+  readonly limits: Limits;
+  readonly open: (deps: SessionDeps, connection: Connection) => Session;
+}
+export type SessionDeps = ClockDep & HttpDep & SecretsDep & QuotaDep;
+
+/** Published quotas of the partner's API, per seller account, and the bounds of one request. */
+export interface Limits {
+  readonly readsPerSecond: number;
+  readonly writesPerSecond: number;
+  readonly readsPerDay: number;
+  readonly writesPerDay: number;
+  readonly pageSize: number;
+  readonly timeoutMs: number;
+  readonly bodyBytesMax: number;
+}
+
+/** Leave to send one request now. The adapter asks immediately before each send; a refusal is `throttled` with the time to come back. */
+export interface Quota {
+  readonly take: (kind: "read" | "write") => Promise<Result<null>>;
+}
+export interface QuotaDep {
+  readonly quota: Quota;
+}
+
+export interface Session {
+  /** Tells whether credentials and permissions work: one cheap read. */
+  readonly check: () => Promise<Result<JsonObject>>;
+  readonly hooks?: Hooks;
+  readonly coSell?: CoSell;
+}
+
+/** One write on the partner's system, as data. `body` is frozen in the journal: a retry sends exactly these bytes. */
+export interface Write {
+  /** The partner's operation, for example CreateOpportunity. */
+  readonly operation: string;
+  /** Names the intent within one share: `create`, `associate:S-0000001`, `start`, `update:<version replaced>`. Stable. */
+  readonly key: string;
+  /** The request without its token. */
+  readonly body: JsonObject;
+  /** Says whether the partner keeps our token (a repeat is harmless) or we must search before any repeat. */
+  readonly token: "partner-keeps" | "we-search";
+}
+
+/** What a write came to. Small, without personal data: it is kept and may be logged. */
+export interface Outcome {
+  /** Which write it belongs to. */
+  readonly key: string;
+  readonly ref: RemoteRef;
+  /** The partner's version after the write where the answer states one. */
+  readonly version: string | null;
+  /** Where the partner works on: poll until done. */
+  readonly task: { readonly id: string; readonly state: "running" | "done" } | null;
+}
+
+/** The next thing to do in a submission. */
+export type Next =
+  | { readonly kind: "write"; readonly write: Write }
+  | { readonly kind: "poll"; readonly outcome: Outcome }
+  | { readonly kind: "done" };
+
+export interface RevisionInput {
+  readonly draft: ShareDraft;
+  /** What the partner's record held, as `Revision.base` put it, when we and they last agreed. Null: never. */
+  readonly base: Json;
+  /** Freshly read. */
+  readonly observation: Observation;
+}
+/** What to do with our edits, given their record. `base` is the editable document to remember once it is done. */
+export type Revision =
+  | { readonly kind: "nothing"; readonly base: JsonObject }
+  | {
+      readonly kind: "write";
+      readonly write: Write;
+      readonly base: JsonObject;
+      readonly fields: readonly string[];
+      readonly dropped: readonly DroppedEdit[];
+    }
+  | { readonly kind: "locked"; readonly reason: string; readonly fields: readonly string[] }
+  | { readonly kind: "gaps"; readonly gaps: readonly Gap[] };
+/** An edit of ours that will never be sent, and why: overtaken by theirs, or locked for good. */
+export interface DroppedEdit {
+  readonly field: string;
+  readonly reason: string;
+}
+
+export interface CoSell {
+  /** Pure: what the programme would refuse, and why. A draft with gaps is never sent. */
+  readonly gaps: (draft: ShareDraft) => readonly Gap[];
+  /** Pure: the next write or poll of a submission, given what is confirmed so far. The engine loops until `done`. */
+  readonly submission: (draft: ShareDraft, done: readonly Outcome[]) => Next;
+  /** Pure: our edits merged into their record (base, ours, theirs), through the gate of what may be edited now. */
+  readonly revision: (input: RevisionInput) => Revision;
+  /** Pure: the write that withdraws the share; `locked` while their record cannot be edited. Absent: the programme has none. */
+  readonly withdrawal?: (input: RevisionInput & { readonly reason: string }) => Revision;
+  /** The base to remember after a submission: the editable document as sent. */
+  readonly baseOf: (observation: Observation) => JsonObject;
+  /** True when version `a` is later than `b` in the partner's own order. */
+  readonly newer: (a: string, b: string) => boolean;
+  readonly run: (write: Write, token: string) => Promise<Result<Outcome>>;
+  /** "Did it happen?": after a lost answer, before any repeat. Null: searched and not found. */
+  readonly locate: (write: Write, token: string) => Promise<Result<Outcome | null>>;
+  readonly poll: (outcome: Outcome) => Promise<Result<Outcome>>;
+  readonly look: (ref: RemoteRef) => Promise<Result<Observation>>;
+  /** What changed since the cursor, oldest first, with overlap: repeats are harmless. */
+  readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly cursor: Json;
+  readonly more: boolean;
+}
+
+/** "Look at X." The truth is always re-read. */
+export interface Hint {
+  readonly kind: "opportunity";
+  readonly id: string;
+  /** The partner's time of the change, ISO 8601, when it states one. */
+  readonly at: string | null;
+}
+
+/** A webhook as received: bytes and lower-cased, allow-listed headers. Nothing of it is parsed before `verify`. */
+export interface RawDelivery {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+declare const verified: unique symbol;
+/** Proof that `verify` passed: no other code can build one. */
+export interface VerifiedDelivery {
+  readonly [verified]: true;
+  /** Dedupe key: the vendor's event id, or one the adapter derives. */
+  readonly key: string;
+  readonly kind: string;
+  readonly hints: readonly Hint[];
+}
+export type Verdict =
+  | { readonly kind: "verified"; readonly delivery: VerifiedDelivery }
+  /** Authentic, but not for this connection or not a kind we act on: acknowledged and counted, never stored. */
+  | { readonly kind: "ignored"; readonly reason: string }
+  | { readonly kind: "forged"; readonly reason: string }
+  /** We cannot tell now (for example a secret cannot be read): the sender should try again. */
+  | { readonly kind: "unsure"; readonly reason: string };
+
+export interface Hooks {
+  /** Lower-case names of the headers worth keeping with a delivery; never one that authenticates. */
+  readonly headers: readonly string[];
+  readonly verify: (delivery: RawDelivery) => Promise<Verdict>;
+}
+
+/** For adapters' hooks only: brands a delivery after all checks passed. */
+export const brandVerified = (delivery: Omit<VerifiedDelivery, typeof verified>): VerifiedDelivery =>
+  delivery as VerifiedDelivery;
+
+/** A marketplace in small: their side of the wire, their ledger, their clockwork. Shares only wire schemas with its adapter. */
+export interface Simulator {
+  /** Speaks the vendor's wire protocol. */
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** The control API: approve, ask, reject, launch, advance, replay, shuffle, faults, ledger. JSON over HTTP. */
+  readonly control: (request: Request) => Promise<Response>;
+  /** Does everything due at or before the clock's now: reviews, task completions, event deliveries. Returns how many things it did. */
+  readonly tick: () => Promise<number>;
+  /** When the next thing is due, or null. */
+  readonly nextDueAt: () => Date | null;
+}
+
+/** One entry of a simulator's own ledger; null value deletes. The service never reads it. */
+export interface SimulatorEntry {
+  readonly collection: string;
+  readonly id: string;
+  readonly value: Json;
+}
+export interface SimulatorState {
+  readonly load: () => Promise<readonly SimulatorEntry[]>;
+  /** Durable when it resolves, all or nothing. */
+  readonly append: (entries: readonly SimulatorEntry[]) => Promise<void>;
+}
+export interface SimulatorDeps extends ClockDep, IdsDep {
+  readonly state: SimulatorState;
+  /** Delivers events to the service's own endpoint: the event bus side of the vendor. */
+  readonly deliver: (request: Request) => Promise<Response>;
+}

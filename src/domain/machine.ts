@@ -1,0 +1,153 @@
+/**
+ * State machines are tables: rows `[from, event, to]`. Nothing else in the product knows which state may follow which.
+ */
+
+export type Row<State extends string, Event extends string> = readonly [from: State, event: Event, to: State];
+export type Table<State extends string, Event extends string> = readonly Row<State, Event>[];
+
+export const shareStates = [
+  "draft",
+  "ready",
+  "submitting",
+  "submitted",
+  "in_review",
+  "needs_action",
+  "accepted",
+  "withdrawing",
+  "declined",
+  "won",
+  "lost",
+  "withdrawn",
+] as const;
+export type ShareState = (typeof shareStates)[number];
+export const shareEvents = [
+  "readied",
+  "gap_found",
+  "push_started",
+  "partner_stored",
+  "partner_refused",
+  "review_started",
+  "partner_asked",
+  "revised",
+  "partner_accepted",
+  "partner_declined",
+  "launched",
+  "lost",
+  "withdrawal_requested",
+  "withdrawn_by_us",
+  "withdrawn_by_partner",
+] as const;
+export type ShareEvent = (typeof shareEvents)[number];
+export const shareEndStates = ["declined", "won", "lost", "withdrawn"] as const satisfies readonly ShareState[];
+
+export const shareTable: Table<ShareState, ShareEvent> = [
+  ["draft", "readied", "ready"],
+  ["ready", "gap_found", "draft"],
+  ["ready", "push_started", "submitting"],
+  ["submitting", "partner_stored", "submitted"],
+  ["submitting", "partner_refused", "needs_action"],
+  ["submitted", "review_started", "in_review"],
+  ["submitted", "partner_asked", "needs_action"],
+  ["in_review", "partner_asked", "needs_action"],
+  ["needs_action", "revised", "submitting"],
+  ["submitted", "partner_accepted", "accepted"],
+  ["in_review", "partner_accepted", "accepted"],
+  ["submitted", "partner_declined", "declined"],
+  ["in_review", "partner_declined", "declined"],
+  ["accepted", "launched", "won"],
+  ["accepted", "lost", "lost"],
+  // What never reached the partner is withdrawn at once; what did is withdrawn when the partner's record lets us.
+  ["draft", "withdrawn_by_us", "withdrawn"],
+  ["ready", "withdrawn_by_us", "withdrawn"],
+  ["submitting", "withdrawal_requested", "withdrawing"],
+  ["submitted", "withdrawal_requested", "withdrawing"],
+  ["in_review", "withdrawal_requested", "withdrawing"],
+  ["needs_action", "withdrawal_requested", "withdrawing"],
+  ["accepted", "withdrawal_requested", "withdrawing"],
+  ["withdrawing", "withdrawn_by_us", "withdrawn"],
+  ["withdrawing", "partner_declined", "declined"],
+  ["withdrawing", "launched", "won"],
+  ["withdrawing", "lost", "withdrawn"],
+  ["submitting", "withdrawn_by_partner", "withdrawn"],
+  ["submitted", "withdrawn_by_partner", "withdrawn"],
+  ["in_review", "withdrawn_by_partner", "withdrawn"],
+  ["needs_action", "withdrawn_by_partner", "withdrawn"],
+  ["accepted", "withdrawn_by_partner", "withdrawn"],
+  ["withdrawing", "withdrawn_by_partner", "withdrawn"],
+];
+
+export const effectStates = ["intended", "sent", "ambiguous", "confirmed", "refused", "stuck"] as const;
+export type EffectState = (typeof effectStates)[number];
+export const effectEvents = [
+  "sending",
+  "kept",
+  "refused",
+  "unsent",
+  "answer_lost",
+  "located",
+  "refuted",
+  "given_up",
+  "reopened",
+] as const;
+export type EffectEvent = (typeof effectEvents)[number];
+
+/** The heart of exactly-once: a write is looked for before it is repeated. */
+export const effectTable: Table<EffectState, EffectEvent> = [
+  ["intended", "sending", "sent"],
+  ["sent", "kept", "confirmed"],
+  ["sent", "refused", "refused"],
+  // The partner (or our own quota) said no before anything could have happened.
+  ["sent", "unsent", "intended"],
+  ["sent", "answer_lost", "ambiguous"],
+  ["sent", "located", "confirmed"],
+  ["ambiguous", "located", "confirmed"],
+  ["sent", "refuted", "intended"],
+  ["ambiguous", "refuted", "intended"],
+  ["ambiguous", "given_up", "stuck"],
+  ["sent", "given_up", "stuck"],
+  ["stuck", "reopened", "ambiguous"],
+];
+
+export const connectionStates = ["active", "parked"] as const;
+export type ConnectionState = (typeof connectionStates)[number];
+export const connectionTable: Table<ConnectionState, "denied" | "resumed"> = [
+  ["active", "denied", "parked"],
+  ["parked", "resumed", "active"],
+];
+
+/** The next state, or null when the table has no such row. */
+export const step = <State extends string, Event extends string>(
+  table: Table<State, Event>,
+  from: State,
+  event: Event,
+): State | null => table.find((row) => row[0] === from && row[1] === event)?.[2] ?? null;
+
+/**
+ * The events that lead from `from` to the state that `event` leads to, last one being `event` itself: a partner's answer
+ * may skip states we never saw, but only along rows that exist. Null when there is no such way. Shortest way, table order.
+ */
+export const path = <State extends string, Event extends string>(
+  table: Table<State, Event>,
+  from: State,
+  event: Event,
+  allowed: (event: Event) => boolean = () => true,
+): readonly Row<State, Event>[] | null => {
+  const seen = new Set<State>([from]);
+  let frontier: { readonly state: State; readonly rows: readonly Row<State, Event>[] }[] = [{ state: from, rows: [] }];
+  while (frontier.length > 0) {
+    for (const { state, rows } of frontier) {
+      const last = table.find((row) => row[0] === state && row[1] === event);
+      if (last) return [...rows, last];
+    }
+    const next: typeof frontier = [];
+    for (const { state, rows } of frontier) {
+      for (const row of table) {
+        if (row[0] !== state || seen.has(row[2]) || !allowed(row[1])) continue;
+        seen.add(row[2]);
+        next.push({ state: row[2], rows: [...rows, row] });
+      }
+    }
+    frontier = next;
+  }
+  return null;
+};

@@ -1,0 +1,110 @@
+/** One driver (postgres.js) over any PostgreSQL: a server, Hyperdrive, or the embedded database's socket. And the migrations. */
+import postgres from "postgres";
+import type { Db, Query, Tx } from "../ports.ts";
+import { migrations } from "./migrations/index.ts";
+
+export interface DatabaseOptions {
+  /** `postgres://…`, or the path of the embedded database's unix socket. */
+  readonly target: { readonly url: string } | { readonly socketPath: string };
+  readonly connectionsMax: number;
+  /** A transaction open longer than this is rolled back, with the place that opened it in the error. */
+  readonly transactionMsMax: number;
+}
+
+/** Opens a pool. Nothing is contacted before the first query. The caller closes it. */
+export const openDatabase = (options: DatabaseOptions): Db => {
+  const common = {
+    max: options.connectionsMax,
+    connect_timeout: 10,
+    types: { bigint: postgres.BigInt },
+    onnotice: () => {},
+  };
+  const sql =
+    "url" in options.target
+      ? postgres(options.target.url, { ...common, idle_timeout: 60 })
+      : postgres({
+          ...common,
+          path: options.target.socketPath,
+          username: "postgres",
+          database: "postgres",
+          ssl: false,
+        });
+  return {
+    sql,
+    transaction: (work) => guarded(sql, work, options.transactionMsMax),
+    close: () => sql.end({ timeout: 5 }),
+  };
+};
+
+type Pool = postgres.Sql<{ bigint: bigint }>;
+
+const guarded = async <T>(pool: Pool, work: (tx: Tx) => Promise<T>, transactionMsMax: number): Promise<T> => {
+  const opened = new Error("opened here");
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    // postgres.js types the result for callbacks that return arrays of queries; ours return values.
+    return (await pool.begin((tx) => {
+      const tooLong = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new TransactionHeldError(transactionMsMax, opened)), transactionMsMax);
+      });
+      const result = work(tx);
+      result.catch(() => {});
+      return Promise.race([result, tooLong]);
+    })) as T;
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/** A transaction was held open too long: most often a pool query or an HTTP call inside it. */
+export class TransactionHeldError extends Error {
+  constructor(transactionMsMax: number, opened: Error) {
+    const origin = (opened.stack ?? "").split("\n").slice(2, 7).join("\n");
+    super(
+      `a transaction was still open after ${transactionMsMax} ms and was rolled back; ` +
+        `use only its own handle inside, and no HTTP call. It was opened at:\n${origin}`,
+    );
+    this.name = "TransactionHeldError";
+  }
+}
+
+const migrationLockKey = 7_241_906;
+
+/**
+ * Brings the schema up to date: applies each numbered migration once, in order, in its own transaction, under an advisory
+ * lock. Returns the names applied. Throws when an applied migration's text has changed since.
+ */
+export const migrate = async (db: Db): Promise<readonly string[]> => {
+  const applied: string[] = [];
+  await db.sql`create table if not exists migration (
+    name text primary key, checksum text not null, applied_at timestamptz not null default now())`;
+  for (const { name, text } of migrations) {
+    const checksum = await sha256Hex(text);
+    await db.transaction(async (tx) => {
+      await tx`select pg_advisory_xact_lock(${migrationLockKey})`;
+      const [row] = await tx<{ checksum: string }[]>`select checksum from migration where name = ${name}`;
+      if (row && row.checksum !== checksum) {
+        throw new Error(`migration ${name} was changed after it had been applied; write a new migration instead`);
+      }
+      if (row) return;
+      await tx.unsafe(text);
+      await tx`insert into migration (name, checksum) values (${name}, ${checksum})`;
+      applied.push(name);
+    });
+  }
+  return applied;
+};
+
+/** Names of migrations that this database still lacks: the Worker never migrates by itself, it says so instead. */
+export const pendingMigrations = async (sql: Query): Promise<readonly string[]> => {
+  const [table] = await sql<{ there: boolean }[]>`select to_regclass('migration') is not null as there`;
+  if (!table?.there) return migrations.map((migration) => migration.name);
+  const rows = await sql<{ name: string }[]>`select name from migration`;
+  const applied = new Set(rows.map((row) => row.name));
+  return migrations.map((migration) => migration.name).filter((name) => !applied.has(name));
+};
+
+const sha256Hex = async (text: string): Promise<string> => {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+};
