@@ -88,6 +88,7 @@ export const effectEvents = [
   "refuted",
   "given_up",
   "reopened",
+  "task_failed",
 ] as const;
 export type EffectEvent = (typeof effectEvents)[number];
 
@@ -106,6 +107,8 @@ export const effectTable: Table<EffectState, EffectEvent> = [
   ["ambiguous", "given_up", "stuck"],
   ["sent", "given_up", "stuck"],
   ["stuck", "reopened", "ambiguous"],
+  // The partner took the write and its task failed later: the next intent of the same write gets a token of its own.
+  ["confirmed", "task_failed", "refused"],
 ];
 
 export const connectionStates = ["active", "parked"] as const;

@@ -2,6 +2,7 @@
 import postgres from "postgres";
 import type { Db, Query, Tx } from "../ports.ts";
 import { migrations } from "./migrations/index.ts";
+import { sha256Hex } from "./seal.ts";
 
 export interface DatabaseOptions {
   /** `postgres://…`, or the path of the embedded database's unix socket. */
@@ -102,9 +103,4 @@ export const pendingMigrations = async (sql: Query): Promise<readonly string[]> 
   const rows = await sql<{ name: string }[]>`select name from migration`;
   const applied = new Set(rows.map((row) => row.name));
   return migrations.map((migration) => migration.name).filter((name) => !applied.has(name));
-};
-
-const sha256Hex = async (text: string): Promise<string> => {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 };

@@ -1,0 +1,36 @@
+/** The marketplaces this build knows, and how a connection becomes a session. */
+import type { Connection, MarketplaceId } from "../src/domain/deal.ts";
+import type { ClockDep, Http, SecretsDep } from "../src/ports.ts";
+import type { Limits, Marketplace, Quota, Session } from "./contract.ts";
+
+export interface Registry {
+  readonly marketplaces: readonly Marketplace[];
+  readonly find: (id: MarketplaceId) => Marketplace | null;
+  /** Throws when this build has no adapter for the connection's marketplace. */
+  readonly open: (connection: Connection) => Session;
+}
+
+export interface RegistryDeps extends ClockDep, SecretsDep {
+  /** A simulated connection without an endpoint talks to the simulator in this process; all others to the network. */
+  readonly httpFor: (connection: Connection) => Http;
+  /** The bucket of a seller account, shared by every connection and worker that uses it. */
+  readonly quotaFor: (connection: Connection, limits: Limits) => Quota;
+}
+
+export const createRegistry = (deps: RegistryDeps, marketplaces: readonly Marketplace[]): Registry => {
+  const find = (id: MarketplaceId): Marketplace | null =>
+    marketplaces.find((marketplace) => marketplace.id === id) ?? null;
+  return {
+    marketplaces,
+    find,
+    open: (connection) => {
+      const marketplace = find(connection.marketplace);
+      if (marketplace === null) throw new Error(`this build has no adapter for ${connection.marketplace}`);
+      const { clock, secrets } = deps;
+      return marketplace.open(
+        { clock, secrets, http: deps.httpFor(connection), quota: deps.quotaFor(connection, marketplace.limits) },
+        connection,
+      );
+    },
+  };
+};

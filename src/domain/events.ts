@@ -1,0 +1,63 @@
+/**
+ * The catalogue of events: past participles for facts, `*.requested` for wishes. The same names inside (workflows) and
+ * outside (the API's event list). Data carries ids, counts and codes: never a person, never a body.
+ */
+import { z } from "zod";
+
+const shareFact = z.object({
+  shareId: z.string(),
+  opportunityId: z.string(),
+  connectionId: z.string(),
+  from: z.string(),
+  to: z.string(),
+});
+const shareWish = z.object({ shareId: z.string(), connectionId: z.string() });
+
+export const eventCatalogue = {
+  "opportunity.created": z.object({ opportunityId: z.string(), version: z.number() }),
+  "opportunity.changed": z.object({ opportunityId: z.string(), version: z.number() }),
+  "share.push.requested": shareWish,
+  "share.revise.requested": shareWish,
+  "share.submitted": shareFact,
+  "share.in_review": shareFact,
+  "share.needs_action": shareFact,
+  "share.accepted": shareFact,
+  "share.declined": shareFact,
+  "share.withdrawn": shareFact,
+  "share.won": shareFact,
+  "share.lost": shareFact,
+  "delivery.accepted": z.object({
+    connectionId: z.string(),
+    deliveryId: z.string(),
+    key: z.string(),
+    kind: z.string(),
+  }),
+  "hint.raised": z.object({ connectionId: z.string(), remoteId: z.string() }),
+  "connection.sweep.requested": z.object({ connectionId: z.string() }),
+  "connection.parked": z.object({ connectionId: z.string(), reason: z.string() }),
+  "connection.resumed": z.object({ connectionId: z.string() }),
+  "effect.stuck": z.object({ effectId: z.string(), shareId: z.string().nullable(), operation: z.string() }),
+  "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
+  "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
+} as const satisfies Record<string, z.ZodType>;
+
+export type EventName = keyof typeof eventCatalogue;
+export type EventData<Name extends EventName> = z.infer<(typeof eventCatalogue)[Name]>;
+export const eventNames = Object.keys(eventCatalogue) as readonly EventName[];
+
+/** The fact to tell when a share enters a state, or null for states that only we care about. */
+export const shareFactName = (state: string): EventName | null => {
+  const name = `share.${state}`;
+  return eventNames.find((known) => known === name) ?? null;
+};
+
+export const eventSchema = z.object({
+  seq: z.bigint(),
+  id: z.string(),
+  name: z.string(),
+  at: z.date(),
+  subject: z.string(),
+  version: z.number().int(),
+  data: z.record(z.string(), z.json()),
+});
+export type EventRecord = z.infer<typeof eventSchema>;

@@ -1,0 +1,200 @@
+/** The journal: outbox (facts to tell, written in the transaction that made them true), inbox (deliveries), history, exceptions. */
+import { z } from "zod";
+import type { EventData, EventName, EventRecord } from "../domain/events.ts";
+import { eventCatalogue, eventSchema } from "../domain/events.ts";
+import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
+import { type ListPage, parseFirst, parseRow, parseRows } from "./rows.ts";
+
+export const exceptionSchema = z.object({
+  id: z.string(),
+  code: z.string(),
+  subject: z.string(),
+  message: z.string(),
+  openedAt: z.date(),
+  closedAt: z.date().nullable(),
+  closedReason: z.string().nullable(),
+});
+export type ExceptionRecord = z.infer<typeof exceptionSchema>;
+
+export const historySchema = z.object({
+  seq: z.bigint(),
+  subject: z.string(),
+  at: z.date(),
+  actorId: z.string(),
+  actorName: z.string(),
+  what: z.string(),
+  fromState: z.string().nullable(),
+  toState: z.string().nullable(),
+  note: z.string().nullable(),
+});
+export type HistoryRecord = z.infer<typeof historySchema>;
+
+export interface HistoryEntry {
+  readonly subject: string;
+  readonly actorId: string;
+  readonly what: string;
+  readonly from?: string | null;
+  readonly to?: string | null;
+  /** One sentence for a person; never personal data. */
+  readonly note?: string | null;
+}
+
+export interface NewDelivery {
+  readonly connectionId: string;
+  readonly key: string;
+  readonly kind: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export type Journal = ReturnType<typeof createJournal>;
+
+export const createJournal = (deps: ClockDep & IdsDep & SealDep) => ({
+  /** Appends a fact or a wish to the outbox. Call it inside the transaction that makes it true. */
+  tell: async <Name extends EventName>(
+    query: Query,
+    name: Name,
+    subject: string,
+    data: EventData<Name>,
+  ): Promise<void> => {
+    const checked = eventCatalogue[name].parse(data);
+    await query`insert into outbox (id, name, at, subject, data)
+      values (${deps.ids.uuid()}, ${name}, ${deps.clock.now()}, ${subject}, ${query.json(checked)})`;
+  },
+
+  /** Events not handed to the workflow engine yet, oldest first, at most `limit`. Skips rows another drain holds. */
+  unsent: async (tx: Query, limit: number): Promise<readonly EventRecord[]> =>
+    parseRows(
+      eventSchema,
+      await tx`select seq, id, name, at, subject, version, data from outbox
+      where sent_at is null order by seq limit ${limit} for update skip locked`,
+    ),
+
+  markSent: async (tx: Query, seqs: readonly bigint[]): Promise<void> => {
+    await tx`update outbox set sent_at = ${deps.clock.now()} where seq = any(${[...seqs]}::bigint[])`;
+  },
+
+  /** Events after `after` (a seq), oldest first; optionally of one subject or name. */
+  listEvents: async (
+    query: Query,
+    filter: { readonly after: bigint; readonly limit: number; readonly name?: string; readonly subject?: string },
+  ): Promise<ListPage<EventRecord>> => {
+    const rows = parseRows(
+      eventSchema,
+      await query`select seq, id, name, at, subject, version, data from outbox
+      where seq > ${filter.after}
+        ${filter.name === undefined ? query`` : query`and name = ${filter.name}`}
+        ${filter.subject === undefined ? query`` : query`and subject = ${filter.subject}`}
+      order by seq limit ${filter.limit + 1}`,
+    );
+    const items = rows.slice(0, filter.limit);
+    return { items, next: rows.length > filter.limit ? String(items.at(-1)?.seq ?? "") : null };
+  },
+
+  /** Stores a verified delivery unless its key is known. Returns its id, or null for a duplicate. */
+  receive: async (tx: Query, delivery: NewDelivery): Promise<string | null> => {
+    const id = deps.ids.next("dlv");
+    const sealed = await deps.seal.close(delivery.body, `delivery:${id}`);
+    const rows = await tx`insert into delivery (id, connection_id, key, kind, headers, sealed_body, received_at)
+      values (${id}, ${delivery.connectionId}, ${delivery.key}, ${delivery.kind}, ${tx.json(delivery.headers)}, ${sealed}, ${deps.clock.now()})
+      on conflict (connection_id, key) do nothing returning id`;
+    return rows.length === 1 ? id : null;
+  },
+
+  note: async (query: Query, entry: HistoryEntry): Promise<void> => {
+    await query`insert into history (subject, at, actor_id, what, from_state, to_state, note)
+      values (${entry.subject}, ${deps.clock.now()}, ${entry.actorId}, ${entry.what}, ${entry.from ?? null}, ${entry.to ?? null}, ${entry.note ?? null})`;
+  },
+
+  listHistory: async (
+    query: Query,
+    filter: { readonly subject: string; readonly after: bigint; readonly limit: number },
+  ): Promise<ListPage<HistoryRecord>> => {
+    const rows = parseRows(
+      historySchema,
+      await query`select history.*, actor.name as actor_name from history join actor on actor.id = history.actor_id
+      where subject = ${filter.subject} and seq > ${filter.after} order by seq limit ${filter.limit + 1}`,
+    );
+    const items = rows.slice(0, filter.limit);
+    return { items, next: rows.length > filter.limit ? String(items.at(-1)?.seq ?? "") : null };
+  },
+
+  /** Opens an exception for a person unless one with the same code and subject is open. Returns its id, or null. */
+  openException: async (query: Query, code: string, subject: string, message: string): Promise<string | null> => {
+    const id = deps.ids.next("exc");
+    const rows = await query`insert into exception (id, code, subject, message, opened_at)
+      values (${id}, ${code}, ${subject}, ${message}, ${deps.clock.now()})
+      on conflict (code, subject) where closed_at is null do nothing returning id`;
+    if (rows.length === 0) return null;
+    await query`insert into outbox (id, name, at, subject, data) values
+      (${deps.ids.uuid()}, 'exception.opened', ${deps.clock.now()}, ${subject}, ${query.json({ exceptionId: id, code, subject })})`;
+    return id;
+  },
+
+  /** Closes an open exception with a reason. Returns it, or null when there is no such open one. */
+  closeException: async (tx: Query, id: string, reason: string, actorId: string): Promise<ExceptionRecord | null> => {
+    const closed = parseFirst(
+      exceptionSchema,
+      await tx`update exception
+      set closed_at = ${deps.clock.now()}, closed_reason = ${reason}, closed_by = ${actorId}
+      where id = ${id} and closed_at is null returning id, code, subject, message, opened_at, closed_at, closed_reason`,
+    );
+    if (closed === null) return null;
+    await tx`insert into outbox (id, name, at, subject, data) values (${deps.ids.uuid()}, 'exception.closed', ${deps.clock.now()},
+      ${closed.subject}, ${tx.json({ exceptionId: id, code: closed.code, subject: closed.subject })})`;
+    return closed;
+  },
+
+  listExceptions: async (
+    query: Query,
+    filter: {
+      readonly open: boolean;
+      readonly after: string | null;
+      readonly limit: number;
+      readonly subject?: string;
+    },
+  ): Promise<ListPage<ExceptionRecord>> => {
+    const rows = parseRows(
+      exceptionSchema,
+      await query`select id, code, subject, message, opened_at, closed_at, closed_reason from exception
+      where ${filter.open ? query`closed_at is null` : query`true`}
+        ${filter.after === null ? query`` : query`and id < ${filter.after}`}
+        ${filter.subject === undefined ? query`` : query`and subject = ${filter.subject}`}
+      order by id desc limit ${filter.limit + 1}`,
+    );
+    const items = rows.slice(0, filter.limit);
+    return { items, next: rows.length > filter.limit ? (items.at(-1)?.id ?? null) : null };
+  },
+
+  /**
+   * Erases what has outlived its purpose: raw bodies, deliveries, settled frozen requests, sent events and stored answers
+   * older than `before`. Facts, history and open work stay. Returns how many rows were touched, by kind.
+   */
+  expire: async (query: Query, before: Date): Promise<Readonly<Record<string, number>>> => {
+    const deliveries = await query`delete from delivery where received_at < ${before}`;
+    const bodies =
+      await query`update engagement set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
+    const requests = await query`update effect set sealed_request = null
+      where sealed_request is not null and state in ('confirmed', 'refused') and updated_at < ${before}`;
+    const answers = await query`delete from idempotency where created_at < ${before}`;
+    const events = await query`delete from outbox where sent_at < ${before}`;
+    return {
+      deliveries: deliveries.count,
+      bodies: bodies.count,
+      requests: requests.count,
+      answers: answers.count,
+      events: events.count,
+    };
+  },
+});
+
+/** The row that `query` returned must exist: a bug otherwise, not a user's error. */
+export const mustParse = <T>(
+  schema: z.ZodType<T>,
+  rows: readonly Readonly<Record<string, unknown>>[],
+  what: string,
+): T => {
+  const [row] = rows;
+  if (row === undefined) throw new Error(`${what} does not exist`);
+  return parseRow(schema, row);
+};

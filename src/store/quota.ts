@@ -1,0 +1,71 @@
+/**
+ * One token bucket per seller account, kept in the database and so shared by all workers and restarts: an even spacing for
+ * the per-second quota, and counts in quarter-hour slots for the rolling day.
+ */
+import { failed, ok, type Result } from "../domain/fault.ts";
+import type { ClockDep, DbDep } from "../ports.ts";
+
+/** The partner's published quotas for one seller account. */
+export interface Rates {
+  readonly readsPerSecond: number;
+  readonly writesPerSecond: number;
+  readonly readsPerDay: number;
+  readonly writesPerDay: number;
+}
+
+/** A little slower than the quota, so that two sends a network apart never fall into one of the partner's seconds. */
+const spacingFactor = 1.02;
+const slotMs = 15 * 60_000;
+const dayMs = 24 * 3_600_000;
+/** Longer waits are given back as `throttled`: the workflow sleeps durably instead of holding a call open. */
+const waitMsMax = 20_000;
+
+/**
+ * Leave to send requests for one seller account at one marketplace. `take` waits its turn up to 20 s; past that, or when
+ * the rolling day is used up, it answers `throttled` with the time to come back and reserves nothing.
+ */
+export const createQuota = (deps: DbDep & ClockDep, account: string, limits: Rates) => ({
+  take: async (kind: "read" | "write"): Promise<Result<null>> => {
+    const key = `${account}:${kind}`;
+    const perSecond = kind === "read" ? limits.readsPerSecond : limits.writesPerSecond;
+    const perDay = kind === "read" ? limits.readsPerDay : limits.writesPerDay;
+    const spacingMs = Math.ceil((1_000 / perSecond) * spacingFactor);
+    const now = deps.clock.now();
+    const slot = new Date(Math.floor(now.getTime() / slotMs) * slotMs);
+    // A slot counts until its last moment is a day old, so the count errs on the safe side.
+    const since = new Date(now.getTime() - dayMs - slotMs);
+    const [row] = await deps.db.sql<{ at: Date | null; used: bigint; oldest: Date | null; queued: Date | null }[]>`
+      with used as (select coalesce(sum(used), 0) as used, min(slot) as oldest from quota_use where key = ${key} and slot > ${since}),
+      ask as (select used.used < ${perDay} as granted from used),
+      reserved as (
+        insert into quota as held (key, next_at)
+          select ${key}, ${now}::timestamptz + ${spacingMs} * interval '1 millisecond' from ask where granted
+        on conflict (key) do update set next_at = greatest(held.next_at, ${now}) + ${spacingMs} * interval '1 millisecond'
+          where held.next_at <= ${now}::timestamptz + ${waitMsMax} * interval '1 millisecond'
+        returning next_at - ${spacingMs} * interval '1 millisecond' as at),
+      counted as (insert into quota_use as tally (key, slot, used) select ${key}, ${slot}, 1 from reserved
+        on conflict (key, slot) do update set used = tally.used + 1 returning 1)
+      select (select at from reserved) as at, used.used::bigint as used, used.oldest,
+        (select next_at from quota where key = ${key}) as queued from used`;
+    if (row?.at) {
+      const waitMs = row.at.getTime() - deps.clock.now().getTime();
+      if (waitMs > 0) await deps.clock.sleep(waitMs);
+      return ok(null);
+    }
+    const freedAt =
+      row !== undefined && row.used >= BigInt(perDay) && row.oldest !== null
+        ? row.oldest.getTime() + dayMs + slotMs
+        : null;
+    const dayFull = freedAt !== null;
+    const retryAt = freedAt === null ? (row?.queued ?? new Date(now.getTime() + spacingMs)) : new Date(freedAt);
+    const message = dayFull
+      ? `our own quota of ${perDay} ${kind}s a day is used up`
+      : `the queue for our quota of ${perSecond} ${kind}(s) a second is long`;
+    return failed({ kind: "throttled", message, retryAt: retryAt.toISOString() });
+  },
+});
+
+/** Drops counts older than a day and a slot. */
+export const purgeQuota = async (deps: DbDep & ClockDep): Promise<void> => {
+  await deps.db.sql`delete from quota_use where slot < ${new Date(deps.clock.now().getTime() - dayMs - 2 * slotMs)}`;
+};

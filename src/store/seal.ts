@@ -1,0 +1,97 @@
+/** Encryption at rest under COSELL_KEY, and the secrets that live under it. WebCrypto only: the same on Node and Workers. */
+import type { Clock, Db, Ids, Seal, Secrets } from "../ports.ts";
+
+const nonceBytes = 12;
+
+/** AES-256-GCM under `key` (32 bytes, base64). Throws when the key has another length. */
+export const createSeal = async (key: string, ids: Ids): Promise<Seal> => {
+  const raw = Uint8Array.from(atob(key), (char) => char.charCodeAt(0));
+  if (raw.length !== 32)
+    throw new Error(
+      `COSELL_KEY must be 32 bytes in base64; it has ${raw.length}. Make one with: openssl rand -base64 32`,
+    );
+  const encryption = await crypto.subtle.importKey("raw", await derive(raw, "cosell seal v1"), "AES-GCM", false, [
+    "encrypt",
+    "decrypt",
+  ]);
+  const finger = await crypto.subtle.importKey(
+    "raw",
+    await derive(raw, "cosell fingerprint v1"),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign"],
+  );
+  const encoder = new TextEncoder();
+  const parameters = (iv: Uint8Array<ArrayBuffer>, context: string) => ({
+    name: "AES-GCM",
+    iv,
+    additionalData: encoder.encode(context),
+  });
+  return {
+    close: async (plain, context) => {
+      const nonce = ids.bytes(nonceBytes);
+      const cipher = await crypto.subtle.encrypt(parameters(nonce, context), encryption, encoder.encode(plain));
+      const sealed = new Uint8Array(nonceBytes + cipher.byteLength);
+      sealed.set(nonce);
+      sealed.set(new Uint8Array(cipher), nonceBytes);
+      return sealed;
+    },
+    open: async (sealed, context) => {
+      const bytes = new Uint8Array(sealed);
+      const plain = await crypto.subtle.decrypt(
+        parameters(bytes.slice(0, nonceBytes), context),
+        encryption,
+        bytes.slice(nonceBytes),
+      );
+      return new TextDecoder().decode(plain);
+    },
+    fingerprint: async (plain) => toHex(await crypto.subtle.sign("HMAC", finger, encoder.encode(plain))),
+  };
+};
+
+/** Secrets in the database, sealed; `env:NAME` references read the environment instead and cannot be rotated. */
+export const createSecrets = (deps: {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly seal: Seal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}): Secrets => ({
+  get: async (ref) => {
+    if (ref.startsWith("env:")) {
+      const value = deps.env[ref.slice(4)];
+      return value === undefined || value === "" ? null : { value, version: 1 };
+    }
+    const [row] = await deps.db.sql<
+      { sealed: Uint8Array; version: number }[]
+    >`select sealed, version from secret where ref = ${ref}`;
+    return row === undefined
+      ? null
+      : { value: await deps.seal.open(row.sealed, `secret:${ref}`), version: row.version };
+  },
+  rotate: async (ref, expectedVersion, value) => {
+    const sealed = await deps.seal.close(value, `secret:${ref}`);
+    const now = deps.clock.now();
+    const rows =
+      expectedVersion === 0
+        ? await deps.db
+            .sql`insert into secret (ref, version, sealed, updated_at) values (${ref}, 1, ${sealed}, ${now}) on conflict do nothing returning ref`
+        : await deps.db.sql`update secret set version = version + 1, sealed = ${sealed}, updated_at = ${now}
+          where ref = ${ref} and version = ${expectedVersion} returning ref`;
+    return rows.length === 1;
+  },
+});
+
+export const toHex = (bytes: ArrayBuffer | Uint8Array): string =>
+  [...(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+
+/** SHA-256 of a text, as lower-case hexadecimal. */
+export const sha256Hex = async (text: string): Promise<string> =>
+  toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+
+const derive = async (raw: Uint8Array<ArrayBuffer>, purpose: string): Promise<ArrayBuffer> => {
+  const base = await crypto.subtle.importKey("raw", raw, "HKDF", false, ["deriveBits"]);
+  const info = new TextEncoder().encode(purpose);
+  return crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: new Uint8Array(32), info }, base, 256);
+};
