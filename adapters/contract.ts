@@ -12,7 +12,7 @@ import type {
   RemoteRef,
   ShareDraft,
 } from "../src/domain/deal.ts";
-import type { Gap, Result } from "../src/domain/fault.ts";
+import type { Fault, Gap, Result } from "../src/domain/fault.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
 
 export interface Marketplace {
@@ -61,8 +61,11 @@ export interface Write {
   readonly key: string;
   /** The request without its token. */
   readonly body: JsonObject;
-  /** Says whether the partner keeps our token (a repeat is harmless) or we must search before any repeat. */
-  readonly token: "partner-keeps" | "we-search";
+  /**
+   * What tells whether a lost write happened: `partner-keeps`, the partner remembers our token and a repeat is harmless;
+   * `we-read`, one record that reads true at once; `we-search`, a list that may lag, so two searches must agree.
+   */
+  readonly token: "partner-keeps" | "we-read" | "we-search";
 }
 
 /** What a write came to. Small, without personal data: it is kept and may be logged. */
@@ -72,8 +75,15 @@ export interface Outcome {
   readonly ref: RemoteRef;
   /** The partner's version after the write where the answer states one. */
   readonly version: string | null;
-  /** Where the partner works on: poll until done. */
-  readonly task: { readonly id: string; readonly state: "running" | "done" } | null;
+  /** Where the partner works on after it took the write: poll until done or failed. */
+  readonly task: PartnerTask | null;
+}
+
+export interface PartnerTask {
+  readonly id: string;
+  readonly state: "running" | "done" | "failed";
+  /** Why it failed. A fault of the poll itself is the poll's own result, not this. */
+  readonly fault?: Fault;
 }
 
 /** The next thing to do in a submission. */
@@ -91,7 +101,7 @@ export interface RevisionInput {
 }
 /** What to do with our edits, given their record. `base` is the editable document to remember once it is done. */
 export type Revision =
-  | { readonly kind: "nothing"; readonly base: JsonObject }
+  | { readonly kind: "nothing"; readonly base: JsonObject; readonly dropped?: readonly DroppedEdit[] }
   | {
       readonly kind: "write";
       readonly write: Write;

@@ -15,6 +15,15 @@ export interface Gap {
   readonly source: string;
 }
 
+/** One sentence that tells how many fields stand in the way and which is first. */
+export const gapSentence = (gaps: readonly Gap[]): string => {
+  const [first] = gaps;
+  if (first === undefined) return "";
+  return gaps.length === 1
+    ? `${first.field}: ${first.message}`
+    : `${gaps.length} fields to mend, first ${first.field}: ${first.message}`;
+};
+
 export type Fault =
   | { readonly kind: "rejected"; readonly message: string; readonly gaps: readonly Gap[] }
   | { readonly kind: "conflict"; readonly message: string }

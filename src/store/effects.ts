@@ -12,7 +12,7 @@ export const outcomeSchema = z.object({
   key: z.string(),
   ref: z.object({ id: z.string(), arn: z.string().nullish() }),
   version: z.string().nullable(),
-  task: z.object({ id: z.string(), state: z.enum(["running", "done"]) }).nullable(),
+  task: z.object({ id: z.string(), state: z.enum(["running", "done", "failed"]) }).nullable(),
 });
 export type StoredOutcome = z.infer<typeof outcomeSchema>;
 
@@ -38,7 +38,7 @@ export const effectSchema = z.object({
   writeKey: z.string(),
   operation: z.string(),
   token: z.string(),
-  tokenKind: z.enum(["partner-keeps", "we-search"]),
+  tokenKind: z.enum(["partner-keeps", "we-read", "we-search"]),
   state: z.enum(effectStates),
   requestHash: z.string(),
   attempts: z.number().int(),
@@ -57,7 +57,7 @@ interface PlannedWrite {
   readonly operation: string;
   readonly key: string;
   readonly body: JsonObject;
-  readonly token: "partner-keeps" | "we-search";
+  readonly token: "partner-keeps" | "we-read" | "we-search";
 }
 
 interface Intent {

@@ -13,7 +13,7 @@ import {
   shareSchema,
 } from "../domain/deal.ts";
 import { shareFactName } from "../domain/events.ts";
-import type { Gap } from "../domain/fault.ts";
+import { type Gap, gapSentence } from "../domain/fault.ts";
 import { type ShareEvent, type ShareState, shareEndStates, shareTable, step } from "../domain/machine.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import type { Contacts } from "./contacts.ts";
@@ -32,6 +32,7 @@ export const engagementSchema = z.object({
   facts: z.record(z.string(), z.json()),
   lookedAt: z.date().nullable(),
   hintedAt: z.date().nullable(),
+  hintLookedAt: z.date().nullable(),
   createdAt: z.date(),
 });
 export type Engagement = z.infer<typeof engagementSchema>;
@@ -318,6 +319,40 @@ export const createShares = (
     keepBase: async (tx: Query, shareId: string, base: JsonObject): Promise<void> => {
       await tx`update share set sealed_base = ${await deps.seal.close(JSON.stringify(base), `base:${shareId}`)} where id = ${shareId}`;
     },
+    /** Their record as last read, or null when its body has expired or was erased. */
+    readObservation: async (query: Query, shareId: string): Promise<Observation | null> => {
+      const [row] = await query<
+        { sealed_body: Uint8Array | null }[]
+      >`select sealed_body from engagement where share_id = ${shareId}`;
+      const engagement = await findEngagement(query, shareId);
+      if (!row?.sealed_body || engagement?.remoteVersion == null || engagement.lookedAt === null) return null;
+      return {
+        ref: { id: engagement.remoteId, arn: engagement.remoteArn },
+        version: engagement.remoteVersion,
+        event: null,
+        facts: engagement.facts,
+        people: [],
+        body: await deps.seal.open(row.sealed_body, `body:${shareId}`),
+        seenAt: engagement.lookedAt,
+      };
+    },
+    /** Sets the base that holds once the update under way is confirmed. */
+    keepNextBase: async (tx: Query, shareId: string, base: JsonObject): Promise<void> => {
+      await tx`update share set sealed_next_base = ${await deps.seal.close(JSON.stringify(base), `base:${shareId}`)} where id = ${shareId}`;
+    },
+    /** The update is confirmed: its base holds now. */
+    promoteBase: async (tx: Query, shareId: string): Promise<void> => {
+      await tx`update share set sealed_base = coalesce(sealed_next_base, sealed_base), sealed_next_base = null where id = ${shareId}`;
+    },
+    isRevisionWanted: async (query: Query, shareId: string): Promise<boolean> => {
+      const [row] = await query<
+        { revision_wanted: boolean }[]
+      >`select revision_wanted from share where id = ${shareId}`;
+      return row?.revision_wanted ?? false;
+    },
+    noteHintLook: async (query: Query, shareId: string): Promise<void> => {
+      await query`update engagement set hint_looked_at = ${deps.clock.now()} where share_id = ${shareId}`;
+    },
     wantRevision: async (tx: Query, shareId: string, wanted: boolean): Promise<void> => {
       await tx`update share set revision_wanted = ${wanted} where id = ${shareId}`;
     },
@@ -427,15 +462,6 @@ export const draftOf = (parts: DraftParts, now: Date): ShareDraft => {
 
 const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** One sentence that tells how many fields stand in the way and which is first. */
-export const gapSentence = (gaps: readonly Gap[]): string => {
-  const [first] = gaps;
-  if (first === undefined) return "";
-  return gaps.length === 1
-    ? `${first.field}: ${first.message}`
-    : `${gaps.length} fields to mend, first ${first.field}: ${first.message}`;
-};
 
 /** What the partner said about the state, for a person. */
 const reasonOf = (observation: Observation, to: ShareState): string | null => {

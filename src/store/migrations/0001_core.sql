@@ -153,6 +153,8 @@ create table share (
   fields jsonb not null default '{}',
   -- Their record as both sides last agreed on it: the base of the three-way merge.
   sealed_base bytea,
+  -- The base that holds once the update under way is confirmed.
+  sealed_next_base bytea,
   -- Set while an edit or a withdrawal of ours waits for their record to become editable.
   revision_wanted boolean not null default false,
   withdrawal_reason text,
@@ -177,8 +179,9 @@ create table engagement (
   sealed_body bytea,
   -- When the read that this row shows began: a hint received before it is already answered.
   looked_at timestamptz,
-  -- The last time somebody told us that their side moved.
+  -- The last time somebody told us that their side moved, and the last look that such word led to.
   hinted_at timestamptz,
+  hint_looked_at timestamptz,
   created_at timestamptz not null,
   unique (connection_id, remote_id)
 );
@@ -230,7 +233,7 @@ create table effect (
   write_key text not null,
   operation text not null,
   token text not null,
-  token_kind text not null check (token_kind in ('partner-keeps', 'we-search')),
+  token_kind text not null check (token_kind in ('partner-keeps', 'we-read', 'we-search')),
   state text not null,
   request_hash text not null,
   sealed_request bytea,

@@ -1,0 +1,59 @@
+/** What every workflow needs, and the few things that all of them do. */
+import type { Inngest } from "inngest";
+import type { CoSell, Session } from "../adapters/contract.ts";
+import type { Registry } from "../adapters/registry.ts";
+import type { Connection } from "../src/domain/deal.ts";
+import { type EventData, type EventName, eventCatalogue } from "../src/domain/events.ts";
+import type { Fault } from "../src/domain/fault.ts";
+import type { ClockDep, DbDep, LogDep } from "../src/ports.ts";
+import type { Store } from "../src/store/index.ts";
+
+export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
+  readonly store: Store;
+  readonly registry: Registry;
+  /** The actor that workflows sign their history with. */
+  readonly actorId: string;
+  /** Names a point between two effects. Nothing in production; the crash tests kill the process there. */
+  readonly at: (point: string) => Promise<void> | void;
+  /** Outbox rows were committed: drain soon. */
+  readonly kick: () => void;
+  readonly retentionDays: number;
+  /** Deletes finished runs older than the date; absent where an Inngest server keeps them. */
+  readonly purgeRuns?: (before: Date) => Promise<number>;
+}
+
+export type Client = Inngest.Any;
+
+/** The part of Inngest's step tools that workflows use; the embedded runner supports exactly these. */
+export interface Steps {
+  readonly run: <T>(id: string, work: () => Promise<T>) => Promise<unknown>;
+  readonly sleepUntil: (id: string, at: Date | string) => Promise<void>;
+}
+
+/** Runs a step and gives its memoised result back with its type; results are plain JSON by construction. */
+export const runStep = async <T extends StepResult>(step: Steps, id: string, work: () => Promise<T>): Promise<T> =>
+  (await step.run(id, work)) as T;
+/** What a step may return: ids, counters and words, nothing personal. */
+export type StepResult =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly StepResult[]
+  | { readonly [key: string]: StepResult | undefined };
+
+/** The event's data, checked against the catalogue. */
+export const dataOf = <Name extends EventName>(name: Name, event: { readonly data?: unknown }): EventData<Name> =>
+  eventCatalogue[name].parse(event.data) as EventData<Name>;
+
+export const coSellOf = (session: Session, connection: Connection): CoSell => {
+  if (session.coSell === undefined) throw new Error(`connection ${connection.id} has no co-sell capability`);
+  return session.coSell;
+};
+
+/** How long to wait before the next attempt after `count` failures: 5 s doubling to 5 min, in milliseconds. */
+export const backoffMs = (count: number): number => Math.min(5_000 * 2 ** Math.min(count, 10), 300_000);
+
+/** When to come back after a fault that passes. */
+export const comeBackAt = (fault: Fault, count: number, now: Date): string =>
+  fault.kind === "throttled" ? fault.retryAt : new Date(now.getTime() + backoffMs(count)).toISOString();

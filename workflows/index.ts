@@ -1,0 +1,17 @@
+/** The list of workflows. Step and function ids are persistence keys: append, never rename. */
+import type { Client, WorkflowDeps } from "./deps.ts";
+import { createPush } from "./push.ts";
+import { createChanged, createRevise } from "./revise.ts";
+import { createSweep, createSweepClock, createSync } from "./sync.ts";
+import { createExpiry, createResumed } from "./upkeep.ts";
+
+export const createFunctions = (client: Client, deps: WorkflowDeps) => [
+  createPush(client, deps),
+  createSync(client, deps),
+  createSweepClock(client, deps),
+  createSweep(client, deps),
+  createChanged(client, deps),
+  createRevise(client, deps),
+  createResumed(client, deps),
+  createExpiry(client, deps),
+];

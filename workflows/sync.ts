@@ -1,0 +1,199 @@
+/**
+ * Sync: short singleton runs, started by hints and finished within a minute; and the sweep, which finds what no hint told.
+ * A hint is a nudge: the database remembers it, the partner's record is the truth.
+ */
+import { isEnded } from "../src/domain/deal.ts";
+import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
+import { type Looked, lookOnce } from "./look.ts";
+
+/** At most one look a minute per record that word from outside can cause. */
+const coalesceMs = 60_000;
+/** A push reads the record itself when it ends; hints in between wait, unless it seems to have died. */
+const pushMsMax = 3_600_000;
+const roundsMax = 6;
+const pagesMax = 200;
+/** What moves no version (their seller's advice) is refreshed daily, at most this many reads a sweep. */
+const refreshMs = 24 * 3_600_000;
+const refreshMax = 200;
+
+type Round = { readonly kind: "end"; readonly why: string } | { readonly kind: "again"; readonly until: string };
+
+export const createSync = (client: Client, deps: WorkflowDeps) =>
+  client.createFunction(
+    {
+      id: "sync",
+      triggers: [{ event: "hint.raised" }],
+      retries: 5,
+      singleton: { key: "event.data.connectionId + event.data.remoteId", mode: "skip" },
+      concurrency: [{ key: "event.data.connectionId", limit: 6 }],
+    },
+    async ({ event, step }) => {
+      const { connectionId, remoteId } = dataOf("hint.raised", event);
+      for (let round = 0; round < roundsMax; round++) {
+        const result = await runStep(step, `round-${round}`, () => syncRound(deps, { connectionId, remoteId, round }));
+        if (result.kind === "end") return { remoteId, ended: result.why };
+        await step.sleepUntil(`pause-${round}`, result.until);
+      }
+      return { remoteId, ended: "left to the sweep" };
+    },
+  );
+
+const syncRound = async (
+  deps: WorkflowDeps,
+  hint: { readonly connectionId: string; readonly remoteId: string; readonly round: number },
+): Promise<Round> => {
+  const { db, store } = deps;
+  const now = deps.clock.now();
+  const engagement = await store.shares.findByRemote(db.sql, hint.connectionId, hint.remoteId);
+  if (engagement === null) return unknownRecord(deps, hint);
+  const share = await store.shares.find(db.sql, engagement.shareId);
+  if (share === null || isEnded(share.state)) return { kind: "end", why: "the share has ended" };
+  if (share.state === "submitting" && now.getTime() - share.updatedAt.getTime() < pushMsMax)
+    return { kind: "end", why: "a push is under way and will look" };
+  if (engagement.lookedAt !== null && engagement.hintedAt !== null && engagement.hintedAt <= engagement.lookedAt)
+    return { kind: "end", why: "already seen" };
+  const since =
+    engagement.hintLookedAt === null ? Number.POSITIVE_INFINITY : now.getTime() - engagement.hintLookedAt.getTime();
+  if (since < coalesceMs) return { kind: "again", until: new Date(now.getTime() + coalesceMs - since).toISOString() };
+  await store.shares.noteHintLook(db.sql, share.id);
+  const looked = await lookOnce(deps, share.id, hint.round);
+  if (looked.kind === "wait") return { kind: "again", until: looked.until };
+  if (looked.kind === "stop") return { kind: "end", why: looked.why };
+  // Word may have come while we looked.
+  const after = await store.shares.findByRemote(db.sql, hint.connectionId, hint.remoteId);
+  const unseen = after?.hintedAt != null && after.lookedAt !== null && after.hintedAt > after.lookedAt;
+  return unseen ? { kind: "again", until: new Date(now.getTime() + coalesceMs).toISOString() } : { kind: "end", why: looked.state };
+};
+
+/** A record we do not know: our own create may still be on its way back to us; after that a person should know. */
+const unknownRecord = async (
+  deps: WorkflowDeps,
+  hint: { readonly connectionId: string; readonly remoteId: string; readonly round: number },
+): Promise<Round> => {
+  if (hint.round < 3) return { kind: "again", until: new Date(deps.clock.now().getTime() + coalesceMs).toISOString() };
+  await deps.db.transaction((tx) =>
+    deps.store.journal.openException(
+      tx,
+      "UNKNOWN_RECORD",
+      `${hint.connectionId}/${hint.remoteId}`,
+      `The partner tells of ${hint.remoteId}, which no share of ours made. Somebody may have made it in the partner's portal; link it there or ignore it here.`,
+    ),
+  );
+  deps.kick();
+  return { kind: "end", why: "unknown record" };
+};
+
+/** Every 15 minutes: one sweep for each active connection. */
+export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
+  client.createFunction(
+    { id: "sweep-clock", triggers: [{ cron: "TZ=UTC */15 * * * *" }], retries: 3 },
+    async ({ step }) => {
+      await runStep(step, "request", async () => {
+        await deps.db.transaction(async (tx) => {
+          for (const connection of await deps.store.connections.list(tx)) {
+            if (connection.state === "active")
+              await deps.store.journal.tell(tx, "connection.sweep.requested", connection.id, {
+                connectionId: connection.id,
+              });
+          }
+        });
+        deps.kick();
+        return null;
+      });
+    },
+  );
+
+export const createSweep = (client: Client, deps: WorkflowDeps) =>
+  client.createFunction(
+    {
+      id: "sweep",
+      triggers: [{ event: "connection.sweep.requested" }],
+      retries: 5,
+      singleton: { key: "event.data.connectionId", mode: "skip" },
+    },
+    async ({ event, step }) => {
+      const { connectionId } = dataOf("connection.sweep.requested", event);
+      for (let page = 0; page < pagesMax; page++) {
+        const swept = await runStep(step, `page-${page}`, () => sweepPage(deps, connectionId, page));
+        if (swept.kind === "wait") await step.sleepUntil(`page-wait-${page}`, swept.until);
+        if (swept.kind === "stop") return { connectionId, ended: swept.why };
+        if (swept.kind === "last") break;
+      }
+      return runStep(step, "catch-up", () => catchUp(deps, connectionId));
+    },
+  );
+
+type Swept =
+  | { readonly kind: "more" }
+  | { readonly kind: "last" }
+  | { readonly kind: "wait"; readonly until: string }
+  | { readonly kind: "stop"; readonly why: string };
+
+const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: number): Promise<Swept> => {
+  const { db, store } = deps;
+  const connection = await store.connections.find(db.sql, connectionId);
+  if (connection === null || connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
+  const coSell = coSellOf(deps.registry.open(connection), connection);
+  const { cursor } = await store.connections.readSweep(db.sql, connectionId);
+  const result = await coSell.changes(cursor);
+  if (!result.ok) {
+    if (result.fault.kind === "denied") {
+      await db.transaction((tx) => store.connections.park(tx, connectionId, result.fault.message, deps.actorId));
+      deps.kick();
+      return { kind: "stop", why: "the connection was parked" };
+    }
+    if (result.fault.kind === "drift") {
+      await db.transaction((tx) =>
+        store.journal.openException(tx, "DRIFT", connectionId, `The sweep stopped. ${result.fault.message}`),
+      );
+      return { kind: "stop", why: "drift" };
+    }
+    return { kind: "wait", until: comeBackAt(result.fault, attempt, deps.clock.now()) };
+  }
+  const { items, more, cursor: next } = result.value;
+  await db.transaction(async (tx) => {
+    for (const hint of items) {
+      const known = await store.shares.findByRemote(tx, connectionId, hint.id);
+      // Records that others made, and the overlap that we have seen, cost no read.
+      if (
+        known === null ||
+        (hint.at !== null && known.remoteVersion !== null && !coSell.newer(hint.at, known.remoteVersion))
+      )
+        continue;
+      await store.shares.hinted(tx, connectionId, hint.id);
+      await store.journal.tell(tx, "hint.raised", known.shareId, { connectionId, remoteId: hint.id });
+    }
+    await store.connections.saveSweep(tx, connectionId, next);
+  });
+  await deps.at("sweep.saved");
+  deps.kick();
+  return { kind: more ? "more" : "last" };
+};
+
+/** Looks that were missed or are a day old, and pushes whose run was lost. */
+const catchUp = async (
+  deps: WorkflowDeps,
+  connectionId: string,
+): Promise<{ readonly connectionId: string; readonly refreshed: number; readonly resumed: number }> => {
+  const { db, store } = deps;
+  const now = deps.clock.now();
+  const counts = await db.transaction(async (tx) => {
+    const due = await store.shares.dueForLook(tx, connectionId, new Date(now.getTime() - refreshMs), refreshMax);
+    for (const { remoteId } of due) {
+      await store.shares.hinted(tx, connectionId, remoteId);
+      await store.journal.tell(tx, "hint.raised", connectionId, { connectionId, remoteId });
+    }
+    const lost = (await store.shares.interrupted(tx, connectionId)).filter(
+      (share) => now.getTime() - share.updatedAt.getTime() > pushMsMax,
+    );
+    for (const share of lost)
+      await store.shares.wish(
+        tx,
+        share.state === "ready" || share.state === "submitting" ? "share.push.requested" : "share.revise.requested",
+        share,
+      );
+    return { refreshed: due.length, resumed: lost.length };
+  });
+  deps.kick();
+  return { connectionId, ...counts };
+};
