@@ -135,4 +135,11 @@ export const createAccess = (deps: ClockDep & IdsDep & SealDep) => ({
   releaseAnswer: async (query: Query, actorId: string, key: string): Promise<void> => {
     await query`delete from idempotency where actor_id = ${actorId} and key = ${key} and status is null`;
   },
+
+  /** Takes over a claim made before `lostBefore` that was never answered: its process died. False when somebody else did. */
+  takeOverAnswer: async (query: Query, actorId: string, key: string, lostBefore: Date): Promise<boolean> => {
+    const rows = await query`update idempotency set created_at = ${deps.clock.now()}
+      where actor_id = ${actorId} and key = ${key} and status is null and created_at < ${lostBefore} returning key`;
+    return rows.length === 1;
+  },
 });

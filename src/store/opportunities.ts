@@ -83,6 +83,10 @@ export const createOpportunities = (
     const [row] = await query`select ${readColumns(query)} from opportunity where id = ${id}`;
     return row === undefined ? null : readOpportunity(row);
   };
+  const lock = async (tx: Query, id: string): Promise<Opportunity | null> => {
+    const [row] = await tx`select ${readColumns(tx)} from opportunity where id = ${id} for update`;
+    return row === undefined ? null : readOpportunity(row);
+  };
   const findAccount = async (query: Query, id: string): Promise<Account | null> =>
     parseFirst(accountSchema, await query`select * from account where id = ${id}`);
   const partnerByName = async (tx: Query, name: string | null | undefined): Promise<string | null> => {
@@ -185,6 +189,8 @@ export const createOpportunities = (
   return {
     save,
     find,
+    /** The deal, held until the transaction ends, or null. */
+    lock,
     findAccount,
     findByKey: async (query: Query, source: string, key: string): Promise<Opportunity | null> => {
       const [row] =

@@ -17,36 +17,12 @@ import { type Gap, gapSentence } from "../domain/fault.ts";
 import { type ShareEvent, type ShareState, shareEndStates, shareTable, step } from "../domain/machine.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import type { Contacts } from "./contacts.ts";
+import { createEngagements } from "./engagements.ts";
 import type { Journal } from "./journal.ts";
 import { mustParse } from "./journal.ts";
 import type { Opportunities } from "./opportunities.ts";
+import { createRevisions } from "./revisions.ts";
 import { type ListPage, parseFirst, parseRows } from "./rows.ts";
-
-export const engagementSchema = z.object({
-  id: z.string(),
-  shareId: z.string(),
-  connectionId: z.string(),
-  remoteId: z.string(),
-  remoteArn: z.string().nullable(),
-  remoteVersion: z.string().nullable(),
-  facts: z.record(z.string(), z.json()),
-  lookedAt: z.date().nullable(),
-  hintedAt: z.date().nullable(),
-  hintLookedAt: z.date().nullable(),
-  createdAt: z.date(),
-});
-export type Engagement = z.infer<typeof engagementSchema>;
-
-export const pendingEditSchema = z.object({
-  id: z.string(),
-  shareId: z.string(),
-  field: z.string(),
-  state: z.enum(["waiting", "sent", "dropped"]),
-  reason: z.string().nullable(),
-  createdAt: z.date(),
-  updatedAt: z.date(),
-});
-export type PendingEdit = z.infer<typeof pendingEditSchema>;
 
 export const listedShareSchema = shareSchema.extend({
   title: z.string(),
@@ -100,8 +76,7 @@ export const createShares = (
     parseFirst(shareSchema, await query`select ${columns(query)} from share where id = ${id}`);
   const lock = async (tx: Query, id: string): Promise<Share> =>
     mustParse(shareSchema, await tx`select ${columns(tx)} from share where id = ${id} for update`, `share ${id}`);
-  const findEngagement = async (query: Query, shareId: string): Promise<Engagement | null> =>
-    parseFirst(engagementSchema, await query`select * from engagement where share_id = ${shareId}`);
+  const engagements = createEngagements(deps);
 
   /** Moves a share along one row of the table. Returns it as it is when the table has no such row. */
   const move = async (tx: Query, share: Share, change: Move): Promise<Share> => {
@@ -158,7 +133,8 @@ export const createShares = (
     lock,
     move,
     wish,
-    findEngagement,
+    ...engagements,
+    ...createRevisions(deps),
     drafted,
     findOpen: async (query: Query, opportunityId: string, connectionId: string): Promise<Share | null> =>
       parseFirst(
@@ -198,6 +174,13 @@ export const createShares = (
       return share;
     },
 
+    /** Replaces the share's own programme fields. */
+    setFields: async (tx: Query, share: Share, fields: JsonObject, actorId: string): Promise<Share> => {
+      await tx`update share set fields = ${tx.json(fields)}, version = version + 1, updated_at = ${deps.clock.now()} where id = ${share.id}`;
+      await deps.journal.note(tx, { subject: share.id, actorId, what: "fields_changed" });
+      return lock(tx, share.id);
+    },
+
     /** A draft without gaps becomes ready and asks to be pushed; with gaps it stays (or falls back to) draft and shows them. */
     judge: async (tx: Query, share: Share, gaps: readonly Gap[], actorId: string): Promise<Share> => {
       if (share.state === "ready" && gaps.length > 0)
@@ -222,13 +205,6 @@ export const createShares = (
       await tx`update share set withdrawal_reason = ${reason}, revision_wanted = true where id = ${share.id}`;
       await wish(tx, "share.revise.requested", moved);
       return moved;
-    },
-
-    /** The partner's record now exists: remembers its id. */
-    engage: async (tx: Query, share: Share, ref: RemoteRef, version: string | null): Promise<void> => {
-      await tx`insert into engagement (id, share_id, connection_id, remote_id, remote_arn, remote_version, created_at)
-        values (${deps.ids.next("eng")}, ${share.id}, ${share.connectionId}, ${ref.id}, ${ref.arn ?? null}, ${version}, ${deps.clock.now()})
-        on conflict (share_id) do update set remote_version = coalesce(excluded.remote_version, engagement.remote_version)`;
     },
 
     /**
@@ -274,121 +250,12 @@ export const createShares = (
       return { share: current, moved: rows.length > 0 };
     },
 
-    /** A person at the partner told us that their side moved. Returns the share concerned, or null when we know none. */
-    hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<string | null> => {
-      const [row] = await tx<{ share_id: string }[]>`update engagement set hinted_at = ${deps.clock.now()}
-        where connection_id = ${connectionId} and remote_id = ${remoteId} returning share_id`;
-      return row?.share_id ?? null;
-    },
-    findByRemote: async (query: Query, connectionId: string, remoteId: string): Promise<Engagement | null> =>
-      parseFirst(
-        engagementSchema,
-        await query`select * from engagement where connection_id = ${connectionId} and remote_id = ${remoteId}`,
-      ),
-    /** Open engagements to look at again: hinted since the last look, or not looked at since `staleBefore`; at most `limit`. */
-    dueForLook: async (
-      query: Query,
-      connectionId: string,
-      staleBefore: Date,
-      limit: number,
-    ): Promise<readonly { readonly remoteId: string }[]> => {
-      const rows = await query<
-        { remote_id: string }[]
-      >`select remote_id from engagement join share on share.id = engagement.share_id
-        where engagement.connection_id = ${connectionId} and share.state <> all(${[...shareEndStates, "submitting"]}::text[])
-          and (looked_at is null or looked_at < ${staleBefore} or hinted_at > looked_at)
-        order by looked_at nulls first, engagement.id limit ${limit}`;
-      return rows.map((row) => ({ remoteId: row.remote_id }));
-    },
     /** Shares whose work must be taken up again after their connection was resumed or a run was lost. */
     interrupted: async (query: Query, connectionId: string): Promise<readonly Share[]> =>
       parseRows(
         shareSchema,
         await query`select ${columns(query)} from share
         where connection_id = ${connectionId} and (state in ('ready', 'submitting') or revision_wanted) order by id limit 5000`,
-      ),
-
-    readBase: async (query: Query, shareId: string): Promise<Json> => {
-      const [row] = await query<
-        { sealed_base: Uint8Array | null }[]
-      >`select sealed_base from share where id = ${shareId}`;
-      return row?.sealed_base
-        ? z.json().parse(JSON.parse(await deps.seal.open(row.sealed_base, `base:${shareId}`)))
-        : null;
-    },
-    keepBase: async (tx: Query, shareId: string, base: JsonObject): Promise<void> => {
-      await tx`update share set sealed_base = ${await deps.seal.close(JSON.stringify(base), `base:${shareId}`)} where id = ${shareId}`;
-    },
-    /** Their record as last read, or null when its body has expired or was erased. */
-    readObservation: async (query: Query, shareId: string): Promise<Observation | null> => {
-      const [row] = await query<
-        { sealed_body: Uint8Array | null }[]
-      >`select sealed_body from engagement where share_id = ${shareId}`;
-      const engagement = await findEngagement(query, shareId);
-      if (!row?.sealed_body || engagement?.remoteVersion == null || engagement.lookedAt === null) return null;
-      return {
-        ref: { id: engagement.remoteId, arn: engagement.remoteArn },
-        version: engagement.remoteVersion,
-        event: null,
-        facts: engagement.facts,
-        people: [],
-        body: await deps.seal.open(row.sealed_body, `body:${shareId}`),
-        seenAt: engagement.lookedAt,
-      };
-    },
-    /** Sets the base that holds once the update under way is confirmed. */
-    keepNextBase: async (tx: Query, shareId: string, base: JsonObject): Promise<void> => {
-      await tx`update share set sealed_next_base = ${await deps.seal.close(JSON.stringify(base), `base:${shareId}`)} where id = ${shareId}`;
-    },
-    /** The update is confirmed: its base holds now. */
-    promoteBase: async (tx: Query, shareId: string): Promise<void> => {
-      await tx`update share set sealed_base = coalesce(sealed_next_base, sealed_base), sealed_next_base = null where id = ${shareId}`;
-    },
-    isRevisionWanted: async (query: Query, shareId: string): Promise<boolean> => {
-      const [row] = await query<
-        { revision_wanted: boolean }[]
-      >`select revision_wanted from share where id = ${shareId}`;
-      return row?.revision_wanted ?? false;
-    },
-    noteHintLook: async (query: Query, shareId: string): Promise<void> => {
-      await query`update engagement set hint_looked_at = ${deps.clock.now()} where share_id = ${shareId}`;
-    },
-    wantRevision: async (tx: Query, shareId: string, wanted: boolean): Promise<void> => {
-      await tx`update share set revision_wanted = ${wanted} where id = ${shareId}`;
-    },
-
-    /** Shows edits that wait for their record to open; repeated edits of a field coalesce into one row. */
-    keepWaiting: async (tx: Query, shareId: string, fields: readonly string[], reason: string): Promise<void> => {
-      const now = deps.clock.now();
-      await tx`delete from pending_edit where share_id = ${shareId} and state = 'waiting' and field <> all(${[...fields]}::text[])`;
-      for (const field of fields) {
-        await tx`insert into pending_edit (id, share_id, field, state, reason, created_at, updated_at)
-          values (${deps.ids.next("edt")}, ${shareId}, ${field}, 'waiting', ${reason}, ${now}, ${now})
-          on conflict (share_id, field) where state = 'waiting' do update set reason = excluded.reason, updated_at = excluded.updated_at`;
-      }
-    },
-    /** Says what became of edits: sent, or dropped with a reason. */
-    settleEdits: async (
-      tx: Query,
-      shareId: string,
-      sent: readonly string[],
-      dropped: readonly { readonly field: string; readonly reason: string }[],
-    ): Promise<void> => {
-      const now = deps.clock.now();
-      await tx`delete from pending_edit where share_id = ${shareId} and state = 'waiting'`;
-      const rows = [
-        ...sent.map((field) => ({ field, state: "sent", reason: null })),
-        ...dropped.map((edit) => ({ ...edit, state: "dropped" })),
-      ];
-      for (const row of rows) {
-        await tx`insert into pending_edit (id, share_id, field, state, reason, created_at, updated_at)
-          values (${deps.ids.next("edt")}, ${shareId}, ${row.field}, ${row.state}, ${row.reason}, ${now}, ${now})`;
-      }
-    },
-    listEdits: async (query: Query, shareId: string): Promise<readonly PendingEdit[]> =>
-      parseRows(
-        pendingEditSchema,
-        await query`select * from pending_edit where share_id = ${shareId} order by created_at desc, field limit 500`,
       ),
 
     /** Shares with their deal, newest first. */
