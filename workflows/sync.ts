@@ -4,7 +4,7 @@
  */
 import { isEnded } from "../src/domain/deal.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
-import { type Looked, lookOnce } from "./look.ts";
+import { lookOnce } from "./look.ts";
 
 /** At most one look a minute per record that word from outside can cause. */
 const coalesceMs = 60_000;
@@ -62,7 +62,9 @@ const syncRound = async (
   // Word may have come while we looked.
   const after = await store.shares.findByRemote(db.sql, hint.connectionId, hint.remoteId);
   const unseen = after?.hintedAt != null && after.lookedAt !== null && after.hintedAt > after.lookedAt;
-  return unseen ? { kind: "again", until: new Date(now.getTime() + coalesceMs).toISOString() } : { kind: "end", why: looked.state };
+  return unseen
+    ? { kind: "again", until: new Date(now.getTime() + coalesceMs).toISOString() }
+    : { kind: "end", why: looked.state };
 };
 
 /** A record we do not know: our own create may still be on its way back to us; after that a person should know. */

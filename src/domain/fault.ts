@@ -34,6 +34,16 @@ export type Fault =
   | { readonly kind: "missing"; readonly message: string }
   | { readonly kind: "drift"; readonly message: string };
 export type FaultKind = Fault["kind"];
+export const faultKinds = [
+  "rejected",
+  "conflict",
+  "throttled",
+  "unavailable",
+  "ambiguous",
+  "denied",
+  "missing",
+  "drift",
+] as const satisfies readonly FaultKind[];
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault };
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value });

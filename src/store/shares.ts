@@ -7,7 +7,6 @@ import {
   type Json,
   type JsonObject,
   type Observation,
-  type RemoteRef,
   type Share,
   type ShareDraft,
   shareSchema,

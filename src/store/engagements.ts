@@ -1,0 +1,83 @@
+/** The partner's side of a share: their record's id, version, facts and sealed body, and what we were told of it. */
+import { z } from "zod";
+import type { Observation, RemoteRef, Share } from "../domain/deal.ts";
+import { shareEndStates } from "../domain/machine.ts";
+import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
+import { parseFirst } from "./rows.ts";
+
+export const engagementSchema = z.object({
+  id: z.string(),
+  shareId: z.string(),
+  connectionId: z.string(),
+  remoteId: z.string(),
+  remoteArn: z.string().nullable(),
+  remoteVersion: z.string().nullable(),
+  facts: z.record(z.string(), z.json()),
+  lookedAt: z.date().nullable(),
+  hintedAt: z.date().nullable(),
+  hintLookedAt: z.date().nullable(),
+  createdAt: z.date(),
+});
+export type Engagement = z.infer<typeof engagementSchema>;
+
+export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
+  const findEngagement = async (query: Query, shareId: string): Promise<Engagement | null> =>
+    parseFirst(engagementSchema, await query`select * from engagement where share_id = ${shareId}`);
+
+  return {
+    findEngagement,
+    /** The partner's record now exists: remembers its id. */
+    engage: async (tx: Query, share: Share, ref: RemoteRef, version: string | null): Promise<void> => {
+      await tx`insert into engagement (id, share_id, connection_id, remote_id, remote_arn, remote_version, created_at)
+        values (${deps.ids.next("eng")}, ${share.id}, ${share.connectionId}, ${ref.id}, ${ref.arn ?? null}, ${version}, ${deps.clock.now()})
+        on conflict (share_id) do update set remote_version = coalesce(excluded.remote_version, engagement.remote_version)`;
+    },
+
+    /** A person at the partner told us that their side moved. Returns the share concerned, or null when we know none. */
+    hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<string | null> => {
+      const [row] = await tx<{ share_id: string }[]>`update engagement set hinted_at = ${deps.clock.now()}
+        where connection_id = ${connectionId} and remote_id = ${remoteId} returning share_id`;
+      return row?.share_id ?? null;
+    },
+    findByRemote: async (query: Query, connectionId: string, remoteId: string): Promise<Engagement | null> =>
+      parseFirst(
+        engagementSchema,
+        await query`select * from engagement where connection_id = ${connectionId} and remote_id = ${remoteId}`,
+      ),
+    /** Open engagements to look at again: hinted since the last look, or not looked at since `staleBefore`; at most `limit`. */
+    dueForLook: async (
+      query: Query,
+      connectionId: string,
+      staleBefore: Date,
+      limit: number,
+    ): Promise<readonly { readonly remoteId: string }[]> => {
+      const rows = await query<
+        { remote_id: string }[]
+      >`select remote_id from engagement join share on share.id = engagement.share_id
+        where engagement.connection_id = ${connectionId} and share.state <> all(${[...shareEndStates, "submitting"]}::text[])
+          and (looked_at is null or looked_at < ${staleBefore} or hinted_at > looked_at)
+        order by looked_at nulls first, engagement.id limit ${limit}`;
+      return rows.map((row) => ({ remoteId: row.remote_id }));
+    },
+    /** Their record as last read, or null when its body has expired or was erased. */
+    readObservation: async (query: Query, shareId: string): Promise<Observation | null> => {
+      const [row] = await query<
+        { sealed_body: Uint8Array | null }[]
+      >`select sealed_body from engagement where share_id = ${shareId}`;
+      const engagement = await findEngagement(query, shareId);
+      if (!row?.sealed_body || engagement?.remoteVersion == null || engagement.lookedAt === null) return null;
+      return {
+        ref: { id: engagement.remoteId, arn: engagement.remoteArn },
+        version: engagement.remoteVersion,
+        event: null,
+        facts: engagement.facts,
+        people: [],
+        body: await deps.seal.open(row.sealed_body, `body:${shareId}`),
+        seenAt: engagement.lookedAt,
+      };
+    },
+    noteHintLook: async (query: Query, shareId: string): Promise<void> => {
+      await query`update engagement set hint_looked_at = ${deps.clock.now()} where share_id = ${shareId}`;
+    },
+  };
+};
