@@ -108,6 +108,11 @@ create table runner_idempotency (
   primary key (function_id, key)
 );
 
+-- The event names that synced functions are triggered or cancelled by.
+create table runner_listener (
+  event_name text primary key
+);
+
 create table runner_cron (
   function_id text not null,
   expression text not null,

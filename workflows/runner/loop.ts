@@ -1,0 +1,242 @@
+/** The loop: dispatch, timers, crons, then jobs up to the limit; until nothing is due, or for as long as the process lives. */
+import {
+  type ClaimedJob,
+  claimJob,
+  claimJobShared,
+  jobKey,
+  reclaimLeases,
+  releaseLeases,
+  renewLeases,
+  renewMs,
+  wakeBlocked,
+  wakeOrphans,
+} from "./claim.ts";
+import { dispatchBatch } from "./dispatch.ts";
+import { type ExecuteDeps, executeJob } from "./execute.ts";
+import { dueNow, fireCrons, fireTimers, nextMoment } from "./timers.ts";
+
+export interface LoopDeps extends ExecuteDeps {
+  /** Calls in flight at once. */
+  readonly parallel: number;
+  /** Whether other processes claim from the same database. */
+  readonly isShared: () => boolean;
+}
+
+export interface Loop {
+  /** Runs everything that is due at `clock.now()`, and what follows from it; returns how many jobs ran. Throws what the database throws. */
+  readonly drain: () => Promise<number>;
+  /** Keeps running what is due. Failures are logged and tried again. */
+  readonly start: () => void;
+  /** Ends the loop, waits for calls in flight at most 5 s, and gives back the rest. */
+  readonly stop: () => Promise<void>;
+  /** Says that something may have become due. */
+  readonly wake: () => void;
+}
+
+const stopMsMax = 5_000;
+const idleMsMax = 30_000;
+const checkMs = 1_000;
+const failurePauseMs = 1_000;
+
+interface State {
+  readonly inFlight: Map<string, Promise<void>>;
+  /** Slots given back since the last claim. */
+  readonly freed: Set<string>;
+  failure: { readonly error: unknown } | null;
+  /** Something may be due that is no job yet. */
+  isStale: boolean;
+  checkedAtMs: number;
+  isStopping: boolean;
+  running: Promise<void> | null;
+  renewal: ReturnType<typeof setTimeout> | undefined;
+  signal: PromiseWithResolvers<void>;
+}
+interface Context {
+  readonly deps: LoopDeps;
+  readonly state: State;
+}
+
+export const createLoop = (deps: LoopDeps): Loop => {
+  const state: State = {
+    inFlight: new Map(),
+    freed: new Set(),
+    failure: null,
+    isStale: true,
+    checkedAtMs: 0,
+    isStopping: false,
+    running: null,
+    renewal: undefined,
+    signal: Promise.withResolvers(),
+  };
+  const context: Context = { deps, state };
+  return {
+    drain: () => drain(context),
+    wake: () => {
+      state.isStale = true;
+      state.signal.resolve();
+    },
+    start: () => {
+      if (state.running !== null) return;
+      state.isStopping = false;
+      state.running = live(context);
+    },
+    stop: () => stop(context),
+  };
+};
+
+const drain = async (context: Context): Promise<number> => {
+  const { state } = context;
+  let ran = 0;
+  state.isStale = true;
+  for (;;) {
+    const found = await prepare(context);
+    const started = await fill(context);
+    ran += started;
+    if (state.inFlight.size > 0) {
+      await Promise.race(state.inFlight.values());
+      if (state.failure !== null) await Promise.allSettled(state.inFlight.values());
+    } else if (started === 0 && found === "nothing" && !state.isStale) {
+      return ran;
+    } else if (found === "unchecked") {
+      state.isStale = true;
+    }
+    rethrow(state);
+  }
+};
+
+const live = async (context: Context): Promise<void> => {
+  const { deps, state } = context;
+  while (!state.isStopping) {
+    state.signal = Promise.withResolvers();
+    try {
+      const found = await prepare(context);
+      const started = await fill(context);
+      rethrow(state);
+      if (found === "something" || started > 0) continue;
+      await Promise.race([state.signal.promise, pause(await idleMs(context, found))]);
+    } catch (error) {
+      report(deps, error);
+      state.isStale = true;
+      await Promise.race([state.signal.promise, pause(failurePauseMs)]);
+    }
+  }
+};
+
+/** With calls in flight, their end wakes the loop; without, the next moment does. */
+const idleMs = async ({ deps, state }: Context, found: Found): Promise<number> => {
+  if (state.inFlight.size > 0) return checkMs;
+  if (found === "unchecked") {
+    state.isStale = true;
+    return 0;
+  }
+  const now = deps.clock.now();
+  const next = await nextMoment(deps.db.sql, deps.owner, now);
+  if (next === null) return idleMsMax;
+  return Math.min(Math.max(next.getTime() - now.getTime(), 1), idleMsMax);
+};
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+const stop = async ({ deps, state }: Context): Promise<void> => {
+  state.isStopping = true;
+  state.signal.resolve();
+  let late: ReturnType<typeof setTimeout> | undefined;
+  const ended = Promise.allSettled([state.running, ...state.inFlight.values()]);
+  await Promise.race([
+    ended,
+    new Promise((done) => {
+      late = setTimeout(done, stopMsMax);
+    }),
+  ]);
+  clearTimeout(late);
+  clearTimeout(state.renewal);
+  state.renewal = undefined;
+  state.running = null;
+  await releaseLeases(deps.db.sql, deps.owner);
+};
+
+type Found = "something" | "nothing" | "unchecked";
+
+/** Turns what became due into jobs; looks only when something may have changed, or a second after the last look. */
+const prepare = async ({ deps, state }: Context): Promise<Found> => {
+  const { db, ids, owner } = deps;
+  const now = deps.clock.now();
+  if (!state.isStale && Math.abs(now.getTime() - state.checkedAtMs) < checkMs) return "unchecked";
+  state.isStale = false;
+  state.checkedAtMs = now.getTime();
+  const inFlight = [...state.inFlight.keys()];
+  const functions = deps.functions();
+  const due = await dueNow(db.sql, { owner, now, inFlight });
+  if (due.leases) await reclaimLeases(db.sql, { owner, now }, { inFlight, everyOther: false });
+  if (due.blocked && inFlight.length === 0) await wakeOrphans(db.sql);
+  if (due.events) {
+    const { freed } = await dispatchBatch({ db, ids, now, functions });
+    for (const slot of freed) state.freed.add(slot);
+  }
+  if (due.timers) await fireTimers(db, now);
+  if (due.crons) await fireCrons({ db, ids, now, functions });
+  const found = due.leases || due.events || due.timers || due.crons;
+  if (found) state.isStale = true;
+  return found ? "something" : "nothing";
+};
+
+/** Claims and starts jobs until nothing is due or the limit is reached; returns how many. */
+const fill = async (context: Context): Promise<number> => {
+  const { deps, state } = context;
+  let started = 0;
+  while (state.inFlight.size < deps.parallel && !state.isStopping) {
+    if (state.freed.size > 0) {
+      const slots = [...state.freed];
+      state.freed.clear();
+      await wakeBlocked(deps.db.sql, slots);
+    }
+    const claimant = { owner: deps.owner, now: deps.clock.now() };
+    const job = deps.isShared() ? await claimJobShared(deps.db, claimant) : await claimJob(deps.db.sql, claimant);
+    if (job === null) break;
+    if (job.blocked_on === null) {
+      launch(context, job);
+      started++;
+    } else {
+      // This job may have been woken in place of one that waits for its other slot: let that one try.
+      for (const slot of job.slots) if (slot !== job.blocked_on) state.freed.add(slot);
+    }
+  }
+  return started;
+};
+
+const launch = (context: Context, job: ClaimedJob): void => {
+  const { deps, state } = context;
+  const work = executeJob(deps, job)
+    .then((freed) => {
+      for (const slot of freed) state.freed.add(slot);
+    })
+    .catch((error: unknown) => {
+      state.failure ??= { error };
+      state.isStale = true;
+    })
+    .finally(() => {
+      state.inFlight.delete(jobKey(job));
+      state.signal.resolve();
+    });
+  state.inFlight.set(jobKey(job), work);
+  state.renewal ??= setTimeout(() => renew(context), renewMs);
+};
+
+const renew = ({ deps, state }: Context): void => {
+  state.renewal = undefined;
+  if (state.inFlight.size === 0) return;
+  renewLeases(deps.db.sql, { owner: deps.owner, now: deps.clock.now() }).catch((error: unknown) => report(deps, error));
+  state.renewal = setTimeout(() => renew({ deps, state }), renewMs);
+};
+
+const rethrow = (state: State): void => {
+  if (state.failure === null) return;
+  const { error } = state.failure;
+  state.failure = null;
+  throw error;
+};
+
+const report = (deps: LoopDeps, error: unknown): void =>
+  deps.log.error("the workflow runner failed and tries again", {
+    error: error instanceof Error ? error.message : String(error),
+  });
