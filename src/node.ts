@@ -1,0 +1,258 @@
+/** Node's composition root: environment, embedded or PostgreSQL database, fetch, the embedded runner, one port. `npm start`. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { serve } from "@hono/node-server";
+import { createAws } from "../adapters/aws/index.ts";
+import { createAwsSimulator, simulatedCredentials } from "../adapters/aws/simulator/index.ts";
+import type { Simulator } from "../adapters/contract.ts";
+import { resolveAwsCredentials } from "./aws-credentials.ts";
+import { createSystemClock } from "./clock.ts";
+import { createIds } from "./ids.ts";
+import { createLog } from "./log.ts";
+import { createBoundedHttp } from "./outbound.ts";
+import { type Clock, type Config, configSchema, type Db, type Ids, type Log } from "./ports.ts";
+import { createService, type Service } from "./service.ts";
+import { createDatabaseState } from "./simulation.ts";
+import { migrate, openDatabase } from "./store/database.ts";
+import { openEmbedded } from "./store/embedded.ts";
+import { createSeal, createSecrets } from "./store/seal.ts";
+
+const stopMsMax = 9_000;
+const nodeMajorMin = 22;
+
+/** The settings in `env`, or an error that lists every wrong one with what it should be. */
+export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = configSchema.safeParse(set);
+  if (!parsed.success) {
+    throw new StartError(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
+  }
+  if (parsed.data.INNGEST_MODE === "server") {
+    throw new StartError("INNGEST_MODE=server is not available in this version; leave INNGEST_MODE unset to use the embedded runner");
+  }
+  if (parsed.data.DATABASE_URL !== undefined && parsed.data.COSELL_KEY === undefined) {
+    throw new StartError("DATABASE_URL needs COSELL_KEY as well, so that every instance opens the same contacts and secrets; make one with: openssl rand -base64 32");
+  }
+  return parsed.data;
+};
+
+/** The service cannot start as configured. The message says what to change. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+export interface Opened {
+  readonly config: Config;
+  readonly service: Service;
+  readonly db: Db;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly simulators: { readonly aws: Simulator };
+  readonly publicUrl: string;
+  /** An API key with every scope for whoever can read the data directory. */
+  readonly token: string;
+  readonly announce: (url: string) => void;
+  readonly close: () => Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Jobs in flight at once; default 8. */
+  readonly parallel?: number;
+  /** Makes the simulator's reviewers and delays reproducible. */
+  readonly seed?: string;
+  readonly reviewer?: "seeded" | "manual";
+  readonly at?: (point: string) => Promise<void> | void;
+}
+
+/** Opens the whole service on this machine without listening. Throws `StartError` or `DirectoryOwnedError`. */
+export const openLocal = async (config: Config, options: OpenOptions = {}): Promise<Opened> => {
+  const clock = options.clock ?? createSystemClock();
+  const ids = createIds(clock);
+  const log = options.log ?? createLog({ clock, write: (line) => process.stderr.write(`${line}\n`), level: "warn" });
+  const directory = resolve(config.COSELL_DATA);
+  const database = config.DATABASE_URL === undefined ? await openEmbedded(directory) : openServer(config.DATABASE_URL);
+  try {
+    await migrate(database.db);
+    const seal = await createSeal(config.COSELL_KEY ?? localFile(directory, "key", () => randomBytes(32).toString("base64")), ids);
+    const secrets = createSecrets({ db: database.db, clock, seal, env: process.env });
+    const publicUrl = config.COSELL_PUBLIC_URL ?? `http://${config.COSELL_HOST}:${config.PORT}`;
+    let inside: Service["app"] | null = null;
+    const aws = createAwsSimulator(
+      { clock, ids, state: createDatabaseState(database.db, "aws"), deliver: async (request) => (inside !== null && request.url.startsWith(publicUrl) ? inside.fetch(request) : fetch(request)) },
+      { seed: options.seed ?? "cosell", reviewer: options.reviewer ?? "seeded" },
+    );
+    const service = await createService({
+      db: database.db,
+      clock,
+      ids,
+      log,
+      seal,
+      secrets,
+      http: createBoundedHttp(fetch),
+      marketplaces: [createAws({ credentials: resolveAwsCredentials })],
+      simulators: { aws },
+      publicUrl,
+      signingKey: config.INNGEST_SIGNING_KEY ?? `signkey-prod-${randomBytes(32).toString("hex")}`,
+      retentionDays: config.COSELL_RETENTION_DAYS,
+      parallel: options.parallel ?? 8,
+      ...(options.at === undefined ? {} : { at: options.at }),
+    });
+    inside = service.app;
+    const token = await localToken(service, database.db, directory);
+    await connectSimulator({ service, token, aws, publicUrl });
+    return {
+      config, service, db: database.db, ids, log, simulators: { aws }, publicUrl, token,
+      announce: database.announce,
+      close: async () => {
+        await service.stop();
+        await database.close();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+};
+
+/** Runs the service until SIGTERM or SIGINT. Resolves once it listens. */
+export const serveForever = async (env: Readonly<Record<string, string | undefined>>): Promise<void> => {
+  const parsed = readConfig(env);
+  const config = { ...parsed, PORT: parsed.PORT === 0 ? await freePort(parsed.COSELL_HOST) : parsed.PORT };
+  const log = createLog({ clock: createSystemClock(), write: (line) => process.stdout.write(`${line}\n`), level: "info" });
+  const opened = await openLocal(config, { log });
+  const server = serve({ fetch: opened.service.app.fetch, port: config.PORT, hostname: config.COSELL_HOST });
+  await new Promise<void>((listening, failed) => {
+    server.once("listening", listening);
+    server.once("error", failed);
+  }).catch(async (error: Error) => {
+    await opened.close();
+    throw new StartError(`cannot listen on ${config.COSELL_HOST}:${config.PORT} (${error.message}); set PORT to a free port`);
+  });
+  opened.announce(`http://${config.COSELL_HOST}:${config.PORT}`);
+  opened.service.start();
+  process.stdout.write(welcome(opened));
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info("stopping", { signal });
+    setTimeout(() => process.exit(1), stopMsMax).unref();
+    server.close();
+    "closeIdleConnections" in server && server.closeIdleConnections();
+    opened.close().then(
+      () => {
+        log.info("stopped");
+        process.exit(0);
+      },
+      () => process.exit(1),
+    );
+  };
+  process.once("SIGTERM", () => stop("SIGTERM"));
+  process.once("SIGINT", () => stop("SIGINT"));
+};
+
+const welcome = ({ publicUrl, config }: Opened): string => `
+cosell listens on ${publicUrl}
+
+  API            ${publicUrl}/v1
+  documentation  ${publicUrl}/docs   (OpenAPI: ${publicUrl}/openapi.json)
+  AWS simulator  ${publicUrl}/simulator/aws   (controls: ${publicUrl}/simulator/aws/control)
+  data           ${config.DATABASE_URL === undefined ? `${resolve(config.COSELL_DATA)} (embedded database; API key of this machine in local-token there)` : "PostgreSQL (DATABASE_URL)"}
+
+  Try:  npx cosell import examples/deals.csv && npx cosell share --all && npx cosell shares
+
+`;
+
+const openServer = (url: string) => {
+  const db = openDatabase({ target: { url }, connectionsMax: 20, transactionMsMax: 30_000 });
+  return { db, announce: () => {}, close: () => db.close() };
+};
+
+/** A 0600 file in the data directory, made on first use. */
+const localFile = (directory: string, name: string, make: () => string): string => {
+  const path = join(directory, name);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (!existsSync(path)) writeFileSync(path, make(), { mode: 0o600, flag: "wx" });
+  return readFileSync(path, "utf8").trim();
+};
+
+const localToken = async (service: Service, db: Db, directory: string): Promise<string> => {
+  const path = join(directory, "local-token");
+  const known = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  if (known !== "" && (await service.store.access.authenticate(db.sql, known)) !== null) return known;
+  const actorId = await service.store.access.actor(db.sql, "person", "local");
+  const { secret } = await service.store.access.createKey(db.sql, { actorId, name: "local token", scopes: ["read", "write", "admin"], expiresAt: null });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(path, secret, { mode: 0o600 });
+  return secret;
+};
+
+/** A fresh installation starts with AWS simulated, so that there is something to push to before anybody signs up anywhere. */
+const connectSimulator = async (at: { readonly service: Service; readonly token: string; readonly aws: Simulator; readonly publicUrl: string }): Promise<void> => {
+  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const response = await at.service.app.fetch(
+      new Request(`${at.publicUrl}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${at.token}`, "content-type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    );
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+    return response.json();
+  };
+  const { items } = (await call("GET", "/v1/connections")) as { items: readonly unknown[] };
+  if (items.length > 0) return;
+  const connection = (await call("POST", "/v1/connections", simulatedAws())) as { id: string };
+  const hook = (await call("POST", `/v1/connections/${connection.id}/hook-keys`)) as { url: string; headerName: string; key: string };
+  await at.aws.control(
+    new Request("http://simulator.invalid/destinations", {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ url: hook.url, headerName: hook.headerName, headerValue: hook.key, account: simulatedCredentials.account, catalog: "AWS" }),
+    }),
+  );
+};
+
+/** The request that connects the simulated AWS account. */
+export const simulatedAws = (endpoint?: string) => ({
+  marketplace: "aws",
+  label: "AWS (simulated)",
+  account: simulatedCredentials.account,
+  environment: "simulated",
+  settings: {
+    accountId: simulatedCredentials.account,
+    catalog: "AWS",
+    ...(endpoint === undefined ? {} : { endpoint }),
+    credentials: { kind: "static", accessKeyIdRef: "accessKeyId", secretAccessKeyRef: "secretAccessKey" },
+    defaults: { solutions: ["S-0000001"], involvementType: "Co-Sell", visibility: "Full" },
+  },
+  secrets: { accessKeyId: simulatedCredentials.accessKeyId, secretAccessKey: simulatedCredentials.secretAccessKey },
+});
+
+const freePort = (host: string): Promise<number> =>
+  new Promise((found, failed) => {
+    const probe = createServer();
+    probe.once("error", failed);
+    probe.listen(0, host, () => {
+      const address = probe.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      probe.close(() => found(port));
+    });
+  });
+
+const isMain = process.argv[1] !== undefined && existsSync(process.argv[1]) && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+if (isMain) {
+  if (Number(process.versions.node.split(".")[0]) < nodeMajorMin) {
+    process.stderr.write(`cosell needs Node ${nodeMajorMin}.12 or newer; this is ${process.versions.node}. On Linux and Windows \`npm ci\` brings one along: use \`npm start\`.\n`);
+    process.exit(1);
+  }
+  serveForever(process.env).catch((error: unknown) => {
+    process.stderr.write(`cosell cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  });
+}
