@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
 import { createAws } from "../adapters/aws/index.ts";
-import { createAwsSimulator, simulatedCredentials } from "../adapters/aws/simulator/index.ts";
+import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import type { Simulator } from "../adapters/contract.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
 import { createSystemClock } from "./clock.ts";
@@ -15,7 +15,7 @@ import { createLog } from "./log.ts";
 import { createBoundedHttp } from "./outbound.ts";
 import { type Clock, type Config, configSchema, type Db, type Ids, type Log } from "./ports.ts";
 import { createService, type Service } from "./service.ts";
-import { createDatabaseState } from "./simulation.ts";
+import { connectSimulator, createDatabaseState } from "./simulation.ts";
 import { migrate, openDatabase } from "./store/database.ts";
 import { openEmbedded } from "./store/embedded.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
@@ -31,10 +31,14 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     throw new StartError(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
   }
   if (parsed.data.INNGEST_MODE === "server") {
-    throw new StartError("INNGEST_MODE=server is not available in this version; leave INNGEST_MODE unset to use the embedded runner");
+    throw new StartError(
+      "INNGEST_MODE=server is not available in this version; leave INNGEST_MODE unset to use the embedded runner",
+    );
   }
   if (parsed.data.DATABASE_URL !== undefined && parsed.data.COSELL_KEY === undefined) {
-    throw new StartError("DATABASE_URL needs COSELL_KEY as well, so that every instance opens the same contacts and secrets; make one with: openssl rand -base64 32");
+    throw new StartError(
+      "DATABASE_URL needs COSELL_KEY as well, so that every instance opens the same contacts and secrets; make one with: openssl rand -base64 32",
+    );
   }
   return parsed.data;
 };
@@ -78,12 +82,21 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
   const database = config.DATABASE_URL === undefined ? await openEmbedded(directory) : openServer(config.DATABASE_URL);
   try {
     await migrate(database.db);
-    const seal = await createSeal(config.COSELL_KEY ?? localFile(directory, "key", () => randomBytes(32).toString("base64")), ids);
+    const seal = await createSeal(
+      config.COSELL_KEY ?? localFile(directory, "key", () => randomBytes(32).toString("base64")),
+      ids,
+    );
     const secrets = createSecrets({ db: database.db, clock, seal, env: process.env });
     const publicUrl = config.COSELL_PUBLIC_URL ?? `http://${config.COSELL_HOST}:${config.PORT}`;
     let inside: Service["app"] | null = null;
     const aws = createAwsSimulator(
-      { clock, ids, state: createDatabaseState(database.db, "aws"), deliver: async (request) => (inside !== null && request.url.startsWith(publicUrl) ? inside.fetch(request) : fetch(request)) },
+      {
+        clock,
+        ids,
+        state: createDatabaseState(database.db, "aws"),
+        deliver: async (request) =>
+          inside !== null && request.url.startsWith(publicUrl) ? inside.fetch(request) : fetch(request),
+      },
       { seed: options.seed ?? "cosell", reviewer: options.reviewer ?? "seeded" },
     );
     const service = await createService({
@@ -106,7 +119,14 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
     const token = await localToken(service, database.db, directory);
     await connectSimulator({ service, token, aws, publicUrl });
     return {
-      config, service, db: database.db, ids, log, simulators: { aws }, publicUrl, token,
+      config,
+      service,
+      db: database.db,
+      ids,
+      log,
+      simulators: { aws },
+      publicUrl,
+      token,
       announce: database.announce,
       close: async () => {
         await service.stop();
@@ -123,7 +143,11 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
 export const serveForever = async (env: Readonly<Record<string, string | undefined>>): Promise<void> => {
   const parsed = readConfig(env);
   const config = { ...parsed, PORT: parsed.PORT === 0 ? await freePort(parsed.COSELL_HOST) : parsed.PORT };
-  const log = createLog({ clock: createSystemClock(), write: (line) => process.stdout.write(`${line}\n`), level: "info" });
+  const log = createLog({
+    clock: createSystemClock(),
+    write: (line) => process.stdout.write(`${line}\n`),
+    level: "info",
+  });
   const opened = await openLocal(config, { log });
   const server = serve({ fetch: opened.service.app.fetch, port: config.PORT, hostname: config.COSELL_HOST });
   await new Promise<void>((listening, failed) => {
@@ -131,7 +155,9 @@ export const serveForever = async (env: Readonly<Record<string, string | undefin
     server.once("error", failed);
   }).catch(async (error: Error) => {
     await opened.close();
-    throw new StartError(`cannot listen on ${config.COSELL_HOST}:${config.PORT} (${error.message}); set PORT to a free port`);
+    throw new StartError(
+      `cannot listen on ${config.COSELL_HOST}:${config.PORT} (${error.message}); set PORT to a free port`,
+    );
   });
   opened.announce(`http://${config.COSELL_HOST}:${config.PORT}`);
   opened.service.start();
@@ -186,53 +212,16 @@ const localToken = async (service: Service, db: Db, directory: string): Promise<
   const known = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
   if (known !== "" && (await service.store.access.authenticate(db.sql, known)) !== null) return known;
   const actorId = await service.store.access.actor(db.sql, "person", "local");
-  const { secret } = await service.store.access.createKey(db.sql, { actorId, name: "local token", scopes: ["read", "write", "admin"], expiresAt: null });
+  const { secret } = await service.store.access.createKey(db.sql, {
+    actorId,
+    name: "local token",
+    scopes: ["read", "write", "admin"],
+    expiresAt: null,
+  });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(path, secret, { mode: 0o600 });
   return secret;
 };
-
-/** A fresh installation starts with AWS simulated, so that there is something to push to before anybody signs up anywhere. */
-const connectSimulator = async (at: { readonly service: Service; readonly token: string; readonly aws: Simulator; readonly publicUrl: string }): Promise<void> => {
-  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
-    const response = await at.service.app.fetch(
-      new Request(`${at.publicUrl}${path}`, {
-        method,
-        headers: { authorization: `Bearer ${at.token}`, "content-type": "application/json" },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }),
-    );
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
-    return response.json();
-  };
-  const { items } = (await call("GET", "/v1/connections")) as { items: readonly unknown[] };
-  if (items.length > 0) return;
-  const connection = (await call("POST", "/v1/connections", simulatedAws())) as { id: string };
-  const hook = (await call("POST", `/v1/connections/${connection.id}/hook-keys`)) as { url: string; headerName: string; key: string };
-  await at.aws.control(
-    new Request("http://simulator.invalid/destinations", {
-      method: "PUT",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ url: hook.url, headerName: hook.headerName, headerValue: hook.key, account: simulatedCredentials.account, catalog: "AWS" }),
-    }),
-  );
-};
-
-/** The request that connects the simulated AWS account. */
-export const simulatedAws = (endpoint?: string) => ({
-  marketplace: "aws",
-  label: "AWS (simulated)",
-  account: simulatedCredentials.account,
-  environment: "simulated",
-  settings: {
-    accountId: simulatedCredentials.account,
-    catalog: "AWS",
-    ...(endpoint === undefined ? {} : { endpoint }),
-    credentials: { kind: "static", accessKeyIdRef: "accessKeyId", secretAccessKeyRef: "secretAccessKey" },
-    defaults: { solutions: ["S-0000001"], involvementType: "Co-Sell", visibility: "Full" },
-  },
-  secrets: { accessKeyId: simulatedCredentials.accessKeyId, secretAccessKey: simulatedCredentials.secretAccessKey },
-});
 
 const freePort = (host: string): Promise<number> =>
   new Promise((found, failed) => {
@@ -245,10 +234,15 @@ const freePort = (host: string): Promise<number> =>
     });
   });
 
-const isMain = process.argv[1] !== undefined && existsSync(process.argv[1]) && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+const isMain =
+  process.argv[1] !== undefined &&
+  existsSync(process.argv[1]) &&
+  realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
 if (isMain) {
   if (Number(process.versions.node.split(".")[0]) < nodeMajorMin) {
-    process.stderr.write(`cosell needs Node ${nodeMajorMin}.12 or newer; this is ${process.versions.node}. On Linux and Windows \`npm ci\` brings one along: use \`npm start\`.\n`);
+    process.stderr.write(
+      `cosell needs Node ${nodeMajorMin}.12 or newer; this is ${process.versions.node}. On Linux and Windows \`npm ci\` brings one along: use \`npm start\`.\n`,
+    );
     process.exit(1);
   }
   serveForever(process.env).catch((error: unknown) => {

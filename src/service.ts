@@ -163,7 +163,13 @@ const httpFor = (deps: ServiceDeps, connection: Connection): Http => {
     simulator === undefined
   )
     return deps.http;
-  return (request) => simulator.fetch(request);
+  return (request) => whenUpToDate(simulator, request);
+};
+
+/** Their clockwork first: what is due by now has happened before they answer. */
+const whenUpToDate = async (simulator: Simulator, request: Request): Promise<Response> => {
+  await simulator.tick();
+  return simulator.fetch(request);
 };
 
 /** Under `/simulator/<marketplace>`: the vendor's wire protocol at the root, the controls under `/control`. */
@@ -171,7 +177,7 @@ export const simulatorDoor =
   (simulator: Simulator) =>
   (request: Request): Promise<Response> => {
     const url = new URL(request.url);
-    if (!url.pathname.startsWith("/control")) return simulator.fetch(request);
+    if (!url.pathname.startsWith("/control")) return whenUpToDate(simulator, request);
     url.pathname = url.pathname.slice("/control".length) || "/";
     return simulator.control(new Request(url, request));
   };
