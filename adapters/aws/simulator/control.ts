@@ -1,0 +1,140 @@
+/**
+ * The operator's side: what AWS's people and AWS's operations would do, on demand. The same functions serve the JSON API.
+ * Every function changes the ledger only; the caller serialises, commits and, where needed, delivers.
+ */
+import { z } from "zod";
+import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
+import { modelled } from "./answers.ts";
+import { objectAt } from "./document.ts";
+import type { Events } from "./events.ts";
+import { type FaultRuleInput, rulesSchema, unstruck } from "./faults.ts";
+import { reviewStatusOf } from "./gate.ts";
+import { type Destination, destinationSchema, type OpportunityRecord } from "./ledger.ts";
+import { recordOf } from "./opportunities.ts";
+import type { Reviews, Words } from "./reviews.ts";
+import type { Occasion, World } from "./world.ts";
+
+export const wordsSchema = z.strictObject({
+  id: z.string(),
+  comments: z.string().optional(),
+  reason: z.string().optional(),
+});
+export const idSchema = z.strictObject({ id: z.string() });
+export const closeSchema = z.strictObject({ id: z.string(), reason: z.string().optional() });
+export const editSchema = z.strictObject({
+  id: z.string(),
+  changes: jsonObjectSchema.describe("dotted paths and their new values; null removes one"),
+});
+export const progressSchema = z.strictObject({
+  id: z.string(),
+  stage: z.string().optional(),
+  summary: jsonObjectSchema.optional().describe("members of GetAwsOpportunitySummary to replace"),
+});
+export const daysSchema = z.strictObject({ days: z.number().min(0).max(3660) });
+export const replaySchema = z.strictObject({ last: z.int().min(1).max(100_000).default(1) });
+export const faultsSchema = z.strictObject({ rules: rulesSchema });
+export const destinationInputSchema = destinationSchema
+  .extend({
+    id: z.string().default("default"),
+    account: z.string().nullable().default(null),
+    catalog: z.string().nullable().default(null),
+  })
+  .strict();
+export type DestinationInput = z.input<typeof destinationInputSchema>;
+export type ProgressInput = z.infer<typeof progressSchema>;
+
+export const createControls = (world: World, parts: { readonly events: Events; readonly reviews: Reviews }) => {
+  const { events, reviews } = parts;
+  const { ledger } = world;
+  const occasion = (): Occasion => ({ now: world.now(), struck: unstruck });
+
+  return {
+    approve: (id: string) => brief(reviews.approve(recordOf(world, id), occasion())),
+    ask: (id: string, words: Words = {}) => brief(reviews.ask(recordOf(world, id), words, occasion())),
+    reject: (id: string, words: Words = {}) => brief(reviews.reject(recordOf(world, id), words, occasion())),
+    /** A reviewer opens what was submitted. */
+    review: (id: string) => {
+      reviews.startReview(recordOf(world, id), occasion());
+      return brief(recordOf(world, id));
+    },
+    /** AWS sets the partner's stage to Launched. */
+    launch: (id: string) => {
+      const row = recordOf(world, id);
+      const status = reviewStatusOf(row.document);
+      if (status !== "Approved")
+        throw modelled("ConflictException", `${id} is ${status}; only an approved opportunity can be launched`);
+      return brief(reviews.end(row, "Launched", null, occasion()));
+    },
+    /** AWS sets the partner's stage to Closed Lost. */
+    close: (id: string, reason: string | null = null) =>
+      brief(reviews.end(recordOf(world, id), "Closed Lost", reason, occasion())),
+    /** AWS edits members of the partner's record. */
+    edit: (id: string, changes: Readonly<Record<string, Json>>) =>
+      brief(reviews.edit(recordOf(world, id), changes, occasion())),
+    /** AWS moves its own side: stage, next best actions, score, or any member of the summary. */
+    progress: ({ id, stage, summary }: ProgressInput) => {
+      const now = occasion();
+      const row = recordOf(world, id);
+      const moved = stage === undefined ? row : reviews.moveStage(row, stage, now);
+      const before = moved.summary ?? {};
+      const groups = ["LifeCycle", "Insights"].flatMap((key) =>
+        summary?.[key] === undefined ? [] : [[key, { ...objectAt(before, key), ...objectAt(summary, key) }] as const],
+      );
+      const saved = summary ? reviews.summarise(moved, { ...summary, ...Object.fromEntries(groups) }, now) : moved;
+      events.opportunity("Updated", saved, now);
+      return brief(saved);
+    },
+    replay: (last = 1) => ({ scheduled: events.replay(last) }),
+    shuffle: () => ({ scheduled: events.shuffle() }),
+    faults: () => ({ rules: world.faults.list() }),
+    addFaults: (rules: readonly FaultRuleInput[]) => {
+      world.faults.add(rules);
+      return { rules: world.faults.list() };
+    },
+    setFaults: (rules: readonly FaultRuleInput[]) => {
+      world.faults.clear();
+      world.faults.add(rules);
+      return { rules: world.faults.list() };
+    },
+    clearFaults: () => {
+      world.faults.clear();
+      return { rules: [] };
+    },
+    destinations: () => ({ destinations: ledger.destinations.all() }),
+    putDestination: (input: DestinationInput): Destination => {
+      const destination = destinationInputSchema.parse(input);
+      ledger.destinations.put(destination.id, destination);
+      return destination;
+    },
+    removeDestination: (id: string) => {
+      ledger.destinations.remove(id);
+      return { destinations: ledger.destinations.all() };
+    },
+    settings: () => world.settings(),
+    change: (patch: JsonObject) => {
+      world.change(patch);
+      return world.settings();
+    },
+    reset: () => {
+      world.reset();
+      return { reset: true };
+    },
+    /** Everything, for a judge: what AWS holds, what it was asked, what it told. */
+    ledger: () => ({
+      now: world.now().toISOString(),
+      nextDueAt: ledger.nextDueAt()?.toISOString() ?? null,
+      opportunities: ledger.opportunities.all(),
+      tasks: ledger.tasks.all(),
+      engagements: ledger.engagements.all(),
+      tokens: ledger.tokens.ids().map((id) => ({ id, ...ledger.tokens.get(id) })),
+      events: ledger.events.all().toSorted((a, b) => a.sequence - b.sequence),
+      due: ledger.due.all(),
+      counters: ledger.counters.all(),
+      destinations: ledger.destinations.all().map((row) => ({ ...row, headerValue: "(hidden)" })),
+      faults: world.faults.list(),
+    }),
+  };
+};
+export type Controls = ReturnType<typeof createControls>;
+
+const brief = ({ id, modifiedAt, document, summary }: OpportunityRecord) => ({ id, modifiedAt, document, summary });

@@ -1,0 +1,217 @@
+/**
+ * The AWS Partner Central Selling API in small: AWS's side of the wire, its ledger and its clockwork.
+ * It speaks AWS JSON 1.0 as the service model defines it, and tells of changes by EventBridge events.
+ */
+
+import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import type { Simulator, SimulatorDeps } from "../../contract.ts";
+import { modelled, refusalAnswer, respond } from "./answers.ts";
+import { createAssociations } from "./associations.ts";
+import { createControls, type DestinationInput, type ProgressInput } from "./control.ts";
+import { createControlApi } from "./controlapi.ts";
+import { createEngagements } from "./engagements.ts";
+import { createEvents } from "./events.ts";
+import { type FaultRuleInput, unstruck } from "./faults.ts";
+import type { Due } from "./ledger.ts";
+import { createListing } from "./listing.ts";
+import { depart } from "./mangle.ts";
+import { createOpportunities } from "./opportunities.ts";
+import { createQuotas } from "./quotas.ts";
+import { createRequests } from "./requests.ts";
+import { createReviews, type Words } from "./reviews.ts";
+import type { SettingsInput } from "./settings.ts";
+import { type SimulatedCredential, simulatedCredential } from "./signature.ts";
+import { createTasks } from "./tasks.ts";
+import { addDays, createWorld } from "./world.ts";
+
+export { type FaultRuleInput, faultCatalogue } from "./faults.ts";
+export { createMemoryState } from "./ledger.ts";
+export { type Settings, settingsSchema } from "./settings.ts";
+export { type SimulatedCredential, simulatedCredential, simulatedRegion } from "./signature.ts";
+
+export interface AwsSimulatorOptions {
+  /** All chance comes from here: the same seed, fault plan and calls make the same run. */
+  readonly seed: string;
+  /** seeded: deals are reviewed and move by themselves over days and weeks; manual: only the controls decide. */
+  readonly reviewer: "seeded" | "manual";
+  /** Who may sign requests. Default: `simulatedCredential`. */
+  readonly credentials?: readonly SimulatedCredential[];
+  /** Anything in `settingsSchema`; changed later through the controls. */
+  readonly settings?: Omit<SettingsInput, "reviewer">;
+  /** Moves a virtual clock to a time. Without it `advance` is refused. */
+  readonly advance?: (to: Date) => void | Promise<void>;
+  /** Simulated time-outs reject at once instead of hanging: for virtual time. */
+  readonly instantTimeouts?: boolean;
+  /** The longest a simulated time-out hangs, in milliseconds. Default 120,000. */
+  readonly hangMsMax?: number;
+  /** The path prefix a router took away before `fetch` sees the request: it is part of what was signed. Default `/simulator/aws`. */
+  readonly basePath?: string;
+}
+
+const tickJobsMax = 1_000_000;
+const bodyBytesMax = 1_000_000;
+
+/** Builds the simulator. Nothing is read before the first call; the ledger then is whatever `deps.state` holds. */
+export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOptions) => {
+  const world = createWorld(deps, {
+    seed: options.seed,
+    settings: { ...options.settings, reviewer: options.reviewer },
+  });
+  const { ledger } = world;
+  const events = createEvents(world, deps.deliver);
+  const engagements = createEngagements(world, events);
+  const reviews = createReviews(world, events, engagements);
+  const opportunities = createOpportunities(world, events, reviews);
+  const tasks = createTasks(world, { events, engagements, reviews, opportunities });
+  const requests = createRequests(world, {
+    opportunities,
+    associations: createAssociations(world, { events, reviews, opportunities }),
+    tasks,
+    engagements,
+    listing: createListing(world),
+    quotas: createQuotas(world),
+    credentials: options.credentials ?? [simulatedCredential],
+    basePath: options.basePath ?? "/simulator/aws",
+  });
+  const waiting = {
+    clock: deps.clock,
+    instantTimeouts: options.instantTimeouts ?? false,
+    hangMsMax: options.hangMsMax ?? 120_000,
+  };
+  const alone = createMutex();
+  let loaded = false;
+
+  /** Runs `work` alone and makes what it changed durable before anybody hears of it. */
+  const transact = <T>(work: () => T | Promise<T>, how: "all" | "trifles wait" | "all waits" = "all"): Promise<T> =>
+    alone(async () => {
+      await world.open();
+      loaded = true;
+      const mark = ledger.mark();
+      try {
+        const result = await work();
+        if (how !== "all waits") await ledger.commit(how);
+        return result;
+      } catch (error) {
+        ledger.undoTo(mark);
+        throw error;
+      }
+    });
+
+  const perform = (due: Due): void => {
+    ledger.due.remove(due.id);
+    const occasion = { now: world.now(), struck: unstruck };
+    const row = ledger.opportunities.get(due.subject);
+    const task = ledger.tasks.get(due.subject);
+    if (due.kind === "task" && task) tasks.finish(task, occasion);
+    if (due.kind === "review_start" && row) reviews.startReview(row, occasion);
+    if (due.kind === "verdict" && row) reviews.decide(row, occasion);
+    if (due.kind === "progress" && row) reviews.step(row, occasion);
+  };
+
+  const takeJob = (): Due | null => {
+    const next = ledger.takeDue(world.now());
+    if (next && next.kind !== "delivery") perform(next);
+    return next;
+  };
+
+  const tick = async (): Promise<number> => {
+    let jobs = 0;
+    for (; jobs < tickJobsMax; jobs += 1) {
+      const due = await transact(takeJob, "all waits");
+      if (!due) break;
+      // A booking may wait for the end: a crash before it delivers again, as EventBridge may.
+      const status = due.kind === "delivery" ? await events.send(due) : null;
+      await transact(
+        () => (status === null ? undefined : events.book(due, status)),
+        status === null ? "all" : "all waits",
+      );
+    }
+    await transact(() => undefined);
+    return jobs;
+  };
+
+  const fetch = async (request: Request): Promise<Response> => {
+    const { signal } = request;
+    const body = new Uint8Array(await request.arrayBuffer());
+    if (body.length > bodyBytesMax) return respond(tooLarge(world.now()));
+    try {
+      const handled = await transact(() => requests.handle(request, body), "trifles wait");
+      if (events.takeUrgent()) await tick();
+      return await depart({ ...handled, signal }, waiting);
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "TimeoutError") throw error;
+      return respond(refusalAnswer(modelled("InternalServerException", "Internal failure"), "unknown", world.now()));
+    }
+  };
+
+  const advance = async (days: number) => {
+    const move = options.advance;
+    if (!move) throw modelled("ConflictException", "The simulator's clock is real: it cannot be advanced");
+    await transact(() => undefined);
+    const target = addDays(world.now(), days);
+    let jobs = 0;
+    for (let next = ledger.nextDueAt(); next && next <= target; next = ledger.nextDueAt()) {
+      if (next > world.now()) await move(next);
+      jobs += await tick();
+    }
+    await move(target);
+    return { now: target.toISOString(), jobs: jobs + (await tick()) };
+  };
+
+  const plain = createControls(world, { events, reviews });
+  const controls = {
+    approve: (id: string) => transact(() => plain.approve(id)),
+    ask: (id: string, words: Words = {}) => transact(() => plain.ask(id, words)),
+    reject: (id: string, words: Words = {}) => transact(() => plain.reject(id, words)),
+    review: (id: string) => transact(() => plain.review(id)),
+    launch: (id: string) => transact(() => plain.launch(id)),
+    close: (id: string, reason: string | null = null) => transact(() => plain.close(id, reason)),
+    edit: (id: string, changes: Readonly<Record<string, Json>>) => transact(() => plain.edit(id, changes)),
+    progress: (input: ProgressInput) => transact(() => plain.progress(input)),
+    advance,
+    tick: async () => ({ jobs: await tick() }),
+    replay: (last = 1) => transact(() => plain.replay(last)).then(thenTick),
+    shuffle: () => transact(() => plain.shuffle()).then(thenTick),
+    faults: () => transact(() => plain.faults()),
+    addFaults: (rules: readonly FaultRuleInput[]) => transact(() => plain.addFaults(rules)),
+    setFaults: (rules: readonly FaultRuleInput[]) => transact(() => plain.setFaults(rules)),
+    clearFaults: () => transact(() => plain.clearFaults()),
+    destinations: () => transact(() => plain.destinations()),
+    putDestination: (input: DestinationInput) => transact(() => plain.putDestination(input)),
+    removeDestination: (id: string) => transact(() => plain.removeDestination(id)),
+    settings: () => transact(() => plain.settings()),
+    change: (patch: JsonObject) => transact(() => plain.change(patch)),
+    reset: () => transact(() => plain.reset()),
+    ledger: () => transact(() => plain.ledger()),
+  };
+  async function thenTick<T>(result: T): Promise<T> {
+    await tick();
+    return result;
+  }
+
+  const simulator: Simulator = {
+    fetch,
+    control: createControlApi(controls),
+    tick,
+    /** Before the ledger is loaded something may be due: now. */
+    nextDueAt: () => (loaded ? ledger.nextDueAt() : world.now()),
+  };
+  return { ...simulator, controls };
+};
+export type AwsSimulator = ReturnType<typeof createAwsSimulator>;
+export type AwsSimulatorControls = AwsSimulator["controls"];
+
+const tooLarge = (now: Date) => {
+  const refusal = modelled("ValidationException", "The request is too large", { Reason: "REQUEST_VALIDATION_FAILED" });
+  return refusalAnswer(refusal, "unknown", now);
+};
+
+/** One at a time, in order of arrival; a failure does not stop the next. */
+const createMutex = () => {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+};

@@ -1,0 +1,252 @@
+/** Lists: filters, order, and pages with opaque tokens. */
+import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import { complain, malformed } from "./answers.ts";
+import { instantOf } from "./constraints.ts";
+import { fold } from "./dice.ts";
+import { at, canonical, listAt, objectAt, pick, textAt, textsAt } from "./document.ts";
+import { engagementView } from "./engagements.ts";
+import type { OpportunityRecord } from "./ledger.ts";
+import { type Call, seenNow } from "./opportunities.ts";
+import { taskView } from "./tasks.ts";
+import { arnOf, type World } from "./world.ts";
+
+interface Row {
+  readonly id: string;
+  readonly key: string;
+  readonly view: JsonObject;
+}
+interface Order {
+  readonly descending: boolean;
+  readonly sizeDefault: number;
+}
+
+export const createListing = (world: World) => {
+  const { ledger } = world;
+  const mine = <T extends { readonly account: string; readonly catalog: string }>(rows: readonly T[], call: Call) =>
+    rows.filter((row) => row.account === call.account && row.catalog === call.catalog);
+
+  const opportunities = (call: Call): JsonObject => {
+    const sortBy = textAt(call.input, "Sort.SortBy") ?? "LastModifiedDate";
+    const order = { descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING", sizeDefault: 20 };
+    const rows = mine(ledger.opportunities.all(), call).flatMap((row) => {
+      const seen = indexed(row, call, world.settings().searchLagSeconds);
+      return seen && wanted(seen, call.input)
+        ? [{ id: row.id, key: sortKey(seen, sortBy), view: summaryView(seen) }]
+        : [];
+    });
+    return paged(rows, order, call, "OpportunitySummaries");
+  };
+
+  const tasks = (call: Call): JsonObject => {
+    const order = { descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING", sizeDefault: 100 };
+    const rows = mine(ledger.tasks.all(), call)
+      .filter(
+        (task) =>
+          among(call.input, "TaskStatus", task.status) &&
+          amongIds(call.input, "TaskIdentifier", task.id) &&
+          among(call.input, "OpportunityIdentifier", task.opportunityId) &&
+          amongIds(call.input, "EngagementIdentifier", task.engagementId ?? ""),
+      )
+      .map((task) => ({
+        id: task.id,
+        key: `${task.startedAt} ${String(task.sequence).padStart(12, "0")}`,
+        view: taskView(task),
+      }));
+    return paged(rows, order, call, "TaskSummaries");
+  };
+
+  const solutions = (call: Call): JsonObject => {
+    const sortBy = textAt(call.input, "Sort.SortBy") ?? "Identifier";
+    const order = { descending: textAt(call.input, "Sort.SortOrder") === "DESCENDING", sizeDefault: 20 };
+    const rows = world
+      .settings()
+      .solutions.filter(
+        (solution) =>
+          among(call.input, "Status", solution.status) &&
+          among(call.input, "Identifier", solution.id) &&
+          among(call.input, "Category", solution.category) &&
+          listAt(call.input, "AwsMarketplaceSolutionArn").length === 0,
+      )
+      .map((solution): Row => {
+        const view = {
+          Catalog: call.catalog,
+          Id: solution.id,
+          Arn: arnOf(call.catalog, "solution", solution.id, call.account),
+          Name: solution.name,
+          Status: solution.status,
+          Category: solution.category,
+          CreatedDate: "2024-01-15T09:00:00.000Z",
+        };
+        return { id: solution.id, key: textAt(view, sortBy === "Identifier" ? "Id" : sortBy) ?? "", view };
+      });
+    return paged(rows, order, call, "SolutionSummaries");
+  };
+
+  const engagements = (call: Call): JsonObject => {
+    const order = { descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING", sizeDefault: 20 };
+    const excluded = (path: string, value: string): boolean => textsAt(call.input, path).includes(value);
+    const rows = mine(ledger.engagements.all(), call)
+      .filter(
+        (row) =>
+          amongIds(call.input, "EngagementIdentifier", row.id) &&
+          among(call.input, "CreatedBy", row.account) &&
+          !excluded("ExcludeCreatedBy", row.account) &&
+          among(call.input, "ContextTypes", "CustomerProject") &&
+          !excluded("ExcludeContextTypes", "CustomerProject"),
+      )
+      .map((row) => ({
+        id: row.id,
+        key: row.createdAt,
+        view: { ...engagementView(row), ContextTypes: ["CustomerProject"] },
+      }));
+    return paged(rows, order, call, "EngagementSummaryList");
+  };
+
+  return { opportunities, tasks, solutions, engagements };
+};
+export type Listing = ReturnType<typeof createListing>;
+
+type Seen = Pick<OpportunityRecord, "id" | "account" | "catalog" | "createdAt" | "modifiedAt" | "document">;
+
+/** What the search index holds of a record: nothing or the version before, while it lags. */
+const indexed = (row: OpportunityRecord, call: Call, lagSeconds: number): Seen | null => {
+  const rule = call.struck.find("search_lag");
+  const lagMs = (rule ? (rule.seconds ?? 60) : lagSeconds) * 1000;
+  const fresh = call.now.getTime() - new Date(row.modifiedAt).getTime() < lagMs;
+  const hidden = fresh || (row.hiddenUntil !== null && call.now.toISOString() < row.hiddenUntil);
+  if (hidden) return row.previous ? { ...row, ...row.previous } : null;
+  return { ...row, ...seenNow(row, call) };
+};
+
+const among = (input: JsonObject, path: string, value: string): boolean => {
+  const wantedValues = textsAt(input, path);
+  return wantedValues.length === 0 || wantedValues.includes(value);
+};
+/** The same for filters that also take ARNs. */
+const amongIds = (input: JsonObject, path: string, id: string): boolean => {
+  const wantedIds = textsAt(input, path).map((value) => value.split("/").at(-1) ?? "");
+  return wantedIds.length === 0 || wantedIds.includes(id);
+};
+
+const wanted = (row: Seen, input: JsonObject): boolean => {
+  const company = (textAt(row.document, "Customer.Account.CompanyName") ?? "").toLowerCase();
+  const companies = textsAt(input, "CustomerCompanyName").map((name) => name.toLowerCase());
+  return (
+    among(input, "Identifier", row.id) &&
+    among(input, "LifeCycleStage", textAt(row.document, "LifeCycle.Stage") ?? "") &&
+    among(input, "LifeCycleReviewStatus", textAt(row.document, "LifeCycle.ReviewStatus") ?? "") &&
+    (companies.length === 0 || companies.includes(company)) &&
+    within(
+      row.modifiedAt,
+      textAt(input, "LastModifiedDate.AfterLastModifiedDate"),
+      textAt(input, "LastModifiedDate.BeforeLastModifiedDate"),
+    ) &&
+    within(
+      row.createdAt,
+      textAt(input, "CreatedDate.AfterCreatedDate"),
+      textAt(input, "CreatedDate.BeforeCreatedDate"),
+    ) &&
+    withinDays(textAt(row.document, "LifeCycle.TargetCloseDate"), objectAt(input, "TargetCloseDate"))
+  );
+};
+/** Both bounds belong to the range. */
+const within = (stamp: string, after: string | null, before: string | null): boolean => {
+  const instant = instantOf(stamp) ?? 0;
+  return (
+    (after === null || instant >= (instantOf(after) ?? 0)) && (before === null || instant <= (instantOf(before) ?? 0))
+  );
+};
+const withinDays = (date: string | null, filter: JsonObject): boolean => {
+  const [after, before] = [textAt(filter, "AfterTargetCloseDate"), textAt(filter, "BeforeTargetCloseDate")];
+  if (after === null && before === null) return true;
+  return date !== null && (after === null || date >= after) && (before === null || date <= before);
+};
+
+const sortKey = (row: Seen, sortBy: string): string => {
+  switch (sortBy) {
+    case "Identifier":
+      return row.id;
+    case "CustomerCompanyName":
+      return textAt(row.document, "Customer.Account.CompanyName") ?? "";
+    case "CreatedDate":
+      return row.createdAt;
+    case "TargetCloseDate":
+      return textAt(row.document, "LifeCycle.TargetCloseDate") ?? "";
+    default:
+      return row.modifiedAt;
+  }
+};
+
+const accountMembers = ["Industry", "OtherIndustry", "CompanyName", "WebsiteUrl"];
+const addressMembers = ["City", "PostalCode", "StateOrRegion", "CountryCode"];
+const lifeCycleMembers = [
+  "Stage",
+  "ClosedLostReason",
+  "NextSteps",
+  "TargetCloseDate",
+  "ReviewStatus",
+  "ReviewComments",
+  "ReviewStatusReason",
+];
+
+const summaryView = (row: Seen): JsonObject => {
+  const account = objectAt(row.document, "Customer.Account");
+  const address = pick(objectAt(account, "Address"), addressMembers);
+  const hasAccount = at(account, "CompanyName") !== undefined;
+  return {
+    Catalog: row.catalog,
+    Id: row.id,
+    Arn: arnOf(row.catalog, "opportunity", row.id, row.account),
+    ...pick(row.document, ["PartnerOpportunityIdentifier", "OpportunityType"]),
+    LastModifiedDate: row.modifiedAt,
+    CreatedDate: row.createdAt,
+    LifeCycle: pick(objectAt(row.document, "LifeCycle"), lifeCycleMembers),
+    Customer: hasAccount ? { Account: { ...pick(account, accountMembers), Address: address } } : {},
+    Project: pick(objectAt(row.document, "Project"), [
+      "DeliveryModels",
+      "ExpectedCustomerSpend",
+      "ExpectedContractDuration",
+    ]),
+  };
+};
+
+const pageMembers = new Set(["NextToken", "MaxResults"]);
+const refuseToken = () =>
+  malformed([complain("INVALID_VALUE", "NextToken", "NextToken is not valid for this request")]);
+export const expiredToken = () => malformed([complain("INVALID_VALUE", "NextToken", "NextToken has expired")]);
+
+/** One page. The token says where the last page ended and for which question; it is not valid for another. */
+const paged = (rows: readonly Row[], order: Order, call: Call, member: string): JsonObject => {
+  const question = Object.fromEntries(Object.entries(call.input).filter(([key]) => !pageMembers.has(key)));
+  const scope = fold(`${call.operation}|${call.account}|${canonical(question)}`).toString(36);
+  const place = (row: Pick<Row, "key" | "id">): string => `${row.key}\u0000${row.id}`;
+  const sorted = rows.toSorted((a, b) => (place(a) < place(b) ? -1 : 1) * (order.descending ? -1 : 1));
+  const token = textAt(call.input, "NextToken");
+  const after = token === null ? null : readToken(token, scope);
+  const rest =
+    after === null ? sorted : sorted.filter((row) => (order.descending ? place(row) < after : place(row) > after));
+  const size = Number(at(call.input, "MaxResults") ?? order.sizeDefault);
+  const page = rest.slice(0, size);
+  const last = page.at(-1);
+  const more = last !== undefined && rest.length > size;
+  const views: readonly Json[] = page.map((row) => row.view);
+  return { [member]: views, ...(more ? { NextToken: writeToken(place(last), scope) } : {}) };
+};
+
+const writeToken = (place: string, scope: string): string => {
+  const bytes = new TextEncoder().encode(JSON.stringify([scope, place, fold(`${scope}${place}`)]));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_");
+};
+const readToken = (token: string, scope: string): string => {
+  try {
+    const text = atob(token.replaceAll("-", "+").replaceAll("_", "/"));
+    const parsed: unknown = JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (char) => char.charCodeAt(0))));
+    const [about, place, check]: unknown[] = Array.isArray(parsed) ? parsed : [];
+    if (typeof place === "string" && about === scope && check === fold(`${scope}${place}`)) return place;
+  } catch {
+    throw refuseToken();
+  }
+  throw refuseToken();
+};
