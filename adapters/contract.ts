@@ -108,6 +108,8 @@ export type Revision =
       readonly base: JsonObject;
       readonly fields: readonly string[];
       readonly dropped: readonly DroppedEdit[];
+      /** Fields among `fields` that the partner had changed too: our value replaces theirs. */
+      readonly overwrote?: readonly string[];
     }
   | { readonly kind: "locked"; readonly reason: string; readonly fields: readonly string[] }
   | { readonly kind: "gaps"; readonly gaps: readonly Gap[] };

@@ -1,0 +1,270 @@
+/**
+ * One request to the Selling API: the vendor's SDK makes the endpoint, the target and the signature, the Http port
+ * carries it. The bytes sent are exactly the frozen body and the bytes received are kept as they came, because the
+ * SDK would round timestamps to milliseconds and drop members it does not know.
+ */
+import {
+  AssociateOpportunityCommand,
+  CreateOpportunityCommand,
+  GetAwsOpportunitySummaryCommand,
+  GetOpportunityCommand,
+  ListEngagementFromOpportunityTasksCommand,
+  ListOpportunitiesCommand,
+  PartnerCentralSellingClient,
+  StartEngagementFromOpportunityTaskCommand,
+  UpdateOpportunityCommand,
+} from "@aws-sdk/client-partnercentral-selling";
+import type { JsonObject } from "../../src/domain/deal.ts";
+import { type Fault, failed, ok } from "../../src/domain/fault.ts";
+import type { HttpLimits } from "../../src/ports.ts";
+import type { SessionDeps } from "../contract.ts";
+import { type Answer, type Asked, faultOf, lost } from "./faults.ts";
+import { type Credentials, secretName, type Target } from "./settings.ts";
+
+export interface AwsKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: Date;
+}
+export type KeySource = Exclude<Credentials, { accessKeyIdRef: string }>;
+/** Makes the provider of keys for a profile or a role. Only Node has them: on Workers there is none. */
+export type CredentialsResolver = (source: KeySource) => () => Promise<AwsKeys>;
+/** Finds keys, keeping those that have not expired. */
+export type KeyFinder = (source: KeySource) => Promise<AwsKeys>;
+
+/** Keys are renewed this long before they expire, and those without an end are read anew this often. */
+const renewMs = 5 * 60_000;
+/** Keeps the keys a resolver found, per source, as long as they last: a role is not assumed anew for every request. */
+export const createKeyFinder = (resolver: CredentialsResolver): KeyFinder => {
+  const kept = new Map<string, { readonly provider: () => Promise<AwsKeys>; keys: AwsKeys | null; until: number }>();
+  return async (source) => {
+    const name = JSON.stringify(source);
+    const entry = kept.get(name) ?? { provider: resolver(source), keys: null, until: 0 };
+    kept.set(name, entry);
+    // The machine's time, not the Clock: a virtual clock says nothing about when real keys expire.
+    const now = Date.now();
+    if (entry.keys !== null && now < entry.until) return entry.keys;
+    entry.keys = await entry.provider();
+    entry.until = (entry.keys.expiration?.getTime() ?? now + 2 * renewMs) - renewMs;
+    return entry.keys;
+  };
+};
+
+/** A wait for one answer, and the most that is read of it. */
+export const timeoutMs = 15_000;
+export const bodyBytesMax = 2 * 1024 * 1024;
+
+const seed = {
+  Catalog: "AWS",
+  Identifier: "O0",
+  OpportunityIdentifier: "O0",
+  RelatedOpportunityIdentifier: "O0",
+  RelatedEntityType: "Solutions",
+  RelatedEntityIdentifier: "S-0",
+  ClientToken: "-",
+  AwsSubmission: { InvolvementType: "Co-Sell" },
+} as const;
+type Client = PartnerCentralSellingClient;
+/** The SDK's call by operation. Its input is a stand-in: the real body takes its place before it is signed. */
+const calls = {
+  CreateOpportunity: (client: Client) => client.send(new CreateOpportunityCommand({ ...seed })),
+  UpdateOpportunity: (client: Client) =>
+    client.send(new UpdateOpportunityCommand({ ...seed, LastModifiedDate: new Date(0) })),
+  AssociateOpportunity: (client: Client) => client.send(new AssociateOpportunityCommand({ ...seed })),
+  StartEngagementFromOpportunityTask: (client: Client) =>
+    client.send(new StartEngagementFromOpportunityTaskCommand({ ...seed })),
+  GetOpportunity: (client: Client) => client.send(new GetOpportunityCommand({ ...seed })),
+  GetAwsOpportunitySummary: (client: Client) => client.send(new GetAwsOpportunitySummaryCommand({ ...seed })),
+  ListOpportunities: (client: Client) => client.send(new ListOpportunitiesCommand({ Catalog: seed.Catalog })),
+  ListEngagementFromOpportunityTasks: (client: Client) =>
+    client.send(new ListEngagementFromOpportunityTasksCommand({ Catalog: seed.Catalog })),
+} as const;
+export type Operation = keyof typeof calls;
+
+/** What went wrong before anything was sent. */
+class NotSent extends Error {
+  readonly fault: Fault;
+  constructor(fault: Fault) {
+    super(fault.message);
+    this.fault = fault;
+  }
+}
+
+interface Exchange {
+  readonly text: string;
+  readonly asked: Asked;
+  sent: boolean;
+  answer: Answer | null;
+  trouble: unknown;
+}
+
+/** A good answer, or a fault with the answer that said so, where there was one. */
+export type Sent =
+  | { readonly ok: true; readonly value: Answer }
+  | { readonly ok: false; readonly fault: Fault; readonly answer?: Answer };
+export interface Wire {
+  /** The answer, whatever it says; a fault when there is none. Asks the quota immediately before the send. */
+  readonly send: (operation: Operation, kind: "read" | "write", body: JsonObject) => Promise<Sent>;
+}
+
+/** Reads the connection's keys by reference, at each resolution: a rotated key is used from the next request on. */
+const staticKeys = async (
+  deps: SessionDeps,
+  from: Extract<Credentials, { accessKeyIdRef: string }>,
+): Promise<AwsKeys> => {
+  const read = async (ref: string): Promise<string> => {
+    const found = await deps.secrets.get(secretName(ref)).catch(() => {
+      throw new NotSent({ kind: "unavailable", message: `the secret ${ref} cannot be read now` });
+    });
+    if (found === null || found.value === "")
+      throw new NotSent({
+        kind: "denied",
+        message: `the connection's secret ${ref} is not stored; store it and resume the connection`,
+      });
+    return found.value;
+  };
+  return {
+    accessKeyId: await read(from.accessKeyIdRef),
+    secretAccessKey: await read(from.secretAccessKeyRef),
+    ...(from.sessionTokenRef === undefined ? {} : { sessionToken: await read(from.sessionTokenRef) }),
+  };
+};
+
+const keysOf = async (deps: SessionDeps, from: Credentials, finder: KeyFinder | null): Promise<AwsKeys> => {
+  if ("accessKeyIdRef" in from) return staticKeys(deps, from);
+  const name = "profile" in from ? `profile ${from.profile}` : `role ${from.roleArn}`;
+  if (finder === null)
+    throw new NotSent({
+      kind: "denied",
+      message: `this runtime cannot use the connection's ${name}: credentials by profile or role need Node; use stored keys here`,
+    });
+  try {
+    return await finder(from);
+  } catch (error) {
+    const kind =
+      error instanceof Error && /^(CredentialsProviderError|AccessDenied)/.test(error.name) ? "denied" : "unavailable";
+    throw new NotSent({ kind, message: `no credentials for the connection's ${name}` });
+  }
+};
+
+/** Codes of network trouble in which no connection was made, so nothing can have happened. */
+const beforeContact = new Set(
+  "ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH UND_ERR_CONNECT_TIMEOUT CERT_HAS_EXPIRED DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_VERIFY_LEAF_SIGNATURE ERR_TLS_CERT_ALTNAME_INVALID".split(
+    " ",
+  ),
+);
+const codeOf = (error: unknown): string | null => {
+  let at = error;
+  for (let depth = 0; depth < 5 && at instanceof Error; depth++) {
+    if ("code" in at && typeof at.code === "string" && beforeContact.has(at.code)) return at.code;
+    at = at.cause;
+  }
+  return null;
+};
+
+const isRequest = (value: unknown): value is { body: unknown; headers: Record<string, string> } =>
+  typeof value === "object" && value !== null && "body" in value && "headers" in value;
+
+/** The Http port as the SDK's request handler, for one exchange. */
+const carry = (deps: SessionDeps, target: Target, exchange: Exchange) => ({
+  handle: async (request: {
+    readonly protocol: string;
+    readonly hostname: string;
+    readonly port?: number | undefined;
+    readonly path: string;
+    readonly headers: Readonly<Record<string, string>>;
+  }) => {
+    const { host: _, ...headers } = request.headers;
+    const port = request.port === undefined ? "" : `:${request.port}`;
+    const url = `${request.protocol}//${request.hostname}${port}${request.path}`;
+    const limits: HttpLimits = { timeoutMs, bodyBytesMax, hosts: [target.host] };
+    exchange.sent = true;
+    const response = await deps.http(
+      new Request(url, { method: "POST", headers, body: exchange.text, redirect: "manual" }),
+      limits,
+    );
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const seconds = Number(response.headers.get("retry-after") ?? "");
+    exchange.answer = {
+      status: response.status,
+      text: new TextDecoder("utf-8", { fatal: false }).decode(bytes),
+      requestId: response.headers.get("x-amzn-requestid")?.slice(0, 80) ?? null,
+      retryAfterSeconds: Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3_600) : null,
+      errorType: response.headers.get("x-amzn-errortype"),
+    };
+    return { response: { statusCode: response.status, headers: Object.fromEntries(response.headers), body: bytes } };
+  },
+});
+
+interface Sending {
+  readonly target: Target;
+  readonly finder: KeyFinder | null;
+  readonly exchange: Exchange;
+}
+const clientFor = (deps: SessionDeps, { target, finder, exchange }: Sending): Client => {
+  const client = new PartnerCentralSellingClient({
+    region: target.settings.region,
+    endpoint: target.endpoint,
+    credentials: () => keysOf(deps, target.settings.credentials, finder),
+    maxAttempts: 1,
+    retryMode: "standard",
+    defaultsMode: "standard",
+    useDualstackEndpoint: false,
+    useFipsEndpoint: false,
+    userAgentAppId: "cosell",
+    requestHandler: carry(deps, target, exchange),
+  });
+  client.middlewareStack.add(
+    (next) => async (given) => {
+      if (!isRequest(given.request)) throw new Error("the SDK made no request that a body can be put into");
+      given.request.body = exchange.text;
+      return next(given);
+    },
+    { step: "build", priority: "high", name: "sendFrozenBody" },
+  );
+  client.middlewareStack.add(
+    (next) => async (given) => {
+      // Whoever carries the request states its length; signed, it would bind us to a carrier that says it just so.
+      if (isRequest(given.request)) delete given.request.headers["content-length"];
+      return next(given);
+    },
+    { step: "build", priority: "low", name: "leaveLengthUnsigned" },
+  );
+  return client;
+};
+
+/** The sender of one session. */
+export const createWire = (deps: SessionDeps, target: Target, finder: KeyFinder | null): Wire => ({
+  send: async (operation, kind, body) => {
+    if (body.Catalog !== target.catalog)
+      throw new Error(
+        `${operation} names catalog ${JSON.stringify(body.Catalog)}, but the connection writes to ${target.catalog} only`,
+      );
+    const leave = await deps.quota.take(kind);
+    if (!leave.ok) return leave;
+    const asked: Asked = { operation, kind, now: deps.clock.now() };
+    const exchange: Exchange = { text: JSON.stringify(body), asked, sent: false, answer: null, trouble: null };
+    try {
+      await calls[operation](clientFor(deps, { target, finder, exchange }));
+    } catch (error) {
+      exchange.trouble = error;
+    }
+    return outcomeOf(exchange);
+  },
+});
+
+const outcomeOf = ({ answer, asked, sent, trouble }: Exchange): Sent => {
+  // Whatever the SDK made of the answer, we have the answer.
+  if (answer !== null) {
+    const good = answer.status >= 200 && answer.status < 300;
+    return good ? ok(answer) : { ok: false, fault: faultOf(asked, answer), answer };
+  }
+  if (trouble instanceof NotSent) return failed(trouble.fault);
+  const name = trouble instanceof Error ? trouble.name : "no answer";
+  if (!sent) return failed({ kind: "unavailable", message: `${asked.operation} could not be prepared (${name})` });
+  const code = codeOf(trouble);
+  if (code !== null)
+    return failed({ kind: "unavailable", message: `${asked.operation}: no connection to AWS (${code})` });
+  return failed(lost(asked, `no whole answer came (${name})`));
+};

@@ -1,0 +1,177 @@
+/**
+ * The editable document: the part of an AWS opportunity that an update may change, flat, by AWS's member path.
+ * Lists, contacts, spend and money are whole values: they are compared, kept and replaced as one.
+ */
+import canonicalize from "canonicalize";
+import { type Json, type JsonObject, jsonObjectSchema } from "../../src/domain/deal.ts";
+import { getOpportunityMembers, updateOpportunityMembers } from "./picklists.generated.ts";
+
+/** AWS's path → the field in our vocabulary, which gaps and people are told. The keys are the whole editable document. */
+export const ourFields = {
+  PrimaryNeedsFromAws: "aws.primaryNeeds",
+  NationalSecurity: "aws.nationalSecurity",
+  PartnerOpportunityIdentifier: "key",
+  OpportunityType: "type",
+  "Customer.Account.Industry": "account.industry",
+  "Customer.Account.OtherIndustry": "aws.otherIndustry",
+  "Customer.Account.CompanyName": "account.name",
+  "Customer.Account.WebsiteUrl": "account.website",
+  "Customer.Account.AwsAccountId": "aws.awsAccountId",
+  "Customer.Account.Duns": "account.duns",
+  "Customer.Account.Address.City": "account.city",
+  "Customer.Account.Address.PostalCode": "account.postalCode",
+  "Customer.Account.Address.StateOrRegion": "account.state",
+  "Customer.Account.Address.CountryCode": "account.country",
+  "Customer.Account.Address.StreetAddress": "account.street",
+  "Customer.Contacts": "contacts",
+  "Project.DeliveryModels": "aws.deliveryModels",
+  "Project.ExpectedCustomerSpend": "amount",
+  "Project.ExpectedContractDuration": "termMonths",
+  "Project.Title": "title",
+  "Project.ApnPrograms": "aws.apnPrograms",
+  "Project.CustomerBusinessProblem": "problem",
+  "Project.CustomerUseCase": "aws.useCase",
+  "Project.RelatedOpportunityIdentifier": "aws.relatedOpportunity",
+  "Project.SalesActivities": "aws.salesActivities",
+  "Project.CompetitorName": "aws.competitor",
+  "Project.OtherCompetitorNames": "aws.otherCompetitor",
+  "Project.OtherSolutionDescription": "aws.otherSolutionDescription",
+  "Project.AdditionalComments": "aws.additionalComments",
+  "Project.AwsPartition": "aws.partition",
+  "Marketing.CampaignName": "aws.marketing.campaignName",
+  "Marketing.Source": "aws.marketing.source",
+  "Marketing.UseCases": "aws.marketing.useCases",
+  "Marketing.Channels": "aws.marketing.channels",
+  "Marketing.AwsFundingUsed": "aws.marketing.awsFundingUsed",
+  "SoftwareRevenue.DeliveryModel": "aws.softwareRevenue.deliveryModel",
+  "SoftwareRevenue.Value": "aws.softwareRevenue.amount",
+  "SoftwareRevenue.EffectiveDate": "aws.softwareRevenue.effectiveDate",
+  "SoftwareRevenue.ExpirationDate": "aws.softwareRevenue.expirationDate",
+  "LifeCycle.Stage": "stage",
+  "LifeCycle.ClosedLostReason": "lostReason",
+  "LifeCycle.NextSteps": "nextSteps",
+  "LifeCycle.TargetCloseDate": "closeDate",
+} as const;
+export type Path = keyof typeof ourFields;
+
+const isPath = (text: string): text is Path => Object.hasOwn(ourFields, text);
+export const paths: readonly Path[] = Object.keys(ourFields).filter(isPath);
+
+/** A value per path. Ours: absent means we have no opinion, null means we clear it. Theirs: absent means they have none. */
+export type Document = Readonly<Partial<Record<Path, Json>>>;
+
+/** Members an update carries back as read although nobody edits them; ReviewStatus is left to the caller. */
+const carried = ["LifeCycle.ReviewComments", "LifeCycle.ReviewStatusReason", "LifeCycle.NextStepsHistory"] as const;
+
+export const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const at = (body: JsonObject, path: string): Json | undefined =>
+  path.split(".").reduce<Json | undefined>((value, name) => (isObject(value) ? value[name] : undefined), body);
+
+/** The raw JSON of GetOpportunity, as parsed text. Throws when it is not an object. */
+export const parseBody = (text: string): JsonObject => jsonObjectSchema.parse(JSON.parse(text));
+
+/** Their document: every editable member that has a value, exactly as read. */
+export const read = (body: JsonObject): Document =>
+  Object.fromEntries(
+    paths.flatMap((path) => {
+      const value = at(body, path);
+      return value === undefined || value === null ? [] : [[path, value]];
+    }),
+  );
+
+/** The nested body of a document; null and absent members are left out, which AWS reads as "none". */
+export const nest = (document: Readonly<Partial<Record<string, Json>>>): JsonObject => {
+  const body: Record<string, Json> = {};
+  const below = new Map<string, Record<string, Json>>();
+  for (const [path, value] of Object.entries(document)) {
+    if (value === undefined || value === null) continue;
+    const dot = path.indexOf(".");
+    if (dot < 0) {
+      body[path] = value;
+      continue;
+    }
+    const name = path.slice(0, dot);
+    const members = below.get(name) ?? {};
+    members[path.slice(dot + 1)] = value;
+    below.set(name, members);
+  }
+  for (const [name, members] of below) body[name] = nest(members);
+  return body;
+};
+
+/** What an update must carry back unchanged besides the document. */
+export const carriedBack = (body: JsonObject): Readonly<Record<string, Json>> => {
+  const status = at(body, "LifeCycle.ReviewStatus");
+  // An update is the answer to "Action Required"; in catalog Sandbox the member would be read as a reviewer's decision.
+  const keep = status === "Action Required" ? carried : [...carried, "LifeCycle.ReviewStatus"];
+  return Object.fromEntries(keep.flatMap((path) => [[path, at(body, path) ?? null]]));
+};
+
+const sets: ReadonlySet<string> = new Set<Path>([
+  "PrimaryNeedsFromAws",
+  "Project.DeliveryModels",
+  "Project.ApnPrograms",
+  "Project.SalesActivities",
+  "Marketing.UseCases",
+  "Marketing.Channels",
+]);
+/** One text per meaning: key order never matters, order in lists of picklist values neither; none, null and empty are one. */
+export const meaning = (path: string, value: Json | undefined): string => {
+  if (value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)) return "";
+  const ordered = sets.has(path) && Array.isArray(value) ? value.map((item) => canonicalize(item)).toSorted() : value;
+  return canonicalize(ordered) ?? "";
+};
+
+/** FNV-1a, 64 bits, in hexadecimal: a short name for a text, not a protection. */
+export const digest = (text: string): string => {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, "0");
+};
+
+/** What is remembered of a document: contacts only as a digest, for the remembered base is no place for personal data. */
+export const remember = (document: Document): JsonObject =>
+  Object.fromEntries(
+    Object.entries(document).flatMap(([path, value]) => {
+      const text = meaning(path, value);
+      if (text === "") return [];
+      return [[path, path === "Customer.Contacts" ? `#${digest(text)}` : value]];
+    }),
+  );
+/** The meaning of one remembered value, comparable with `markOf`. */
+export const remembered = (base: JsonObject, path: Path): string =>
+  path === "Customer.Contacts" && typeof base[path] === "string" ? base[path] : meaning(path, base[path]);
+/** The meaning of one live value as it would be remembered. */
+export const markOf = (path: Path, value: Json | undefined): string => {
+  const text = meaning(path, value);
+  return path === "Customer.Contacts" && text !== "" ? `#${digest(text)}` : text;
+};
+
+const known: ReadonlySet<string> = new Set(getOpportunityMembers);
+const updatable: ReadonlySet<string> = new Set(updateOpportunityMembers);
+/** Members of GetOpportunity that an update has no place for, or another name: they live on without being sent. */
+const readOnly = /^(Id|Arn|CreatedDate|OpportunityTeam|RelatedEntityIdentifiers)(\.|$)/;
+
+/**
+ * Paths with a value in GetOpportunity's raw answer that our edition of AWS's model does not know, or that an update could not carry
+ * back. A replacement update would erase them.
+ */
+export const unknownMembers = (body: JsonObject): readonly string[] => {
+  const found = new Set<string>();
+  const walk = (value: Json, path: string): void => {
+    if (value === null) return;
+    if (Array.isArray(value)) {
+      for (const item of value) walk(item, path);
+      return;
+    }
+    if (path !== "" && !(known.has(path) && (updatable.has(path) || readOnly.test(path)))) {
+      found.add(path);
+      return;
+    }
+    if (isObject(value))
+      for (const [name, below] of Object.entries(value)) walk(below, path === "" ? name : `${path}.${name}`);
+  };
+  walk(body, "");
+  return [...found].toSorted();
+};

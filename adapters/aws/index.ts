@@ -1,0 +1,69 @@
+/** AWS: outbound co-sell through Partner Central, events through EventBridge. */
+import type { Marketplace, SessionDeps } from "../contract.ts";
+import {
+  bodyBytesMax,
+  type CredentialsResolver,
+  createKeyFinder,
+  createWire,
+  type KeyFinder,
+  timeoutMs,
+} from "./client.ts";
+import { changes, check, locate, look, poll, run } from "./cosell.ts";
+import { createHooks } from "./hooks.ts";
+import { baseOf, revise, withdraw } from "./revision.ts";
+import { submissionGaps } from "./rules.ts";
+import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
+import { nextStep } from "./submission.ts";
+import { newer } from "./time.ts";
+
+export type { AwsKeys, CredentialsResolver } from "./client.ts";
+export { rulePack } from "./rules.ts";
+
+export interface AwsOptions {
+  /** Credentials by profile or role; only Node has them. Absent: connections that ask for them are denied by name. */
+  readonly credentials?: CredentialsResolver;
+}
+
+/** The AWS marketplace. `open` throws, by name, on a connection whose environment, catalog and account contradict. */
+export const createAws = (options: AwsOptions = {}): Marketplace => {
+  const finder: KeyFinder | null = options.credentials === undefined ? null : createKeyFinder(options.credentials);
+  return {
+    id: "aws",
+    name: "AWS Partner Central",
+    settings: settingsSchema,
+    fields: fieldsSchema,
+    // https://docs.aws.amazon.com/partner-central/latest/selling-api/quotas.html
+    limits: {
+      readsPerSecond: 10,
+      writesPerSecond: 1,
+      readsPerDay: 100_000,
+      writesPerDay: 10_000,
+      pageSize: 100,
+      timeoutMs,
+      bodyBytesMax,
+    },
+    open: (deps: SessionDeps, connection) => {
+      const target = targetOf(connection);
+      const wire = createWire(deps, target, finder);
+      const at = { clock: deps.clock, wire, target };
+      const keys = target.settings.hookKeys;
+      return {
+        check: () => check(at),
+        ...(keys === undefined ? {} : { hooks: createHooks(deps, target, keys) }),
+        coSell: {
+          gaps: (draft) => submissionGaps(draft, target),
+          submission: (draft, done) => nextStep(draft, done, target),
+          revision: (input) => revise(input, target),
+          withdrawal: (input) => withdraw(input, target),
+          baseOf: (observation) => baseOf(observation.body),
+          newer,
+          run: (write, token) => run(at, write, token),
+          locate: (write) => locate(at, write),
+          poll: (outcome) => poll(at, outcome),
+          look: (ref) => look(at, ref),
+          changes: (cursor) => changes(at, cursor),
+        },
+      };
+    },
+  };
+};

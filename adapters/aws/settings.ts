@@ -1,0 +1,182 @@
+/** What a connection to AWS is set up with, and the fields only AWS's programme asks for. */
+import { z } from "zod";
+import type { Connection, JsonObject } from "../../src/domain/deal.ts";
+import {
+  apnPrograms,
+  channels,
+  competitors,
+  deliveryModels,
+  industries,
+  involvementTypes,
+  marketingSources,
+  marketingUseCases,
+  primaryNeeds,
+  revenueModels,
+  salesActivities,
+  useCases,
+  visibilities,
+} from "./picklists.generated.ts";
+import { apiHost, type Catalog, catalogSchema, eventRegion } from "./wire.ts";
+
+const secretRefSchema = z
+  .string()
+  .regex(/^(secret|env):.+$/, "a reference such as secret:aws-key, never the secret itself")
+  .describe("reference of a secret: secret:<name>, or env:<VARIABLE> of the service");
+/** The name under which the Secrets port knows a reference. */
+export const secretName = (ref: string): string => (ref.startsWith("secret:") ? ref.slice("secret:".length) : ref);
+
+/** Anything may arrive from a CRM: what is not as described becomes a gap, never a refusal to load the deal. */
+const loose = <T extends z.ZodType>(schema: T, description: string) =>
+  z.union([schema, z.json()]).exactOptional().describe(description);
+const oneOf = (values: readonly string[], description: string) => loose(z.enum(values), description);
+const someOf = (values: readonly string[], description: string) =>
+  loose(z.array(z.enum(values)), `${description}; a list, or one text with the values separated by semicolons`);
+const money = z.object({ amount: z.string(), currency: z.string() });
+
+export const fieldsSchema = z
+  .object({
+    solutions: loose(z.array(z.string()), "partner solutions to associate, S-0000000; at least one of the three kinds"),
+    marketplaceSolutions: loose(z.array(z.string()), "ARNs of AWS Marketplace solutions to associate"),
+    marketplaceProducts: loose(z.array(z.string()), "ARNs of AWS Marketplace products to associate"),
+    awsProducts: loose(z.array(z.string()), "AWS product identifiers to associate, from AWS's aws_products.json"),
+    useCase: oneOf(useCases, "the customer's use case"),
+    deliveryModels: someOf(deliveryModels, "how the solution is delivered"),
+    primaryNeeds: someOf(primaryNeeds, "what is needed from AWS"),
+    salesActivities: someOf(salesActivities, "what has been done with the customer"),
+    apnPrograms: someOf(apnPrograms, "APN programs that influenced the deal"),
+    competitor: oneOf(competitors, "the competitor"),
+    otherCompetitor: loose(z.string(), "the competitor's name, when competitor is *Other"),
+    industry: oneOf(industries, "the customer's industry in AWS's words; overrides the account's"),
+    otherIndustry: loose(z.string(), "the industry's name, when it is Other"),
+    nationalSecurity: loose(
+      z.union([z.boolean(), z.enum(["Yes", "No"])]),
+      "whether the deal touches national security",
+    ),
+    awsAccountId: loose(z.string(), "the customer's AWS account, needed when the deal is launched"),
+    expectedMonthlySpend: loose(money, "what the customer will spend a month; default: the amount divided by the term"),
+    estimationUrl: loose(z.string(), "address of an AWS Pricing Calculator estimate"),
+    involvementType: oneOf(involvementTypes, "whether AWS joins the deal or only sees it"),
+    visibility: oneOf(visibilities, "who at AWS sees the deal"),
+    marketing: loose(
+      z.object({
+        source: z.enum(marketingSources),
+        campaignName: z.string().exactOptional(),
+        channels: z.array(z.enum(channels)).exactOptional(),
+        useCases: z.array(z.enum(marketingUseCases)).exactOptional(),
+        awsFundingUsed: z.enum(["Yes", "No"]).exactOptional(),
+      }),
+      "the AWS marketing activity the deal came from; {source: None} when there was none",
+    ),
+    additionalComments: loose(z.string(), "comments for AWS, at most 255 characters"),
+    otherSolutionDescription: loose(z.string(), "what is offered, when the solution is Other"),
+    relatedOpportunity: loose(z.string(), "AWS's id of the deal that is renewed, O0000000"),
+    softwareRevenue: loose(
+      z.object({
+        deliveryModel: z.enum(revenueModels),
+        amount: z.string(),
+        currency: z.string(),
+        effectiveDate: z.string(),
+        expirationDate: z.string(),
+      }),
+      "the customer's contract, for partners in eligible programs",
+    ),
+  })
+  .catchall(z.json());
+export const fieldNames: readonly string[] = Object.keys(fieldsSchema.shape);
+
+const credentialsSchema = z.union([
+  z.strictObject({
+    kind: z.literal("static").default("static"),
+    accessKeyIdRef: secretRefSchema,
+    secretAccessKeyRef: secretRefSchema,
+    sessionTokenRef: secretRefSchema.exactOptional(),
+  }),
+  z.strictObject({
+    kind: z.literal("profile").default("profile"),
+    profile: z.string().min(1).describe("profile of the machine's AWS configuration; not on Workers"),
+  }),
+  z.strictObject({
+    kind: z.literal("role").default("role"),
+    roleArn: z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/, "the ARN of an IAM role"),
+    externalId: z.string().min(2).max(1224).exactOptional(),
+  }),
+]);
+export type Credentials = z.infer<typeof credentialsSchema>;
+
+const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host);
+const endpointSchema = z.string().refine((address) => {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url === null || url.username !== "" || url.search !== "" || url.hash !== "") return false;
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}, "an https address without user, query or fragment; http only for this machine (localhost, 127.0.0.1, [::1])");
+
+export const settingsSchema = z.strictObject({
+  accountId: z
+    .string()
+    .regex(/^\d{12}$/, "twelve digits")
+    .describe("the seller's AWS account, linked to Partner Central"),
+  catalog: catalogSchema
+    .exactOptional()
+    .describe("AWS for real deals, Sandbox for tests; default: Sandbox for vendor_test, else AWS"),
+  region: z.literal(eventRegion).default(eventRegion).describe("Partner Central lives in us-east-1 only"),
+  endpoint: endpointSchema.exactOptional().describe("other address of the Selling API, for example a simulator"),
+  credentials: credentialsSchema.describe("static keys by reference, a profile or a role"),
+  defaults: fieldsSchema.exactOptional().describe("programme fields for every deal that does not state its own"),
+  hookKeys: z
+    .strictObject({
+      headerName: z
+        .string()
+        .regex(/^[A-Za-z0-9-]{1,64}$/, "a header name")
+        .default("x-cosell-key")
+        .describe("header in which the API destination's connection sends its key"),
+      keyRefs: z.array(secretRefSchema).min(1).max(2).describe("the valid keys: one, or two while you rotate"),
+    })
+    .exactOptional()
+    .describe("keys of the EventBridge API destination; absent: no webhook is accepted"),
+  industryMap: z
+    .record(z.string(), z.enum(industries))
+    .exactOptional()
+    .describe("the CRM's words for industries → AWS's"),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Everything about a connection that the rest of the adapter needs, checked. */
+export interface Target {
+  readonly account: string;
+  readonly catalog: Catalog;
+  readonly endpoint: string;
+  readonly host: string;
+  readonly settings: Settings;
+}
+
+/**
+ * The checked target of a connection. Throws, by name, when catalog, environment, account and endpoint contradict
+ * each other: a test must never write into the real catalog, nor the reverse.
+ */
+export const targetOf = (connection: Connection): Target => {
+  const settings = settingsSchema.parse(connection.settings);
+  const { environment } = connection;
+  const catalog = settings.catalog ?? (environment === "vendor_test" ? "Sandbox" : "AWS");
+  const refuse = (message: string): never => {
+    throw new Error(`connection ${connection.id} to AWS: ${message}`);
+  };
+  if (connection.account !== settings.accountId)
+    refuse(`its account ${connection.account} is not settings.accountId ${settings.accountId}; they must be the same`);
+  if (environment === "vendor_test" && catalog !== "Sandbox")
+    refuse("environment vendor_test must use catalog Sandbox, but settings.catalog is AWS");
+  if (environment === "production" && catalog !== "AWS")
+    refuse("environment production must use catalog AWS, but settings.catalog is Sandbox; use environment vendor_test");
+  // Without an address a simulated connection goes where no name resolves: its carrier is the simulator in process.
+  const fallback = environment === "simulated" ? "https://aws.simulator.invalid" : `https://${apiHost}`;
+  const endpoint = settings.endpoint ?? fallback;
+  const host = new URL(endpoint).host;
+  if (environment === "simulated" && host.endsWith(".api.aws"))
+    refuse("environment simulated points at real AWS; give the simulator's address in settings.endpoint");
+  return { account: settings.accountId, catalog, endpoint, host, settings };
+};
+
+/** The connection's defaults overlaid by the deal's fields: what the programme is asked. */
+export const withDefaults = (target: Target, fields: JsonObject): JsonObject => ({
+  ...target.settings.defaults,
+  ...fields,
+});

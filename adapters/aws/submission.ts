@@ -1,0 +1,81 @@
+/** A submission as data: create, associate each entity, start the engagement, wait for its task. Pure. */
+import type { JsonObject, ShareDraft } from "../../src/domain/deal.ts";
+import type { Next, Outcome, Write } from "../contract.ts";
+import { nest } from "./document.ts";
+import { contactsOf, documentOf, listed, textsOf } from "./map.ts";
+import { involvementTypes, visibilities } from "./picklists.generated.ts";
+import { entityKinds } from "./rules-share.ts";
+import { type Target, withDefaults } from "./settings.ts";
+
+const createWrite = (draft: ShareDraft, target: Target): Write => {
+  const team = contactsOf(draft, "owner");
+  return {
+    operation: "CreateOpportunity",
+    key: "create",
+    body: {
+      Catalog: target.catalog,
+      Origin: "Partner Referral",
+      ...nest(documentOf(draft, target)),
+      ...(team === undefined ? {} : { OpportunityTeam: team }),
+    },
+    token: "partner-keeps",
+  };
+};
+
+const associateWrites = (id: string, fields: JsonObject, target: Target): readonly Write[] =>
+  entityKinds.flatMap(({ field, type }) =>
+    [...new Set(textsOf(fields[field]) ?? [])].map(
+      (entity): Write => ({
+        operation: "AssociateOpportunity",
+        key: `associate:${entity}`,
+        body: {
+          Catalog: target.catalog,
+          OpportunityIdentifier: id,
+          RelatedEntityType: type,
+          RelatedEntityIdentifier: entity,
+        },
+        // AWS keeps no token here, but the record itself tells at once whether the association is there.
+        token: "we-read",
+      }),
+    ),
+  );
+
+const startWrite = (id: string, draft: ShareDraft, target: Target): Write => {
+  const fields = withDefaults(target, draft.fields);
+  const word = (value: unknown, list: readonly string[]) => (typeof value === "string" ? listed(value, list) : null);
+  const visibility = word(fields.visibility, visibilities);
+  const body = {
+    Catalog: target.catalog,
+    Identifier: id,
+    AwsSubmission: {
+      InvolvementType: word(fields.involvementType, involvementTypes) ?? "Co-Sell",
+      ...(visibility === null ? {} : { Visibility: visibility }),
+    },
+  };
+  return { operation: "StartEngagementFromOpportunityTask", key: "start", body, token: "partner-keeps" };
+};
+
+/**
+ * The next step of a submission. `done` holds the confirmed outcomes of this share's generation; refused ones are not
+ * among them.
+ *
+ * Keys: `create`, `associate:<id>` and `start` never vary with the deal, so that none can be under way twice. A start
+ * that AWS refused (its task failed) happens again under the same key: the engine counts refused tries of a key into
+ * the token, and AWS sees a new request.
+ */
+export const nextStep = (draft: ShareDraft, done: readonly Outcome[], target: Target): Next => {
+  const created = done.find(({ key }) => key === "create");
+  if (created === undefined) return { kind: "write", write: createWrite(draft, target) };
+  const id = created.ref.id;
+  const finished = new Set(done.map(({ key }) => key));
+  const started = done.findLast(({ key }) => key === "start");
+  // A task that failed at once is polled too: the poll is what tells the engine why.
+  if (started !== undefined) {
+    const ended = started.task === null || started.task.state === "done";
+    return ended ? { kind: "done" } : { kind: "poll", outcome: started };
+  }
+  const associate = associateWrites(id, withDefaults(target, draft.fields), target).find(
+    ({ key }) => !finished.has(key),
+  );
+  return { kind: "write", write: associate ?? startWrite(id, draft, target) };
+};

@@ -1,0 +1,166 @@
+/**
+ * The Partner Central Selling wire, as AWS's service model and documents state it: loose objects, so that what AWS adds
+ * passes, and what we cannot do without must be there. Timestamps stay the raw strings they arrived as.
+ * https://docs.aws.amazon.com/partner-central/latest/APIReference/API_Operations.html
+ */
+import { z } from "zod";
+
+export const apiHost = "partnercentral-selling.us-east-1.api.aws";
+export const targetPrefix = "AWSPartnerCentralSelling";
+export const eventSource = "aws.partnercentral-selling";
+export const eventRegion = "us-east-1";
+export const catalogs = ["AWS", "Sandbox"] as const;
+export const catalogSchema = z.enum(catalogs);
+export type Catalog = z.infer<typeof catalogSchema>;
+
+const text = z.string().nullish();
+const texts = z.array(z.string()).nullish();
+/** ISO 8601 as AWS writes it, with any number of decimals: kept raw, because it is compared for equality by AWS. */
+export const timestampSchema = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)$/, "an ISO 8601 time");
+
+export const lifeCycleSchema = z.looseObject({
+  Stage: text,
+  ClosedLostReason: text,
+  NextSteps: text,
+  TargetCloseDate: text,
+  ReviewStatus: text,
+  ReviewComments: text,
+  ReviewStatusReason: text,
+});
+
+export const relatedEntityTypes = [
+  "Solutions",
+  "AwsProducts",
+  "AwsMarketplaceOffers",
+  "AwsMarketplaceOfferSets",
+  "AwsMarketplaceSolutions",
+  "AwsMarketplaceProducts",
+] as const;
+export type RelatedEntityType = (typeof relatedEntityTypes)[number];
+
+/** GetOpportunity's answer; every member keeps its raw value. */
+export const opportunitySchema = z.looseObject({
+  Catalog: z.string(),
+  Id: z.string(),
+  Arn: text,
+  LastModifiedDate: timestampSchema,
+  CreatedDate: timestampSchema.nullish(),
+  PartnerOpportunityIdentifier: text,
+  RelatedEntityIdentifiers: z
+    .looseObject({
+      Solutions: texts,
+      AwsProducts: texts,
+      AwsMarketplaceOffers: texts,
+      AwsMarketplaceOfferSets: texts,
+      AwsMarketplaceSolutions: texts,
+      AwsMarketplaceProducts: texts,
+    })
+    .nullish(),
+  LifeCycle: lifeCycleSchema,
+});
+export type WireOpportunity = z.infer<typeof opportunitySchema>;
+
+const insightsSchema = z.looseObject({
+  NextBestActions: text,
+  EngagementScore: text,
+  OpportunityQuality: z.looseObject({ Score: z.number().nullish(), Trend: text }).nullish(),
+  Recommendations: z.array(z.looseObject({ Type: text, Details: text })).nullish(),
+});
+
+/** GetAwsOpportunitySummary's answer. */
+export const summarySchema = z.looseObject({
+  Catalog: z.string(),
+  RelatedOpportunityId: text,
+  Origin: text,
+  InvolvementType: text,
+  InvolvementTypeChangeReason: text,
+  Visibility: text,
+  CosellMotion: text,
+  LifeCycle: z.looseObject({ Stage: text, ClosedLostReason: text, NextSteps: text, TargetCloseDate: text }).nullish(),
+  OpportunityTeam: z
+    .array(z.looseObject({ Email: text, FirstName: text, LastName: text, BusinessTitle: text }))
+    .nullish(),
+  Insights: insightsSchema.nullish(),
+});
+export type WireSummary = z.infer<typeof summarySchema>;
+
+/** One row of ListOpportunities. */
+export const rowSchema = z.looseObject({
+  Catalog: z.string(),
+  Id: text,
+  PartnerOpportunityIdentifier: text,
+  LastModifiedDate: timestampSchema.nullish(),
+  CreatedDate: timestampSchema.nullish(),
+  LifeCycle: lifeCycleSchema.nullish(),
+});
+export const listSchema = z.looseObject({ OpportunitySummaries: z.array(rowSchema), NextToken: text });
+
+export const createdSchema = z.looseObject({
+  Id: z.string().min(1),
+  PartnerOpportunityIdentifier: text,
+  LastModifiedDate: timestampSchema.nullish(),
+});
+export const updatedSchema = z.looseObject({ Id: z.string().min(1), LastModifiedDate: timestampSchema });
+export const associatedSchema = z.looseObject({});
+
+/** StartEngagementFromOpportunityTask's answer and one row of ListEngagementFromOpportunityTasks. */
+export const taskSchema = z.looseObject({
+  TaskId: z.string().min(1),
+  TaskArn: text,
+  TaskStatus: z.enum(["IN_PROGRESS", "COMPLETE", "FAILED"]),
+  StartTime: timestampSchema.nullish(),
+  Message: text,
+  ReasonCode: text,
+  OpportunityId: text,
+  EngagementId: text,
+});
+export type WireTask = z.infer<typeof taskSchema>;
+export const tasksSchema = z.looseObject({ TaskSummaries: z.array(taskSchema), NextToken: text });
+
+/** The body of an error, in any of the spellings AWS's JSON protocols use. */
+export const errorSchema = z.looseObject({
+  __type: text,
+  code: text,
+  message: text,
+  Message: text,
+  Reason: text,
+  ErrorList: z.array(z.looseObject({ FieldName: text, Message: text, Code: text })).nullish(),
+});
+export type WireError = z.infer<typeof errorSchema>;
+
+/** An EventBridge event as an API destination posts it; `resources` may be absent. */
+export const envelopeSchema = z.looseObject({
+  id: z.string().min(1).max(255),
+  source: z.string(),
+  account: z.string(),
+  region: z.string(),
+  time: z.string(),
+  "detail-type": z.string(),
+  detail: z.looseObject({
+    catalog: text,
+    opportunity: z.looseObject({ identifier: text }).nullish(),
+    resourceSnapshot: z.looseObject({ resourceType: text, resourceId: text }).nullish(),
+  }),
+});
+export type Envelope = z.infer<typeof envelopeSchema>;
+
+/** Every detail-type of the source; https://docs.aws.amazon.com/partner-central/latest/selling-api/selling-api-events.html */
+export const detailTypes = [
+  "Opportunity Created",
+  "Opportunity Updated",
+  "Opportunity Accepted",
+  "Opportunity Rejected",
+  "Engagement Created",
+  "Engagement Updated",
+  "Engagement Invitation Created",
+  "Engagement Invitation Accepted",
+  "Engagement Invitation Rejected",
+  "Engagement Invitation Expired",
+  "Engagement Member Added",
+  "Engagement Member Joined",
+  "Engagement Resource Snapshot Created",
+  "Resource Snapshot Created",
+] as const;
+export type DetailType = (typeof detailTypes)[number];

@@ -1,0 +1,234 @@
+/** A small AWS of the tests: a real HTTP server with canned answers, an outbound port, and a deal that AWS would take. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createAws } from "../adapters/aws/index.ts";
+import type { Session } from "../adapters/contract.ts";
+import type { Connection, Contact, JsonObject, Opportunity, ShareDraft } from "../src/domain/deal.ts";
+import { failed, ok } from "../src/domain/fault.ts";
+import type { Http } from "../src/ports.ts";
+
+export const account = "111122223333";
+export const now = new Date("2026-09-01T10:00:00.000Z");
+
+/** What one request looked like on the wire. */
+export interface Seen {
+  readonly target: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly text: string;
+  readonly body: Record<string, unknown>;
+}
+export interface Canned {
+  readonly status?: number;
+  readonly body?: unknown;
+  /** Sent instead of `body`, as it stands. */
+  readonly raw?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What the server does instead of answering. */
+  readonly trouble?: "reset" | "silent" | "truncate";
+}
+export interface Double {
+  readonly url: string;
+  readonly seen: Seen[];
+  /** Answers, in order; the last one stays. By operation, or for all. */
+  readonly script: (answers: Readonly<Record<string, readonly Canned[]>>) => void;
+  readonly close: () => Promise<void>;
+}
+
+const answer = (response: ServerResponse, canned: Canned): void => {
+  if (canned.trouble === "silent") return;
+  if (canned.trouble === "reset") {
+    response.socket?.destroy();
+    return;
+  }
+  const text = canned.raw ?? JSON.stringify(canned.body ?? {});
+  response.writeHead(canned.status ?? 200, {
+    "content-type": "application/x-amz-json-1.0",
+    "x-amzn-requestid": "0f7d0e0a-0000-4000-8000-000000000001",
+    ...(canned.trouble === "truncate" ? { "content-length": String(Buffer.byteLength(text) + 100) } : {}),
+    ...canned.headers,
+  });
+  if (canned.trouble === "truncate") response.write(text, () => response.socket?.destroy());
+  else response.end(text);
+};
+
+export const openDouble = async (): Promise<Double> => {
+  const seen: Seen[] = [];
+  let answers: Record<string, Canned[]> = {};
+  const server: Server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const text = Buffer.concat(parts).toString("utf8");
+      const target = String(request.headers["x-amz-target"] ?? "").replace("AWSPartnerCentralSelling.", "");
+      seen.push({ target, headers: request.headers, text, body: JSON.parse(text) });
+      const queue = answers[target] ?? [];
+      answer(response, (queue.length > 1 ? queue.shift() : queue[0]) ?? { status: 500, raw: "no answer is scripted" });
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    seen,
+    script: (given) => {
+      answers = Object.fromEntries(Object.entries(given).map(([name, list]) => [name, [...list]]));
+      seen.length = 0;
+    },
+    close: () =>
+      new Promise((done) => {
+        server.closeAllConnections();
+        server.close(() => done());
+      }),
+  };
+};
+
+/** Fetch, with the bounds of the port. */
+export const http: Http = async (request, limits) => {
+  if (!limits.hosts.includes(new URL(request.url).host)) throw new Error("this host may not be contacted");
+  return fetch(request, { signal: AbortSignal.timeout(Math.min(limits.timeoutMs, 500)), redirect: "manual" });
+};
+
+export const settings: JsonObject = {
+  accountId: account,
+  catalog: "AWS",
+  credentials: { accessKeyIdRef: "secret:id", secretAccessKeyRef: "secret:key" },
+  hookKeys: { headerName: "x-cosell-key", keyRefs: ["secret:hook-1", "secret:hook-2"] },
+};
+export const secrets: Readonly<Record<string, string>> = {
+  id: "AKIDEXAMPLE",
+  key: "not-a-real-key",
+  "hook-1": "first-hook-key-0001",
+  "hook-2": "second-hook-key-0002",
+};
+
+export const connection = (over: Partial<Connection> = {}): Connection => ({
+  id: "con_1",
+  marketplace: "aws",
+  label: "AWS",
+  account,
+  environment: "simulated",
+  settings,
+  state: "active",
+  parkedReason: null,
+  version: 1,
+  createdAt: now,
+  ...over,
+});
+
+export interface Opened {
+  readonly session: Session;
+  readonly asked: ("read" | "write")[];
+}
+export interface OpenWith {
+  readonly url?: string;
+  readonly settings?: JsonObject;
+  readonly environment?: Connection["environment"];
+  readonly http?: Http;
+  readonly secrets?: Readonly<Record<string, string | null>>;
+  readonly refuse?: boolean;
+  readonly order?: string[];
+}
+/** A session on the double; `asked` lists what the quota was asked for. */
+export const openSession = (given: OpenWith = {}): Opened => {
+  const asked: ("read" | "write")[] = [];
+  const values: Readonly<Record<string, string | null>> = { ...secrets, ...given.secrets };
+  const session = createAws().open(
+    {
+      clock: { now: () => now, sleep: async () => {} },
+      http: given.http ?? http,
+      secrets: {
+        get: async (ref) => {
+          const value = values[ref];
+          if (value === null) throw new Error("the store is away");
+          return value === undefined ? null : { value, version: 1 };
+        },
+        rotate: async () => false,
+      },
+      quota: {
+        take: async (kind) => {
+          asked.push(kind);
+          given.order?.push(`quota ${kind}`);
+          return given.refuse === true
+            ? failed({ kind: "throttled", message: "our quota", retryAt: "2026-09-01T10:00:09.000Z" })
+            : ok(null);
+        },
+      },
+    },
+    connection({
+      environment: given.environment ?? "simulated",
+      settings: { ...settings, ...(given.url === undefined ? {} : { endpoint: given.url }), ...given.settings },
+    }),
+  );
+  return { session, asked };
+};
+export const coSellOf = (session: Session) => {
+  if (session.coSell === undefined) throw new Error("no co-sell");
+  return session.coSell;
+};
+
+export const programmeFields: JsonObject = {
+  solutions: ["S-0000001"],
+  useCase: "Security & Compliance",
+  deliveryModels: ["SaaS or PaaS"],
+  primaryNeeds: ["Co-Sell - Architectural Validation"],
+  salesActivities: ["Conducted POC / Demo"],
+  involvementType: "Co-Sell",
+  visibility: "Full",
+  marketing: { source: "None" },
+};
+export const customer: Contact = {
+  role: "customer",
+  email: "ada@example.com",
+  firstName: "Ada",
+  lastName: "Park",
+  title: "CTO",
+  phone: "+12065550100",
+};
+export interface DraftParts {
+  readonly opportunity?: Partial<Opportunity>;
+  readonly account?: Partial<ShareDraft["account"]>;
+  readonly fields?: JsonObject;
+  readonly contacts?: readonly Contact[];
+}
+/** A deal that breaks no rule. */
+export const draftOf = (parts: DraftParts = {}): ShareDraft => ({
+  shareId: "shr_1",
+  opportunity: {
+    id: "opp_1",
+    source: "salesforce",
+    key: "006A000001",
+    accountId: "acc_1",
+    partnerId: null,
+    title: "Data lake for Example Industries",
+    problem: "Reports take three days and nobody trusts them.",
+    stage: "qualified",
+    closeDate: "2026-12-31",
+    amount: { amount: "120000.00", currency: "USD" },
+    termMonths: 12,
+    type: "new",
+    nextSteps: "Workshop in October",
+    lostReason: null,
+    tag: null,
+    taggedAt: null,
+    programmes: {},
+    version: 1,
+    createdAt: now,
+    updatedAt: now,
+    ...parts.opportunity,
+  },
+  account: {
+    name: "Example Industries",
+    website: "www.example.com",
+    country: "US",
+    state: "California",
+    city: "San Jose",
+    postalCode: "95110",
+    street: "1 Main Street",
+    industry: "Software and Internet",
+    duns: null,
+    ...parts.account,
+  },
+  contacts: parts.contacts ?? [customer],
+  fields: { ...programmeFields, ...parts.fields },
+  today: "2026-09-01",
+});
