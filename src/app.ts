@@ -1,0 +1,111 @@
+/** Assembles the routes: who may call what, how answers are secured, what lies beside the API. No logic of its own. */
+import { Hono } from "hono";
+import { accessEndpoints } from "./http/access.ts";
+import { companyEndpoints } from "./http/companies.ts";
+import { connectionEndpoints } from "./http/connections.ts";
+import { dealEndpoints } from "./http/deals.ts";
+import { createDocument } from "./http/document.ts";
+import { createDoor } from "./http/door.ts";
+import type { AppDeps, Endpoint, Mount } from "./http/endpoint.ts";
+import { hookEndpoints } from "./http/hooks.ts";
+import { importEndpoints } from "./http/import.ts";
+import { journalEndpoints } from "./http/journal.ts";
+import { marketplaceEndpoints } from "./http/marketplaces.ts";
+import { pageEndpoints } from "./http/pages.ts";
+import { ProblemError } from "./http/problem.ts";
+import { createReference } from "./http/reference.ts";
+import { shareReadEndpoints } from "./http/share-views.ts";
+import { shareWriteEndpoints } from "./http/shares.ts";
+
+export type { AppDeps, RunFilter } from "./http/endpoint.ts";
+
+/** Every route of the API, in the order they are matched and documented. */
+export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
+  const describe = once(() => createDocument(endpoints, deps.publicUrl));
+  const endpoints: readonly Endpoint[] = [
+    ...marketplaceEndpoints(deps),
+    ...connectionEndpoints(deps),
+    ...importEndpoints(deps),
+    ...dealEndpoints(deps),
+    ...shareReadEndpoints(deps),
+    ...shareWriteEndpoints(deps),
+    ...companyEndpoints(deps),
+    ...journalEndpoints(deps),
+    ...accessEndpoints(deps),
+    ...hookEndpoints(deps),
+    ...pageEndpoints(deps, {
+      openapi: once(() => JSON.stringify(describe())),
+      page: () => createReference(describe()),
+    }),
+  ];
+  return endpoints;
+};
+
+/** The service's HTTP side, as a Hono app. Nothing is contacted before the first request. */
+export const createApp = (deps: AppDeps): Hono => {
+  const app = new Hono();
+  const door = createDoor(deps);
+  const endpoints = createEndpoints(deps);
+  app.use(async (context, next) => {
+    await next();
+    context.res = secured(context.res, deps.publicUrl);
+  });
+  for (const endpoint of endpoints) {
+    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1");
+    app.on(endpoint.method, path, (context) => door.serve(endpoint, context.req.raw, context.req.param()));
+  }
+  for (const mount of deps.mounts ?? []) {
+    app.all(mount.path, (context) => mount.handler(stripped(context.req.raw, mount)));
+    app.all(`${mount.path}/*`, (context) => mount.handler(stripped(context.req.raw, mount)));
+  }
+  app.notFound((context) => door.refuse(nothingAt(endpoints, context.req.raw), context.req.raw, "none"));
+  app.onError((error, context) => door.refuse(error, context.req.raw, "none"));
+  return app;
+};
+
+/** What is wrong with asking there: nothing at this path, or not with this method. */
+const nothingAt = (endpoints: readonly Endpoint[], request: Request): ProblemError => {
+  const { pathname } = new URL(request.url);
+  const methods = endpoints
+    .filter((endpoint) => new RegExp(`^${endpoint.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(pathname))
+    .map((endpoint) => endpoint.method);
+  if (methods.length === 0)
+    return new ProblemError("not-found", "There is nothing at this path. The routes are listed under /docs.");
+  const allowed = [
+    ...new Set<string>(methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))),
+  ].join(", ");
+  return new ProblemError("method-not-allowed", `This path takes ${allowed}.`, { headers: { allow: allowed } });
+};
+
+const stripped = (request: Request, mount: Mount): Request => {
+  const url = new URL(request.url);
+  url.pathname = url.pathname.slice(mount.path.length) || "/";
+  const { method, headers, signal } = request;
+  const bodyless = method === "GET" || method === "HEAD" || request.body === null;
+  // Streaming a body on asks for half duplex; the type of fetch's options does not know it everywhere.
+  const streamed = { body: request.body, duplex: "half" };
+  return new Request(url, { method, headers, signal, ...(bodyless ? {} : streamed) });
+};
+
+const secured = (response: Response, publicUrl: string): Response => {
+  const headers = new Headers(response.headers);
+  const defaults: Readonly<Record<string, string>> = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+    ...(publicUrl.startsWith("https:") ? { "strict-transport-security": "max-age=31536000" } : {}),
+  };
+  for (const [name, value] of Object.entries(defaults)) if (!headers.has(name)) headers.set(name, value);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+};
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+};

@@ -1,0 +1,104 @@
+/** What happened and what waits for a person: events, exceptions, workflow runs. */
+import { z } from "zod";
+import { eventNames, eventSchema } from "../domain/events.ts";
+import { exceptionSchema } from "../store/journal.ts";
+import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageQuery, seqPageQuery } from "./endpoint.ts";
+import { notFound } from "./problem.ts";
+
+const subject = z.string().min(1).max(64).optional().describe("only about this id");
+
+export const journalEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+  endpoint({
+    method: "GET",
+    path: "/v1/events",
+    tag: "Events",
+    scope: "read",
+    summary: "Facts and wishes, oldest first",
+    description: "Follow them by asking again with `after` set to the last `seq` you have seen.",
+    query: seqPageQuery.extend({ name: z.enum(eventNames).optional().describe("only events of this name"), subject }),
+    answers: { 200: { description: "one page", schema: listOf(eventSchema) } },
+    handle: async ({ query }) => {
+      const page = await deps.store.journal.listEvents(deps.db.sql, {
+        after: BigInt(query.after ?? 0),
+        limit: query.limit,
+        ...(query.name === undefined ? {} : { name: query.name }),
+        ...(query.subject === undefined ? {} : { subject: query.subject }),
+      });
+      return { status: 200, body: page };
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/v1/exceptions",
+    tag: "Exceptions",
+    scope: "read",
+    summary: "What waits for a person, newest first",
+    query: pageQuery.extend({
+      open: z.enum(["true", "false"]).default("true").describe("false: also those that were closed"),
+      subject,
+    }),
+    answers: { 200: { description: "one page", schema: listOf(exceptionSchema) } },
+    handle: async ({ query }) => {
+      const page = await deps.store.journal.listExceptions(deps.db.sql, {
+        open: query.open === "true",
+        after: query.after ?? null,
+        limit: query.limit,
+        ...(query.subject === undefined ? {} : { subject: query.subject }),
+      });
+      return { status: 200, body: page };
+    },
+  }),
+  closeEndpoint(deps),
+  ...runEndpoints(deps),
+];
+
+const closeEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "POST",
+    path: "/v1/exceptions/{id}/close",
+    tag: "Exceptions",
+    scope: "write",
+    summary: "Close an exception with a reason",
+    params: z.strictObject({ id: idOf("exc", "exception") }),
+    body: z.strictObject({ reason: z.string().trim().min(1).max(500) }),
+    bodyExample: { reason: "Mended in the partner's portal." },
+    answers: { 200: { description: "the closed exception", schema: exceptionSchema } },
+    problems: ["not-found"],
+    handle: async ({ params, body, caller }) => {
+      const closed = await commit(deps, async (tx) => {
+        const exception = await deps.store.journal.closeException(tx, params.id, body.reason, caller.actorId);
+        if (exception === null) throw notFound("open exception", params.id);
+        return exception;
+      });
+      return { status: 200, body: closed };
+    },
+  });
+
+const runEndpoints = (deps: AppDeps): readonly Endpoint[] => {
+  const { listRuns } = deps;
+  if (listRuns === undefined) return [];
+  return [
+    endpoint({
+      method: "GET",
+      path: "/v1/runs",
+      tag: "Events",
+      scope: "read",
+      summary: "Workflow runs, newest first",
+      query: pageQuery.extend({
+        state: z.string().min(1).max(40).optional().describe("only runs in this state"),
+        workflow: z.string().min(1).max(80).optional().describe("only runs of this workflow"),
+      }),
+      answers: { 200: { description: "one page", schema: listOf(z.record(z.string(), z.json())) } },
+      handle: async ({ query }) => {
+        const { limit, after, state, workflow } = query;
+        const page = await listRuns({
+          limit,
+          after: after ?? null,
+          ...(state === undefined ? {} : { state }),
+          ...(workflow === undefined ? {} : { workflow }),
+        });
+        return { status: 200, body: page };
+      },
+    }),
+  ];
+};

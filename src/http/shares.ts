@@ -1,0 +1,254 @@
+/** Shares over HTTP: putting a deal to a programme, watching it, changing and withdrawing it. */
+import { z } from "zod";
+import type { CoSell } from "../../adapters/contract.ts";
+import { type Connection, isEnded, jsonObjectSchema, type Share, shareSchema } from "../domain/deal.ts";
+import { gapSentence } from "../domain/fault.ts";
+import { shareStates, shareTable, step } from "../domain/machine.ts";
+import type { Tx } from "../ports.ts";
+import {
+  type AppDeps,
+  checkMatch,
+  commit,
+  type Endpoint,
+  endpoint,
+  idOf,
+  pageQuery,
+  rehearse,
+  tagOf,
+} from "./endpoint.ts";
+import { mergePatch } from "./patch.ts";
+import { itemsOfGaps, notFound, ProblemError } from "./problem.ts";
+
+export const shareParams = z.strictObject({ id: idOf("shr", "share") });
+export const gapSchema = shareSchema.shape.gaps.element;
+const createdSchema = z.object({ share: shareSchema, gaps: z.array(gapSchema) });
+const trialSchema = z.object({
+  share: z.null(),
+  state: z.enum(shareStates).describe("the state the share would have"),
+  gaps: z.array(gapSchema),
+});
+const gapsExample = {
+  share: null,
+  state: "draft",
+  gaps: [
+    {
+      field: "problem",
+      code: "too_short",
+      message: "the business problem needs at least 20 characters; it has 19",
+      fix: "say in a sentence or two what the customer wants solved",
+      source: "https://docs.aws.amazon.com/partner-central/",
+    },
+  ],
+};
+
+export const shareWriteEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+  createEndpoint(deps),
+  patchEndpoint(deps),
+  withdrawEndpoint(deps),
+  syncEndpoint(deps),
+];
+
+const createEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "POST",
+    path: "/v1/opportunities/{id}/shares",
+    tag: "Shares",
+    scope: "write",
+    summary: "Share a deal with a programme",
+    description:
+      "The deal is judged by the programme's published rules first. Without gaps the share is ready and goes out by itself. With gaps nothing is saved and the problem lists each field, what is wrong and what to do; with keepDraft the share waits as a draft and goes out once the deal is mended.",
+    params: z.strictObject({ id: idOf("opp", "deal") }),
+    body: z.strictObject({
+      connectionId: idOf("con", "connection"),
+      fields: jsonObjectSchema.default({}).describe("fields only this programme asks for; they overlay the deal's"),
+      keepDraft: z.boolean().default(false),
+      dryRun: z.boolean().default(false).describe("true: only judge; nothing is saved"),
+    }),
+    bodyExample: { connectionId: "con_0199c0de00007000800000000000a001", keepDraft: true },
+    answers: {
+      200: { description: "the judgement of a dry run", schema: trialSchema, example: gapsExample },
+      201: { description: "the share", schema: createdSchema, headers: ["ETag", "Location"] },
+    },
+    problems: ["not-found", "gaps", "share-open", "conflict"],
+    handle: async ({ params, body, caller }) => {
+      const { actorId } = caller;
+      const open = (tx: Tx) => openShare(deps, tx, { ...body, opportunityId: params.id, actorId });
+      if (body.dryRun) {
+        const { share, gaps } = await rehearse(deps, open);
+        return { status: 200, body: { share: null, state: share.state, gaps } };
+      }
+      const { share, gaps } = await commit(deps, async (tx) => {
+        const opened = await open(tx);
+        if (opened.gaps.length > 0 && !body.keepDraft)
+          throw new ProblemError("gaps", gapSentence(opened.gaps), { errors: itemsOfGaps(opened.gaps) });
+        return opened;
+      });
+      const headers = { location: `/v1/shares/${share.id}`, etag: tagOf(share.version) };
+      return { status: 201, body: { share, gaps }, headers };
+    },
+  });
+
+interface Opening {
+  readonly opportunityId: string;
+  readonly connectionId: string;
+  readonly fields: z.output<typeof jsonObjectSchema>;
+  readonly actorId: string;
+}
+
+const openShare = async (deps: AppDeps, tx: Tx, opening: Opening) => {
+  const { shares, opportunities, connections } = deps.store;
+  const { opportunityId, connectionId, actorId } = opening;
+  if ((await opportunities.find(tx, opportunityId)) === null) throw notFound("deal", opportunityId);
+  const connection = await connections.find(tx, connectionId);
+  if (connection === null)
+    throw new ProblemError("invalid", `connectionId: there is no connection ${connectionId}`, {
+      errors: [
+        { pointer: "/connectionId", field: "connectionId", code: "unknown", message: "there is no such connection" },
+      ],
+    });
+  const coSell = coSellOf(deps, connection);
+  const created = await shares.create(tx, opening);
+  if (created === null) {
+    const open = await shares.findOpen(tx, opportunityId, connectionId);
+    throw new ProblemError("share-open", `The deal is shared there already, as ${open?.id}, which is ${open?.state}.`, {
+      extra: { shareId: open?.id ?? null, state: open?.state ?? null },
+    });
+  }
+  const { draft } = await shares.drafted(tx, created);
+  const gaps = coSell.gaps(draft);
+  return { share: await shares.judge(tx, created, gaps, actorId), gaps };
+};
+
+const patchEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "PATCH",
+    path: "/v1/shares/{id}",
+    tag: "Shares",
+    scope: "write",
+    summary: "Change the share's own programme fields",
+    description:
+      "Merged as a JSON merge patch: null removes a field. A draft is judged again; a share that is with the partner gets a revision, which waits until their record may be edited.",
+    ifMatch: "required",
+    mediaTypes: ["application/merge-patch+json", "application/json"],
+    params: shareParams,
+    body: z.strictObject({ fields: jsonObjectSchema }),
+    bodyExample: { fields: { useCase: "AI Machine Learning and Analytics", competitor: null } },
+    answers: {
+      200: { description: "the share, and what the programme would refuse", schema: createdSchema, headers: ["ETag"] },
+    },
+    problems: ["not-found", "conflict"],
+    handle: async ({ params, body, caller, match }) => {
+      const result = await commit(deps, async (tx) => {
+        const stored = await lockShare(deps, tx, params.id);
+        checkMatch(match, stored.version);
+        if (isEnded(stored.state))
+          throw new ProblemError("conflict", `The share is ${stored.state}: it cannot be changed any more.`);
+        const fields = jsonObjectSchema.parse(mergePatch(stored.fields, body.fields));
+        const share = await deps.store.shares.setFields(tx, stored, fields, caller.actorId);
+        return applyFields(deps, tx, share, caller.actorId);
+      });
+      return { status: 200, body: result, headers: { etag: tagOf(result.share.version) } };
+    },
+  });
+
+const applyFields = async (deps: AppDeps, tx: Tx, share: Share, actorId: string) => {
+  const { shares } = deps.store;
+  const { connection, draft } = await shares.drafted(tx, share);
+  const gaps = coSellOf(deps, connection).gaps(draft);
+  if (share.state === "draft" || share.state === "ready")
+    return { share: await shares.judge(tx, share, gaps, actorId), gaps };
+  await shares.wantRevision(tx, share.id, true);
+  if (share.state !== "submitting") await shares.wish(tx, "share.revise.requested", share);
+  return { share, gaps };
+};
+
+const withdrawEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "POST",
+    path: "/v1/shares/{id}/withdraw",
+    tag: "Shares",
+    scope: "write",
+    summary: "Take a share back",
+    description:
+      "What never left is withdrawn at once. What did is withdrawn as soon as the partner's record allows it; until then the share is `withdrawing`. Asking again changes nothing.",
+    ifMatch: "optional",
+    params: shareParams,
+    body: z.strictObject({
+      reason: z.string().trim().min(1).max(255).describe("told to the partner where they ask for one"),
+    }),
+    bodyExample: { reason: "The customer cancelled the project." },
+    answers: { 200: { description: "the share", schema: shareSchema, headers: ["ETag"] } },
+    problems: ["not-found", "conflict"],
+    handle: async ({ params, body, caller, match }) => {
+      const share = await commit(deps, async (tx) => {
+        const stored = await lockShare(deps, tx, params.id);
+        if (stored.state === "withdrawn" || stored.state === "withdrawing") return stored;
+        checkMatch(match, stored.version);
+        if (isEnded(stored.state))
+          throw new ProblemError("conflict", `The share is ${stored.state}: there is nothing to withdraw any more.`);
+        const { connection } = await deps.store.shares.drafted(tx, stored);
+        const leftUs = step(shareTable, stored.state, "withdrawn_by_us") === null;
+        if (leftUs && coSellOf(deps, connection).withdrawal === undefined)
+          throw new ProblemError("conflict", "This programme has no withdrawal. Ask your partner manager there.");
+        return deps.store.shares.withdraw(tx, stored, body.reason, caller.actorId);
+      });
+      return { status: 200, body: share, headers: { etag: tagOf(share.version) } };
+    },
+  });
+
+const syncEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "POST",
+    path: "/v1/shares/{id}/sync",
+    tag: "Shares",
+    scope: "write",
+    summary: "Look at the partner's record now",
+    params: shareParams,
+    answers: {
+      202: {
+        description: "the record will be read soon",
+        schema: z.object({ status: z.literal("requested"), shareId: z.string() }),
+      },
+    },
+    problems: ["not-found", "conflict"],
+    handle: async ({ params }) => {
+      await commit(deps, async (tx) => {
+        const { shares, journal } = deps.store;
+        const share = await shares.find(tx, params.id);
+        if (share === null) throw notFound("share", params.id);
+        const engagement = await shares.findEngagement(tx, share.id);
+        if (engagement === null)
+          throw new ProblemError("conflict", `The share is ${share.state}: the partner has no record of it yet.`);
+        const { connectionId, remoteId } = engagement;
+        await shares.hinted(tx, connectionId, remoteId);
+        await journal.tell(tx, "hint.raised", connectionId, { connectionId, remoteId });
+      });
+      return { status: 202, body: { status: "requested", shareId: params.id } };
+    },
+  });
+
+const lockShare = async (deps: AppDeps, tx: Tx, id: string): Promise<Share> => {
+  if ((await deps.store.shares.find(tx, id)) === null) throw notFound("share", id);
+  return deps.store.shares.lock(tx, id);
+};
+
+const coSellOf = (deps: AppDeps, connection: Connection): CoSell => {
+  const { coSell } = deps.registry.open(connection);
+  if (coSell === undefined)
+    throw new ProblemError(
+      "conflict",
+      `The connection ${connection.label} offers no co-sell: its marketplace has no such programme.`,
+    );
+  return coSell;
+};
+
+export const shareFilterQuery = pageQuery.extend({
+  state: z
+    .string()
+    .transform((list) => list.split(","))
+    .pipe(z.array(z.enum(shareStates)).min(1).max(shareStates.length))
+    .optional()
+    .describe(`only shares in these states, separated by commas: ${shareStates.join(", ")}`),
+  connection: idOf("con", "connection").optional(),
+  opportunity: idOf("opp", "deal").optional(),
+});
