@@ -127,10 +127,11 @@ export const createCsvReader = (delimiter: string): CsvReader => {
     }
   };
   const readClosed = (char: string): void => {
-    if (char !== '"') return readBoundary(char);
-    mode = "quoted";
-    grow('"');
-    column += 1;
+    if (char === '"') {
+      mode = "quoted";
+      grow('"');
+      column += 1;
+    } else readBoundary(char);
   };
 
   return {
@@ -185,8 +186,7 @@ export const delimiterOf = (firstLine: string): "," | ";" | "\t" => {
 /** One row as RFC 4180 has it, with its line end. Cells are written as they are: see `formulaSafe`. */
 export const csvRow = (cells: readonly string[]): string => `${cells.map(quoted).join(",")}\r\n`;
 
-const quoted = (cell: string): string =>
-  /[",\r\n]|^\s|\s$/u.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+const quoted = (cell: string): string => (/[",\r\n]|^\s|\s$/u.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 
 /** How spreadsheets recognise a formula, in ASCII and in full-width letters (OWASP ASVS 5.0, 1.2.10). */
 const formula = /^'*(?:[=+\-@\t\r\n\0\uFF1D\uFF0B\uFF0D\uFF20]|$)/u;

@@ -1,0 +1,183 @@
+/** Talks to the API for the commands: JSON in and out, problems (RFC 9457) become failures, busy answers are waited for. */
+import { z } from "zod";
+import type { Reached, Shell, Whereabouts } from "./command.ts";
+import { Failure, type FailureRow } from "./failure.ts";
+
+export const problemSchema = z.looseObject({
+  title: z.string().optional(),
+  detail: z.string().optional(),
+  status: z.number().optional(),
+  errors: z
+    .array(
+      z.looseObject({
+        field: z.string().optional(),
+        parameter: z.string().optional(),
+        pointer: z.string().optional(),
+        path: z.union([z.string(), z.array(z.union([z.string(), z.number()]))]).optional(),
+        message: z.string().optional(),
+        detail: z.string().optional(),
+        fix: z.string().optional(),
+        code: z.string().optional(),
+        source: z.string().optional(),
+      }),
+    )
+    .optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface Client {
+  readonly get: <T>(path: string, schema: z.ZodType<T>, query?: Query) => Promise<T>;
+  readonly post: <T>(path: string, body: unknown, schema: z.ZodType<T>) => Promise<T>;
+  readonly remove: (path: string) => Promise<void>;
+  /** The answer whatever its status, for commands for which a refusal is a result. */
+  readonly attempt: (method: "GET" | "POST", path: string, body?: unknown) => Promise<Answer>;
+  /** All items of a list, page by page, at most `max`. */
+  readonly each: <T>(path: string, item: z.ZodType<T>, query?: Query, max?: number) => AsyncGenerator<T>;
+  readonly where: string;
+  /** Waits, up to so many milliseconds, for the work of a service in this process; null for one elsewhere. */
+  readonly settle: ((waitMs: number) => Promise<void>) | null;
+}
+
+const pageSize = 200;
+export const itemsMax = 1_000_000;
+const attemptsMax = 4;
+const waitSecondsMax = 30;
+const answerCharactersMax = 64 * 1_048_576;
+
+/** Opens the API, runs `work` with it, and closes it whatever happens. */
+export const withClient = async <T>(
+  shell: Shell,
+  where: Whereabouts,
+  work: (client: Client) => Promise<T>,
+): Promise<T> => {
+  const reached = await shell.reach(where);
+  try {
+    return await work(createClient(reached, shell.sleep));
+  } finally {
+    await reached.close();
+  }
+};
+
+export const createClient = (reached: Reached, sleep: (milliseconds: number) => Promise<void>): Client => {
+  const attempt = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    const headers: Record<string, string> = { accept: "application/json" };
+    if (reached.token !== null) headers.authorization = `Bearer ${reached.token}`;
+    if (body !== undefined) headers["content-type"] = "application/json";
+    // The same key on every attempt: a repeat of a write that was done gets its answer, not a second write.
+    if (method === "POST") headers["idempotency-key"] = crypto.randomUUID();
+    const text = body === undefined ? null : JSON.stringify(body);
+    for (let turn = 1; ; turn++) {
+      const answer = await send(reached, new Request(`http://cosell.local${path}`, { method, headers, body: text }));
+      if ((answer.status !== 429 && answer.status !== 503) || turn >= attemptsMax) return answer;
+      await sleep(answer.retryAfterSeconds * 1000);
+    }
+  };
+  const demand = async <T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> => {
+    const answer = await attempt(method, path, body);
+    if (answer.status >= 400) throw problemFailure(answer, reached.where);
+    const parsed = schema.safeParse(answer.body);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new Failure(
+      `${reached.where} answered ${method} ${path} in a form this version does not know (${issue?.path.join(".")}: ${issue?.message})`,
+      { fix: "use a cosell of the same version as the service" },
+    );
+  };
+  return {
+    where: reached.where,
+    settle: reached.settle,
+    attempt,
+    get: (path, schema, query) => demand("GET", withQuery(path, query), schema),
+    post: (path, body, schema) => demand("POST", path, schema, body),
+    remove: async (path) => {
+      const answer = await attempt("DELETE", path);
+      if (answer.status >= 400) throw problemFailure(answer, reached.where);
+    },
+    each: async function* (path, item, query, max = itemsMax) {
+      const page = z.object({ items: z.array(item), next: z.string().nullish() });
+      let after: string | undefined;
+      for (let count = 0; count < max; ) {
+        const limit = Math.min(pageSize, max - count);
+        const { items, next } = await demand("GET", withQuery(path, { ...query, limit, after }), page);
+        yield* items;
+        count += items.length;
+        if (next === null || next === undefined || items.length === 0) return;
+        after = next;
+      }
+    },
+  };
+};
+
+interface RawAnswer extends Answer {
+  readonly retryAfterSeconds: number;
+}
+const send = async (reached: Reached, request: Request): Promise<RawAnswer> => {
+  let response: Response;
+  try {
+    response = await reached.api(request);
+  } catch (error) {
+    const why =
+      error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : "unknown";
+    throw new Failure(`${reached.where} does not answer: ${why}`, {
+      fix: "check the address (--url, COSELL_URL) and that the service runs",
+    });
+  }
+  const text = await response.text();
+  if (text.length > answerCharactersMax) throw new Failure(`${reached.where} sent an answer that is too large`);
+  const after = Number(response.headers.get("retry-after") ?? "1");
+  const retryAfterSeconds = Number.isFinite(after) ? Math.min(Math.max(after, 0.2), waitSecondsMax) : 1;
+  return { status: response.status, body: parse(text), retryAfterSeconds };
+};
+
+const parse = (text: string): unknown => {
+  if (text === "") return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+};
+
+const withQuery = (path: string, query: Query | undefined): string => {
+  const pairs = Object.entries(query ?? {}).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
+};
+
+/** The rows of a problem: which field, what, and what to do. */
+export const problemRows = (problem: Problem): readonly FailureRow[] =>
+  (problem.errors ?? []).map((row) => ({
+    path:
+      row.field ?? row.parameter ?? (Array.isArray(row.path) ? row.path.join(".") : (row.path ?? row.pointer ?? "")),
+    message: row.message ?? row.detail ?? row.code ?? "not accepted",
+    fix: row.fix,
+  }));
+
+const fixes: Readonly<Record<number, string>> = {
+  401: "give a key of this service in COSELL_API_KEY; `cosell keys create` makes one",
+  403: "use a key with the scope that is named above; `cosell keys create --scope write` makes one",
+};
+
+/** An answer of 400 and above as a failure for people. */
+export const problemFailure = (answer: Answer, where: string): Failure => {
+  const parsed = problemSchema.safeParse(answer.body);
+  if (!parsed.success)
+    return new Failure(`${where} answered ${answer.status} without saying why`, {
+      fix: "look at the log of the service",
+    });
+  const { title, detail } = parsed.data;
+  const words = [title, detail].filter((part) => part !== undefined && part !== "");
+  const fix = fixes[answer.status];
+  return new Failure(words.length === 0 ? `${where} answered ${answer.status}` : words.join(": "), {
+    rows: problemRows(parsed.data),
+    ...(fix === undefined ? {} : { fix }),
+  });
+};

@@ -1,0 +1,88 @@
+/** Where the API is: at `--url`, at the service that owns the data directory, or opened in this process. One code path after that. */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { findOwner, type Owner } from "../store/embedded.ts";
+import type { Reached, Whereabouts } from "./command.ts";
+import { Failure, usageFailure } from "./failure.ts";
+
+const answerMsMax = 120_000;
+
+export interface ReachDeps {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+}
+
+/** Finds the service. Throws a `Failure` that says what to set when it cannot. */
+export const reach = async (deps: ReachDeps, where: Whereabouts): Promise<Reached> => {
+  const { environment } = deps;
+  const url = where.url ?? (where.data === undefined ? present(environment.COSELL_URL) : undefined);
+  if (url !== undefined) return reachUrl(url, present(environment.COSELL_API_KEY));
+  const data = where.data ?? present(environment.COSELL_DATA) ?? ".data";
+  if (present(environment.DATABASE_URL) === undefined) {
+    const owner = await findOwner(data);
+    if (owner !== null) return reachOwner(data, owner);
+  }
+  return openHere(deps, data);
+};
+
+const present = (value: string | undefined): string | undefined => (value === "" ? undefined : value);
+
+const reachUrl = (url: string, token: string | undefined): Reached => {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw usageFailure(`${url} is no address of a service`, "write it as https://cosell.example");
+  if (token === undefined)
+    throw usageFailure(`the service at ${url} wants an API key`, "set COSELL_API_KEY; cosell keys create makes one");
+  return remote(url, token);
+};
+
+const reachOwner = (data: string, owner: Owner): Reached => {
+  if (owner.url === null)
+    throw new Failure(`process ${owner.pid} is using the data directory ${resolve(data)} and serves no API (yet)`, {
+      fix: "try again when it is done",
+    });
+  const path = join(resolve(data), "local-token");
+  if (!existsSync(path)) throw new Failure(`${path} is missing`, { fix: "restart the service: it makes a new one" });
+  return remote(owner.url, readFileSync(path, "utf8").trim());
+};
+
+const remote = (base: string, token: string): Reached => ({
+  api: (request) => {
+    const { pathname, search } = new URL(request.url);
+    const url = `${base.replace(/\/+$/, "")}${pathname}${search}`;
+    const signal = AbortSignal.timeout(answerMsMax);
+    return fetch(new Request(url, request), { signal, redirect: "error" });
+  },
+  token,
+  where: base,
+  settle: null,
+  close: async () => {},
+});
+
+/** The same service, without a port: nothing runs on after the command but what `settle` waits for. */
+const openHere = async (deps: ReachDeps, data: string): Promise<Reached> => {
+  const { openLocal, readConfig } = await import("../node.ts");
+  const opened = await openLocal(readConfig({ ...deps.environment, COSELL_DATA: data }));
+  const { service, simulators, publicUrl } = opened;
+  const nextDueMs = async (): Promise<number> => {
+    const dues = [await service.runner.nextDueAt(), simulators.aws.nextDueAt()];
+    return Math.min(...dues.map((due) => due?.getTime() ?? Number.POSITIVE_INFINITY));
+  };
+  return {
+    api: async (request) => {
+      const { pathname, search } = new URL(request.url);
+      return opened.api(new Request(`${publicUrl}${pathname}${search}`, request));
+    },
+    token: opened.token,
+    where: `the data directory ${resolve(data)}`,
+    settle: async (waitMs) => {
+      const endMs = Date.now() + waitMs;
+      do {
+        await opened.settle();
+        const dueMs = await nextDueMs();
+        if (dueMs > endMs) return;
+        await deps.sleep(Math.max(10, dueMs - Date.now()));
+      } while (Date.now() < endMs);
+    },
+    close: opened.close,
+  };
+};
