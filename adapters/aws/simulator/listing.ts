@@ -71,7 +71,6 @@ export const createListing = (world: World) => {
         const view = {
           Catalog: call.catalog,
           Id: solution.id,
-          Arn: arnOf(call.catalog, "solution", solution.id, call.account),
           Name: solution.name,
           Status: solution.status,
           Category: solution.category,

@@ -8,8 +8,8 @@ import { atTheDoor } from "./answers.ts";
 export interface SimulatedCredential {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Null: long-term keys, which must come without a session token. */
-  readonly sessionToken: string | null;
+  /** Absent: long-term keys, which must come without a session token. */
+  readonly sessionToken?: string;
   /** The seller account the keys belong to, twelve digits. */
   readonly account: string;
 }
@@ -17,7 +17,6 @@ export interface SimulatedCredential {
 export const simulatedCredential: SimulatedCredential = {
   accessKeyId: "SIMULATEDPARTNER0001",
   secretAccessKey: "simulated-key-that-opens-nothing-at-aws",
-  sessionToken: null,
   account: "111122223333",
 };
 export const simulatedRegion = "us-east-1";
@@ -40,7 +39,7 @@ export const authenticate = async (
   const claim = parse(header);
   const credential = credentials.find((candidate) => candidate.accessKeyId === claim.accessKeyId);
   const token = signed.request.headers.get("x-amz-security-token");
-  if (!credential || credential.sessionToken !== token) {
+  if (!credential || (credential.sessionToken ?? null) !== token) {
     throw atTheDoor("UnrecognizedClientException", "The security token included in the request is invalid.");
   }
   checkScope(claim, signed.request.headers);
