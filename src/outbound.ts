@@ -11,11 +11,14 @@ export class OutboundError extends Error {
   readonly kind: "host" | "redirect" | "timeout" | "size" | "network";
   /** False when the request cannot have reached the host. */
   readonly sent: boolean;
-  constructor(kind: OutboundError["kind"], message: string, sent: boolean) {
+  /** The network's own code where it gave one, for example ECONNREFUSED; EHOSTUNREACH for a host that is not listed. */
+  readonly code: string | null;
+  constructor(kind: OutboundError["kind"], message: string, fate: { readonly sent: boolean; readonly code?: string }) {
     super(message);
     this.name = "OutboundError";
     this.kind = kind;
-    this.sent = sent;
+    this.sent = fate.sent;
+    this.code = fate.code ?? null;
   }
 }
 
@@ -51,32 +54,35 @@ export const createBoundedHttp =
     return new Response(bounded(response.body, limits, deadline), { status, statusText, headers });
   };
 
+const notListed = { sent: false, code: "EHOSTUNREACH" };
+
 const refuseHost = (request: Request, limits: HttpLimits): void => {
   const url = new URL(request.url);
   if (url.protocol !== "https:" && url.protocol !== "http:")
-    throw new OutboundError("host", `${url.protocol} is no protocol for a request; use https`, false);
+    throw new OutboundError("host", `${url.protocol} is no protocol for a request; use https`, notListed);
   if (url.username !== "" || url.password !== "")
-    throw new OutboundError("host", "an address with a user name or password is not contacted", false);
+    throw new OutboundError("host", "an address with a user name or password is not contacted", notListed);
   if (!limits.hosts.includes(url.host))
     throw new OutboundError(
       "host",
       `${url.host} is not among the hosts that may be contacted (${limits.hosts.join(", ")})`,
-      false,
+      notListed,
     );
 };
 
 const refuseAnswer = (response: Response, limits: HttpLimits): void => {
   const redirected =
     response.type === "opaqueredirect" || (response.status >= 300 && response.status < 400 && response.status !== 304);
-  if (redirected) throw new OutboundError("redirect", "the host answered with a redirect, which is not followed", true);
+  if (redirected)
+    throw new OutboundError("redirect", "the host answered with a redirect, which is not followed", { sent: true });
   const stated = Number(response.headers.get("content-length") ?? 0);
   if (stated > limits.bodyBytesMax) throw tooLarge(limits);
 };
 
 const tooLarge = (limits: HttpLimits): OutboundError =>
-  new OutboundError("size", `the answer is larger than ${limits.bodyBytesMax} bytes`, true);
+  new OutboundError("size", `the answer is larger than ${limits.bodyBytesMax} bytes`, { sent: true });
 const tooLate = (limits: HttpLimits): OutboundError =>
-  new OutboundError("timeout", `there was no whole answer within ${limits.timeoutMs} ms`, true);
+  new OutboundError("timeout", `there was no whole answer within ${limits.timeoutMs} ms`, { sent: true });
 
 /** Errors before a connection existed: nothing can have been processed. */
 const unsentCodes: ReadonlySet<string> = new Set([
@@ -86,16 +92,18 @@ const unsentCodes: ReadonlySet<string> = new Set([
   "EHOSTUNREACH",
   "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
 ]);
 
 const networkError = (error: unknown, request: Request): OutboundError => {
   const code = codeOf(error) || codeOf(error instanceof Error ? error.cause : null);
   const { host } = new URL(request.url);
-  return new OutboundError(
-    "network",
-    `no answer from ${host}${code === "" ? "" : ` (${code})`}`,
-    !unsentCodes.has(code),
-  );
+  const fate = { sent: !unsentCodes.has(code), ...(code === "" ? {} : { code }) };
+  return new OutboundError("network", `no answer from ${host}${code === "" ? "" : ` (${code})`}`, fate);
 };
 const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
@@ -158,7 +166,7 @@ const bounded = (
             ? error
             : deadline.late()
               ? tooLate(limits)
-              : new OutboundError("network", "the answer broke off", true),
+              : new OutboundError("network", "the answer broke off", { sent: true }),
         );
       }
     },

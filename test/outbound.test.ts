@@ -154,7 +154,7 @@ describe("bounded outbound HTTP", () => {
     const closed = await serve(() => {});
     await new Promise((done) => servers.pop()?.close(done));
     const refused = await http(new Request(`http://${closed}/`), limits(closed)).catch((error) => error);
-    expect(refused).toMatchObject({ kind: "network", sent: false });
+    expect(refused).toMatchObject({ kind: "network", sent: false, code: "ECONNREFUSED" });
     const host = await serve((request) => request.socket.destroy());
     const lost = await http(new Request(`http://${host}/`), limits(host)).catch((error) => error);
     expect(lost).toMatchObject({ kind: "network", sent: true });
