@@ -59,8 +59,8 @@ export const connectSimulator = async (at: SimulatedInstallation): Promise<void>
   };
   const { items } = (await call("GET", "/v1/connections")) as { items: readonly unknown[] };
   if (items.length > 0) return;
-  const { id } = (await call("POST", "/v1/connections", simulatedAws(at.endpoint))) as { id: string };
-  const hook = (await call("POST", `/v1/connections/${id}/hook-keys`)) as {
+  const { connection } = (await call("POST", "/v1/connections", simulatedAws(at.endpoint))) as { connection: { id: string } };
+  const hook = (await call("POST", `/v1/connections/${connection.id}/hook-keys`)) as {
     url: string;
     headerName: string;
     key: string;
@@ -72,7 +72,7 @@ export const connectSimulator = async (at: SimulatedInstallation): Promise<void>
       body: JSON.stringify({
         url: hook.url,
         headerName: hook.headerName,
-        headerValue: hook.key,
+        headerValue: hook.secret,
         account: simulatedCredential.account,
         catalog: "AWS",
       }),
@@ -91,7 +91,7 @@ export const simulatedAws = (endpoint?: string) => ({
     catalog: "AWS",
     ...(endpoint === undefined ? {} : { endpoint }),
     credentials: { accessKeyIdRef: "secret:accessKeyId", secretAccessKeyRef: "secret:secretAccessKey" },
-    defaults: { solutions: ["S-0000001"], involvementType: "Co-Sell", visibility: "Full" },
+    defaults: { solutions: ["S-0000001"], involvementType: "Co-Sell", visibility: "Full", marketing: { source: "None" } },
   },
   secrets: { accessKeyId: simulatedCredential.accessKeyId, secretAccessKey: simulatedCredential.secretAccessKey },
 });

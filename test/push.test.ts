@@ -174,12 +174,12 @@ describe("a push", () => {
 
   it("never sends a deal that would be refused", async () => {
     const before = await calls();
-    const saved = await world.call<{ opportunity: { id: string } }>(
+    const saved = await world.call<{ id: string }>(
       "POST",
       "/v1/opportunities",
       awsDeal(nextKey(), { problem: "too short a problem" }),
     );
-    const refused = await world.call("POST", `/v1/opportunities/${saved.body.opportunity.id}/shares`, {
+    const refused = await world.call("POST", `/v1/opportunities/${saved.body.id}/shares`, {
       connectionId: world.connectionId,
     });
     expect(refused.status).toBe(422);
@@ -190,10 +190,10 @@ describe("a push", () => {
 
   it("lets a draft go out by itself once the deal is mended", async () => {
     const deal = awsDeal(nextKey(), { problem: "too short a problem" });
-    const saved = await world.call<{ opportunity: { id: string } }>("POST", "/v1/opportunities", deal);
+    const saved = await world.call<{ id: string }>("POST", "/v1/opportunities", deal);
     const kept = await world.call<{ share: { id: string } }>(
       "POST",
-      `/v1/opportunities/${saved.body.opportunity.id}/shares`,
+      `/v1/opportunities/${saved.body.id}/shares`,
       { connectionId: world.connectionId, keepDraft: true },
     );
     expect(kept.status).toBe(201);
@@ -307,8 +307,8 @@ describe("the log and the event list", () => {
       JSON.stringify(await world.db.sql`select data from outbox`) +
       JSON.stringify(await world.db.sql`select note from history`);
     const steps =
-      JSON.stringify(await world.db.sql`select * from wf_step`) +
-      JSON.stringify(await world.db.sql`select * from wf_event`);
+      JSON.stringify(await world.db.sql`select row_to_json(t)::text as row from runner_step t`) +
+      JSON.stringify(await world.db.sql`select row_to_json(t)::text as row from runner_event t`);
     for (const text of [events, steps, world.logged.join("\n")]) {
       expect(text).not.toMatch(/carl@|Kunde|ada@seller|simulated-key-that-opens/);
     }

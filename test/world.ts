@@ -3,7 +3,6 @@ import { createAws } from "../adapters/aws/index.ts";
 import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import { createVirtualClock, type VirtualClock } from "../src/clock.ts";
 import type { OpportunityInput } from "../src/domain/deal.ts";
-import { opportunityInputSchema } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
 import type { Db, Log } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
@@ -120,10 +119,10 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     call,
     timeline: createTimeline({ clock, service, simulators: [aws] }),
     share: async (deal) => {
-      const saved = await call<{ opportunity: { id: string } }>("POST", "/v1/opportunities", deal);
+      const saved = await call<{ id: string }>("POST", "/v1/opportunities", deal);
       const shared = await call<{ share: { id: string } }>(
         "POST",
-        `/v1/opportunities/${saved.body.opportunity.id}/shares`,
+        `/v1/opportunities/${saved.body.id}/shares`,
         { connectionId: connection.id },
       );
       if (shared.status !== 201) throw new Error(`not shared: ${JSON.stringify(shared.body)}`);
@@ -133,52 +132,3 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     close: database.close,
   };
 };
-
-/** A deal that AWS takes as it is. */
-export const awsDeal = (key: string, overrides: Partial<OpportunityInput> = {}): OpportunityInput =>
-  opportunityInputSchema.parse({
-    source: "test",
-    key,
-    title: `Planning for ${key}`,
-    account: {
-      name: "Lumen Freight",
-      website: "https://www.lumenfreight.example",
-      country: "DE",
-      city: "Hamburg",
-      postalCode: "20095",
-      industry: "Transportation and Logistics",
-    },
-    contacts: [
-      {
-        role: "owner",
-        email: "ada@seller.example",
-        firstName: "Ada",
-        lastName: "Seller",
-        title: "Account Executive",
-        phone: "+4940123456",
-      },
-      {
-        role: "customer",
-        email: "carl@lumenfreight.example",
-        firstName: "Carl",
-        lastName: "Kunde",
-        title: "Head of IT",
-        phone: "+4940654321",
-      },
-    ],
-    problem: "Their shipment planning takes two days a week and misses a fifth of the trucks.",
-    stage: "qualified",
-    closeDate: "2027-03-31",
-    amount: { amount: "120000.00", currency: "USD" },
-    termMonths: 12,
-    nextSteps: "Joint workshop with the customer",
-    programmes: {
-      aws: {
-        useCase: "Business Applications & Contact Center",
-        deliveryModels: ["SaaS or PaaS"],
-        primaryNeeds: ["Co-Sell - Deal Support"],
-        salesActivities: ["Initialized discussions with customer"],
-      },
-    },
-    ...overrides,
-  });

@@ -7,6 +7,13 @@ export type Looked =
   | { readonly kind: "wait"; readonly until: string }
   | { readonly kind: "stop"; readonly why: string };
 
+export interface LookOptions {
+  /** How often this look was tried before. */
+  readonly attempt?: number;
+  /** The caller is itself about to send edits that wait. */
+  readonly isRevising?: boolean;
+}
+
 const attemptsMax = 12;
 
 /** Looks until it was answered, waiting as the partner asks. Throws when nothing was learnt in the attempts of one run. */
@@ -15,9 +22,10 @@ export const lookUntilAnswered = async (
   step: Steps,
   name: string,
   shareId: string,
+  options: LookOptions = {},
 ): Promise<Looked> => {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const looked = await runStep(step, `look-${name}-${attempt}`, () => lookOnce(deps, shareId, attempt));
+    const looked = await runStep(step, `look-${name}-${attempt}`, () => lookOnce(deps, shareId, { ...options, attempt }));
     if (looked.kind !== "wait") return looked;
     await step.sleepUntil(`look-wait-${name}-${attempt}`, looked.until);
   }
@@ -25,7 +33,7 @@ export const lookUntilAnswered = async (
 };
 
 /** One look at the partner's record of a share, absorbed in one transaction. */
-export const lookOnce = async (deps: WorkflowDeps, shareId: string, attempt: number): Promise<Looked> => {
+export const lookOnce = async (deps: WorkflowDeps, shareId: string, options: LookOptions): Promise<Looked> => {
   const { db, store } = deps;
   const engagement = await store.shares.findEngagement(db.sql, shareId);
   if (engagement === null) return { kind: "stop", why: "the partner has no record of it yet" };
@@ -35,7 +43,7 @@ export const lookOnce = async (deps: WorkflowDeps, shareId: string, attempt: num
   const lookedAt = deps.clock.now();
   const result = await coSell.look({ id: engagement.remoteId, arn: engagement.remoteArn });
   await deps.at("look.answered");
-  if (!result.ok) return recordFailedLook(deps, { shareId, connectionId: connection.id, attempt }, result.fault);
+  if (!result.ok) return recordFailedLook(deps, { shareId, connectionId: connection.id, attempt: options.attempt ?? 0 }, result.fault);
   const observation = result.value;
   const looked = await db.transaction(async (tx) => {
     const known = await store.shares.findEngagement(tx, shareId);
@@ -46,8 +54,9 @@ export const lookOnce = async (deps: WorkflowDeps, shareId: string, attempt: num
       older,
       actorId: deps.actorId,
     });
-    // The gate may have opened for edits that wait.
-    if (moved && (await store.shares.isRevisionWanted(tx, shareId)))
+    // The gate may have opened for edits that wait. A run that revises already will see for itself.
+    const changed = moved || known?.remoteVersion !== observation.version;
+    if (options.isRevising !== true && changed && (await store.shares.isRevisionWanted(tx, shareId)))
       await store.shares.wish(tx, "share.revise.requested", share);
     return { kind: "absorbed", state: share.state, moved } as const;
   });

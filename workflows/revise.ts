@@ -72,7 +72,7 @@ export const createRevise = (client: Client, deps: WorkflowDeps) =>
     async ({ event, step }) => {
       const { shareId } = dataOf("share.revise.requested", event);
       for (let redo = 0; redo <= conflictRedoMax; redo++) {
-        const looked = await lookUntilAnswered(deps, step, `before-${redo}`, shareId);
+        const looked = await lookUntilAnswered(deps, step, `before-${redo}`, shareId, { isRevising: true });
         const planned = await runStep(step, `intend-${redo}`, () => plan(deps, shareId, looked.kind === "absorbed"));
         if (planned.kind === "end") return { shareId, ended: planned.why };
         const fate = await perform(deps, step, `${redo}`, planned.effectId);

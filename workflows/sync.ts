@@ -56,7 +56,7 @@ const syncRound = async (
     engagement.hintLookedAt === null ? Number.POSITIVE_INFINITY : now.getTime() - engagement.hintLookedAt.getTime();
   if (since < coalesceMs) return { kind: "again", until: new Date(now.getTime() + coalesceMs - since).toISOString() };
   await store.shares.noteHintLook(db.sql, share.id);
-  const looked = await lookOnce(deps, share.id, hint.round);
+  const looked = await lookOnce(deps, share.id, { attempt: hint.round });
   if (looked.kind === "wait") return { kind: "again", until: looked.until };
   if (looked.kind === "stop") return { kind: "end", why: looked.why };
   // Word may have come while we looked.
@@ -85,25 +85,22 @@ const unknownRecord = async (
   return { kind: "end", why: "unknown record" };
 };
 
-/** Every 15 minutes: one sweep for each active connection. */
+/** By the clock (every 15 minutes unless set otherwise): one sweep for each active connection. */
 export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
-  client.createFunction(
-    { id: "sweep-clock", triggers: [{ cron: "TZ=UTC */15 * * * *" }], retries: 3 },
-    async ({ step }) => {
-      await runStep(step, "request", async () => {
-        await deps.db.transaction(async (tx) => {
-          for (const connection of await deps.store.connections.list(tx)) {
-            if (connection.state === "active")
-              await deps.store.journal.tell(tx, "connection.sweep.requested", connection.id, {
-                connectionId: connection.id,
-              });
-          }
-        });
-        deps.kick();
-        return null;
+  client.createFunction({ id: "sweep-clock", triggers: [{ cron: deps.sweepCron }], retries: 3 }, async ({ step }) => {
+    await runStep(step, "request", async () => {
+      await deps.db.transaction(async (tx) => {
+        for (const connection of await deps.store.connections.list(tx)) {
+          if (connection.state === "active")
+            await deps.store.journal.tell(tx, "connection.sweep.requested", connection.id, {
+              connectionId: connection.id,
+            });
+        }
       });
-    },
-  );
+      deps.kick();
+      return null;
+    });
+  });
 
 export const createSweep = (client: Client, deps: WorkflowDeps) =>
   client.createFunction(

@@ -209,5 +209,7 @@ export const absorb = (state: ShareState, event: ShareEvent | null): readonly Ro
   if (event === null) return [];
   if (shareTable.some((row) => row[1] === event && row[2] === state)) return [];
   if (isEnded(state)) return null;
+  // On the way out their progress changes nothing; only an end does.
+  if (state === "withdrawing") return shareTable.filter((row) => row[0] === state && row[1] === event);
   return path(shareTable, state, event, (between) => assumable.has(between));
 };

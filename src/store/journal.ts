@@ -71,7 +71,7 @@ export const createJournal = (deps: ClockDep & IdsDep & SealDep) => ({
     ),
 
   markSent: async (tx: Query, seqs: readonly bigint[]): Promise<void> => {
-    await tx`update outbox set sent_at = ${deps.clock.now()} where seq = any(${[...seqs]}::bigint[])`;
+    await tx`update outbox set sent_at = ${deps.clock.now()} where seq = any(${seqs.map(String)}::text[]::bigint[])`;
   },
 
   /** Events after `after` (a seq), oldest first; optionally of one subject or name. */

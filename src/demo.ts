@@ -1,0 +1,207 @@
+/**
+ * The demo: the product's own path on a throw-away installation. A CRM export is imported, shared with a simulated AWS over
+ * real HTTP through the vendor's SDK, reviewed over simulated weeks, and told as a table.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { serve } from "@hono/node-server";
+import { z } from "zod";
+import { parseArguments } from "./cli/arguments.ts";
+import type { Command, Report, Shell } from "./cli/command.ts";
+import { importCommand } from "./cli/import.ts";
+import { createProgress } from "./cli/progress.ts";
+import { shareCommand } from "./cli/share.ts";
+import { listedShareSchema, renderShareTable, renderStateCounts, shareRowOf } from "./cli/share-table.ts";
+import { createVirtualClock } from "./clock.ts";
+import { freePort, type Opened, openLocal, readConfig } from "./node.ts";
+import { createTimeline } from "./rehearsal.ts";
+import { connectSimulator } from "./simulation.ts";
+
+/** The demo's calendar starts here, so that it tells the same story in any year. */
+const start = new Date("2026-11-23T08:00:00Z");
+const weeks = 8;
+const dayMs = 24 * 3_600_000;
+/** Webhooks carry the news; the safety net may be wide while weeks pass in seconds. */
+const sweepCron = "TZ=UTC 0 */6 * * *";
+/** After the second week the partner manager answers what AWS's reviewers asked. */
+const answerAfterDay = 14;
+const answer =
+  "The customer has named an owner, agreed on the outcome to measure, and planned a first joint session next month.";
+
+const pageSchema = z.object({ items: z.array(listedShareSchema), next: z.string().nullable() });
+const countersSchema = z.looseObject({
+  counters: z.array(z.looseObject({ writes: z.number(), reads: z.number(), throttled: z.number() })),
+  opportunities: z.array(z.unknown()),
+});
+
+/** Runs the whole story in a temporary directory and removes it afterwards. */
+export const runDemo = async (shell: Shell): Promise<Report> => {
+  const directory = mkdtempSync(join(tmpdir(), "cosell-demo-"));
+  const clock = createVirtualClock(start);
+  const config = { ...readConfig({}), COSELL_DATA: directory, PORT: await freePort("127.0.0.1") };
+  shell.tell("Opening an embedded database, the workflow runner and a simulated AWS …");
+  const opened = await openLocal(config, { clock, parallel: 1, seed: "demo", connect: false, sweepCron });
+  const server = serve({ fetch: opened.service.app.fetch, port: config.PORT, hostname: "127.0.0.1" });
+  try {
+    const endpoint = `${opened.publicUrl}/simulator/aws`;
+    await connectSimulator({
+      service: opened.service,
+      token: opened.token,
+      aws: opened.simulators.aws,
+      publicUrl: opened.publicUrl,
+      endpoint,
+    });
+    shell.tell(`AWS (simulated) answers at ${endpoint}; its webhooks go to ${opened.publicUrl}/hooks/…\n`);
+    return await tellStory(
+      shell,
+      opened,
+      createTimeline({ clock, service: opened.service, simulators: [opened.simulators.aws] }),
+    );
+  } finally {
+    server.close();
+    if ("closeAllConnections" in server) server.closeAllConnections();
+    await opened.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+};
+
+const tellStory = async (
+  shell: Shell,
+  opened: Opened,
+  timeline: ReturnType<typeof createTimeline>,
+): Promise<Report> => {
+  const inside: Shell = {
+    ...shell,
+    reach: async () => ({
+      api: opened.api,
+      token: opened.token,
+      where: "the demo's service",
+      settle: null,
+      close: async () => {},
+    }),
+  };
+  const file = fileURLToPath(import.meta.url.replace(/\/(dist|src)\/.*$/, "/examples/deals.csv"));
+  shell.tell("1. Import: cosell import examples/deals.csv");
+  const imported = await command(inside, importCommand, [file]);
+  shell.tell("\n2. Share what qualifies: cosell share --all");
+  const shared = await command(inside, shareCommand, ["--all"]);
+  shell.tell(`\n3. ${weeks} weeks pass: AWS's reviewers approve, ask, reject; their sellers launch or lose deals`);
+  const answered = await passWeeks(shell, opened, timeline);
+  const shares = await allShares(opened);
+  const rows = shares.map((share) => shareRowOf(share));
+  const ledger = countersSchema.parse(
+    await readJson(await opened.simulators.aws.control(new Request("http://simulator.invalid/ledger"))),
+  );
+  const [counters] = ledger.counters;
+  const aws = {
+    opportunities: ledger.opportunities.length,
+    writes: counters?.writes ?? 0,
+    reads: counters?.reads ?? 0,
+    throttled: counters?.throttled ?? 0,
+  };
+  const text = `${renderShareTable(rows, shell.columns)}
+
+${shares.length} shares: ${renderStateCounts(rows)}
+${answered} questions of AWS's reviewers were answered after week 2.
+AWS holds ${aws.opportunities} opportunities; it took ${aws.writes} writes and ${aws.reads} reads, and throttled ${aws.throttled}.
+
+Next:  npm start   then   npx cosell import examples/deals.csv && npx cosell share --all && npx cosell shares --watch`;
+  return {
+    exitCode: imported.exitCode === 2 || shared.exitCode === 2 ? 1 : 0,
+    json: {
+      startedAt: start.toISOString(),
+      endedAt: new Date(start.getTime() + weeks * 7 * dayMs).toISOString(),
+      imported: imported.json,
+      shared: shared.json,
+      answered,
+      counts: await readCounts(opened),
+      aws,
+      shares: rows.map((row) => ({ ...row })),
+    },
+    text,
+  };
+};
+
+/** A command as typed; what it prints stands in the story. */
+const command = async (shell: Shell, row: Command, words: readonly string[]): Promise<Report> => {
+  const report = await row.run(shell, parseArguments(row, words));
+  shell.tell(report.text);
+  return report;
+};
+
+const passWeeks = async (
+  shell: Shell,
+  opened: Opened,
+  timeline: ReturnType<typeof createTimeline>,
+): Promise<number> => {
+  const progress = createProgress(shell, "   day", weeks * 7);
+  let answered = 0;
+  for (let day = 1; day <= weeks * 7; day++) {
+    await timeline.advance(dayMs);
+    if (day === answerAfterDay) answered = await answerReviewers(opened);
+    const counts = Object.entries(await readCounts(opened))
+      .map(([state, count]) => `${count} ${state}`)
+      .join(", ");
+    progress.show(day, counts);
+    if (day % 7 === 0) {
+      progress.end();
+      shell.tell(`   week ${day / 7}: ${counts}`);
+    }
+  }
+  progress.end();
+  return answered;
+};
+
+const answerReviewers = async (opened: Opened): Promise<number> => {
+  const asked = (await allShares(opened)).filter((share) => share.state === "needs_action");
+  for (const share of asked) {
+    const path = `/v1/opportunities/${share.opportunityId}`;
+    const read = await call(opened, "GET", path);
+    const deal = z.looseObject({ problem: z.string().nullish() }).parse(await readJson(read));
+    const etag = read.headers.get("etag");
+    await call(
+      opened,
+      "PATCH",
+      path,
+      { problem: `${deal.problem ?? ""} ${answer}`.trim() },
+      etag === null ? {} : { "if-match": etag },
+    );
+  }
+  return asked.length;
+};
+
+const allShares = async (opened: Opened) => {
+  const shares: z.infer<typeof listedShareSchema>[] = [];
+  for (let after = "", pages = 0; pages < 100; pages++) {
+    const page = pageSchema.parse(await readJson(await call(opened, "GET", `/v1/shares?limit=200${after}`)));
+    shares.push(...page.items);
+    if (page.next === null) break;
+    after = `&after=${encodeURIComponent(page.next)}`;
+  }
+  return shares.toSorted((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }));
+};
+
+const readCounts = async (opened: Opened): Promise<Readonly<Record<string, number>>> =>
+  opened.service.store.shares.countByState(opened.db.sql);
+
+const call = async (
+  opened: Opened,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> => {
+  const response = await opened.api(
+    new Request(`${opened.publicUrl}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${opened.token}`, "content-type": "application/json", ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }),
+  );
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+  return response;
+};
+
+const readJson = async (response: Response): Promise<unknown> => response.json();
