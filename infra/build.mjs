@@ -1,8 +1,13 @@
 // Bundles our own code; packages stay external so that a dependency is patched by `npm ci`, not by a rebuild.
+// `--programs` adds the long test programs (kill -9, bench), which run outside vitest.
 import { build } from "esbuild";
 
+const programs = process.argv.includes("--programs")
+  ? ["test/kill-driver.ts", "test/kill-child.ts", "test/bench.ts"]
+  : [];
+
 await build({
-  entryPoints: ["src/node.ts", "src/cli.ts", "src/store/embedded-worker.ts"],
+  entryPoints: ["src/node.ts", "src/cli.ts", "src/store/embedded-worker.ts", ...programs],
   entryNames: "[name]",
   outdir: "dist",
   outExtension: { ".js": ".mjs" },

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
 import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
-import type { Simulator } from "../adapters/contract.ts";
+import type { Marketplace, Simulator } from "../adapters/contract.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
 import { createSystemClock } from "./clock.ts";
 import { createIds } from "./ids.ts";
@@ -58,6 +58,10 @@ export interface Opened {
   readonly publicUrl: string;
   /** An API key with every scope for whoever can read the data directory. */
   readonly token: string;
+  /** Calls the API in process. */
+  readonly api: (request: Request) => Promise<Response>;
+  /** Does everything that is due now, until nothing is. */
+  readonly settle: () => Promise<void>;
   readonly announce: (url: string) => void;
   readonly close: () => Promise<void>;
 }
@@ -71,6 +75,12 @@ export interface OpenOptions {
   readonly seed?: string;
   readonly reviewer?: "seeded" | "manual";
   readonly at?: (point: string) => Promise<void> | void;
+  /** Connects the simulated AWS account on a fresh installation; default true. */
+  readonly connect?: boolean;
+  /** How often connections are swept, as a cron line; default every 15 minutes. */
+  readonly sweepCron?: string;
+  /** The adapters to use instead of the built-in ones; rehearsals raise quotas with it. */
+  readonly adapt?: (marketplace: Marketplace) => Marketplace;
 }
 
 /** Opens the whole service on this machine without listening. Throws `StartError` or `DirectoryOwnedError`. */
@@ -107,17 +117,20 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       seal,
       secrets,
       http: createBoundedHttp(fetch),
-      marketplaces: [createAws({ credentials: resolveAwsCredentials })],
+      marketplaces: [createAws({ credentials: resolveAwsCredentials })].map(
+        options.adapt ?? ((marketplace) => marketplace),
+      ),
       simulators: { aws },
       publicUrl,
       signingKey: config.INNGEST_SIGNING_KEY ?? `signkey-prod-${randomBytes(32).toString("hex")}`,
       retentionDays: config.COSELL_RETENTION_DAYS,
       parallel: options.parallel ?? 8,
       ...(options.at === undefined ? {} : { at: options.at }),
+      ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
     });
     inside = service.app;
     const token = await localToken(service, database.db, directory);
-    await connectSimulator({ service, token, aws, publicUrl });
+    if (options.connect !== false) await connectSimulator({ service, token, aws, publicUrl });
     return {
       config,
       service,
@@ -127,6 +140,11 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       simulators: { aws },
       publicUrl,
       token,
+      api: async (request) => service.app.fetch(request),
+      settle: async () => {
+        for (let done = 1; done > 0; )
+          done = (await service.drain()) + (await service.runner.runDue()) + (await aws.tick());
+      },
       announce: database.announce,
       close: async () => {
         await service.stop();
@@ -223,7 +241,8 @@ const localToken = async (service: Service, db: Db, directory: string): Promise<
   return secret;
 };
 
-const freePort = (host: string): Promise<number> =>
+/** A port that is free now. */
+export const freePort = (host: string): Promise<number> =>
   new Promise((found, failed) => {
     const probe = createServer();
     probe.once("error", failed);

@@ -35,6 +35,8 @@ export interface ServiceDeps {
   readonly parallel: number;
   /** Called at named points between effects; the crash tests kill the process there. */
   readonly at?: (point: string) => Promise<void> | void;
+  /** How often connections are swept, as a cron line with its time zone; default every 15 minutes. */
+  readonly sweepCron?: string;
 }
 
 export interface Service {
@@ -96,6 +98,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     at,
     kick: () => wakeDrain(),
     retentionDays: deps.retentionDays,
+    sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
     purgeRuns: (before) => runner.purge(before),
   });
   engine.on(

@@ -18,6 +18,8 @@ export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
   /** Outbox rows were committed: drain soon. */
   readonly kick: () => void;
   readonly retentionDays: number;
+  /** How often connections are swept: a cron line with its time zone. */
+  readonly sweepCron: string;
   /** Deletes finished runs older than the date; absent where an Inngest server keeps them. */
   readonly purgeRuns?: (before: Date) => Promise<number>;
 }
