@@ -1,6 +1,6 @@
 /** Writes an outcome: one transaction per answer, fenced by the claim, so that a late or repeated answer changes nothing. */
 import { z } from "zod";
-import type { Db, Ids, Tx } from "../../src/ports.ts";
+import type { Db, Ids, Query, Tx } from "../../src/ports.ts";
 import type { ClaimedJob } from "./claim.ts";
 import type { RunnerFunction } from "./config.ts";
 import { limits, type Outcome, type Pause, type Progress } from "./decide.ts";
@@ -26,33 +26,42 @@ export interface Applied {
 const parkMs = 300_000;
 const depthMax = 20;
 
-/** Applies what was decided about a job's answer. */
-export const applyOutcome = (db: Db, application: Application): Promise<Applied> =>
-  db.transaction(async (tx) => {
-    const { job, outcome } = application;
-    const guard = await lockOwn(tx, application);
-    if (guard === null) {
-      await tx`delete from runner_job job using runner_run run
-        where job.run_id = ${job.run_id} and run.id = job.run_id and run.status not in ('queued', 'running')`;
-      return { isOurs: false, freed: job.slots };
-    }
-    switch (outcome.kind) {
-      case "retry":
-        await release(tx, application, { delayMs: outcome.delayMs, error: outcome.error, parked: false });
-        return { isOurs: true, freed: job.slots };
-      case "park": {
-        const error = { name: "Parked", message: outcome.reason };
-        await release(tx, application, { delayMs: parkMs, error, parked: true });
-        return { isOurs: true, freed: job.slots };
-      }
-      case "completed":
-        return { isOurs: true, freed: await end(tx, application, { status: "completed", output: outcome.output }) };
-      case "failed":
-        return { isOurs: true, freed: await end(tx, application, { status: "failed", error: outcome.error }) };
-      case "progress":
-        return { isOurs: true, freed: await advanceRun(tx, application, { ...guard, progress: outcome }) };
-    }
-  });
+/**
+ * Applies what was decided about a job's answer. What happens most, a step's result or a retry, is one statement; the rest is one
+ * transaction.
+ */
+export const applyOutcome = async (db: Db, application: Application): Promise<Applied> => {
+  const { job, now, owner, outcome } = application;
+  if (outcome.kind === "retry") {
+    const { delayMs, error } = outcome;
+    return { freed: job.slots, isOurs: await release(db.sql, application, { delayMs, error, parked: false }) };
+  }
+  if (outcome.kind === "park") {
+    const error = { name: "Parked", message: outcome.reason };
+    return { freed: job.slots, isOurs: await release(db.sql, application, { delayMs: parkMs, error, parked: true }) };
+  }
+  if (outcome.kind === "progress" && outcome.planned.length + outcome.pauses.length === 0) {
+    const completions = outcome.done.map((result): Completion => ({ ...result, runId: job.run_id }));
+    const fence = { runId: job.run_id, stepId: job.step_id, owner, claims: job.claims, version: outcome.version };
+    return { freed: job.slots, isOurs: await completeSteps(db.sql, now, { completions, fence }) };
+  }
+  return db.transaction((tx) => applyInside(tx, application, outcome));
+};
+
+type Weighty = Exclude<Outcome, { kind: "retry" | "park" }>;
+const applyInside = async (tx: Tx, application: Application, outcome: Weighty): Promise<Applied> => {
+  const { job } = application;
+  const guard = await lockOwn(tx, application);
+  if (guard === null) return { isOurs: false, freed: job.slots };
+  switch (outcome.kind) {
+    case "completed":
+      return { isOurs: true, freed: await end(tx, application, { status: "completed", output: outcome.output }) };
+    case "failed":
+      return { isOurs: true, freed: await end(tx, application, { status: "failed", error: outcome.error }) };
+    case "progress":
+      return { isOurs: true, freed: await advanceRun(tx, application, { ...guard, progress: outcome }) };
+  }
+};
 
 const guardSchema = z.object({ steps: z.number(), pending: z.array(z.string()) });
 type Guard = z.infer<typeof guardSchema>;
@@ -61,7 +70,7 @@ const lockOwn = async (tx: Tx, { job, owner }: Application): Promise<Guard | nul
   const [row] = await tx`select run.steps, run.pending from runner_run run
     join runner_job job on job.run_id = run.id and job.step_id = ${job.step_id}
     where run.id = ${job.run_id} and run.status = 'running' and job.lease_owner = ${owner} and job.claims = ${job.claims}
-    for update of run`;
+    for update of run, job`;
   return row === undefined ? null : guardSchema.parse(row);
 };
 
@@ -74,15 +83,17 @@ const end = async (tx: Tx, { job, now }: Application, ending: Ending): Promise<r
 ];
 
 /** Gives the job back for later. Parking is not the step's fault, so it does not cost an attempt. */
-const release = (
-  tx: Tx,
-  { job, now }: Application,
+const release = async (
+  query: Query,
+  { job, now, owner }: Application,
   how: { readonly delayMs: number; readonly error: WireError; readonly parked: boolean },
-) =>
-  tx`update runner_job set lease_owner = null, lease_until = null, unanswered = 0, parked = ${how.parked},
-      attempt = attempt + ${how.parked ? 0 : 1}, run_at = ${new Date(now.getTime() + how.delayMs)},
+): Promise<boolean> => {
+  const { count } = await query`update runner_job set lease_owner = null, lease_until = null, unanswered = 0,
+      parked = ${how.parked}, attempt = attempt + ${how.parked ? 0 : 1}, run_at = ${new Date(now.getTime() + how.delayMs)},
       error = ${JSON.stringify({ name: how.error.name, message: how.error.message })}
-    where run_id = ${job.run_id} and step_id = ${job.step_id}`;
+    where run_id = ${job.run_id} and step_id = ${job.step_id} and lease_owner = ${owner} and claims = ${job.claims}`;
+  return count > 0;
+};
 
 interface Step extends Guard {
   readonly progress: Progress;
@@ -91,19 +102,15 @@ interface Step extends Guard {
 const advanceRun = async (tx: Tx, application: Application, step: Step): Promise<readonly string[]> => {
   const { job, now } = application;
   const { progress } = step;
-  const added = [...progress.planned, ...progress.pauses].map((entry) => entry.stepId);
-  const isRecycled = job.step_id === "step" && added.length === 0 && progress.done.length > 0;
-  if (step.steps + step.pending.length + added.length > limits.runSteps) {
+  const added = progress.planned.length + progress.pauses.length;
+  if (step.steps + step.pending.length + added > limits.runSteps) {
     return end(tx, application, { status: "failed", error: tooManySteps });
   }
-  if (!isRecycled) await tx`delete from runner_job where run_id = ${job.run_id} and step_id = ${job.step_id}`;
-  if (progress.version !== null && progress.version !== job.request_version) {
-    await tx`update runner_run set request_version = ${progress.version} where id = ${job.run_id}`;
-  }
-  if (added.length > 0) await plan(tx, application, progress);
+  await tx`delete from runner_job where run_id = ${job.run_id} and step_id = ${job.step_id}`;
+  await plan(tx, application, progress);
   const refused = await invoke(tx, application, progress);
   const done = progress.done.map((result): Completion => ({ ...result, runId: job.run_id }));
-  await completeSteps(tx, now, [...done, ...refused]);
+  await completeSteps(tx, now, { completions: [...done, ...refused], fence: null });
   return job.slots;
 };
 
@@ -114,11 +121,12 @@ export const tooManySteps: WireError = {
 };
 
 /** Records what the run now waits for. A step that is already done, or planned, stays as it is. */
-const plan = async (tx: Tx, { job, now }: Application, { planned, pauses }: Progress): Promise<void> => {
+const plan = async (tx: Tx, { job, now }: Application, { planned, pauses, version }: Progress): Promise<void> => {
   const stepIds = [...planned, ...pauses].map((entry) => entry.stepId);
   await tx`update runner_run run set pending = array(
-      select distinct step_id from unnest(run.pending || ${stepIds}::text[]) step_id
-      where not exists (select from runner_step step where step.run_id = run.id and step.step_id = step_id))
+      select distinct planned.step_id from unnest(run.pending || ${stepIds}::text[]) as planned (step_id)
+      where not exists (select from runner_step done where done.run_id = run.id and done.step_id = planned.step_id)),
+      request_version = coalesce(${version}, run.request_version)
     where run.id = ${job.run_id}`;
   if (planned.length > 0) {
     await tx`insert into runner_job (run_id, step_id, run_at, slots, limits)

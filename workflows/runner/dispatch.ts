@@ -32,7 +32,7 @@ export const dispatchBatch = ({ db, ids, now, functions }: Dispatch): Promise<Di
     const { events, drafts } = cutBatch(candidates, { ids, functions });
     const matches = await findMatches(tx, events);
     const { completions, cancelled } = resolveMatches(matches, events);
-    await completeSteps(tx, now, completions);
+    await completeSteps(tx, now, { completions, fence: null });
     const freed = await endRuns(
       tx,
       now,

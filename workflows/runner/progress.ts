@@ -3,7 +3,7 @@
  * event, an answer) finds the step done or the run over. Set-based: one event may move thousands of runs.
  */
 import { z } from "zod";
-import type { Tx } from "../../src/ports.ts";
+import type { Query, Tx } from "../../src/ports.ts";
 import type { WireError } from "./protocol.ts";
 
 export interface Completion {
@@ -15,12 +15,27 @@ export interface Completion {
   readonly result: string;
 }
 
+/** The claim whose answer is saved: when it is not ours any more, nothing is written. */
+export interface Fence {
+  readonly runId: string;
+  readonly stepId: string;
+  readonly owner: string;
+  readonly claims: number;
+  /** The protocol version that the SDK chose, if it said. */
+  readonly version: number | null;
+}
+
 /**
  * Saves step results (the first one of a step wins), takes the steps off their runs' pending sets, and queues one discovery for
- * each run that has nothing pending any more. Results for ended runs are dropped.
+ * each run that has nothing pending any more. Results for ended runs are dropped. With a fence, all completions are of its run:
+ * its job ends with them, and false says that the claim was lost. One statement, so that it also stands alone.
  */
-export const completeSteps = async (tx: Tx, now: Date, completions: readonly Completion[]): Promise<void> => {
-  if (completions.length === 0) return;
+export const completeSteps = async (
+  query: Query,
+  now: Date,
+  { completions, fence }: { readonly completions: readonly Completion[]; readonly fence: Fence | null },
+): Promise<boolean> => {
+  if (completions.length === 0) return true;
   const rows = completions.map((completion, ord) => ({
     ord,
     run_id: completion.runId,
@@ -29,38 +44,52 @@ export const completeSteps = async (tx: Tx, now: Date, completions: readonly Com
     op: completion.op,
     result: completion.result,
   }));
-  await lockRuns(
-    tx,
-    completions.map((completion) => completion.runId),
-  );
-  await tx`with input as (
+  const [row] = await query`with input as (
       select * from json_to_recordset(${JSON.stringify(rows)}::text::json)
         as row (ord int, run_id text, step_id text, name text, op text, result text)
+    ), locked as (
+      select run.id from runner_run run
+      where run.id = any(${[...new Set(completions.map((completion) => completion.runId))]}::text[])
+        and run.status in ('queued', 'running')
+        and (${fence === null} or exists (select from runner_job job where job.run_id = run.id
+          and job.step_id = ${fence?.stepId ?? ""} and job.lease_owner = ${fence?.owner ?? ""}
+          and job.claims = ${fence?.claims ?? 0}))
+      order by run.id for update
     ), won as (
       insert into runner_step (run_id, step_id, name, op, result, completed_at)
       select input.run_id, input.step_id, input.name, input.op, input.result, ${now}
-      from input join runner_run run on run.id = input.run_id and run.status in ('queued', 'running')
+      from input join locked on locked.id = input.run_id
       order by input.ord on conflict do nothing
       returning run_id, step_id, octet_length(result) as bytes
     ), gone as (
       delete from runner_pause pause using won where pause.run_id = won.run_id and pause.step_id = won.step_id
+    ), ran as (
+      delete from runner_job job using locked where job.run_id = locked.id
+        and job.step_id = ${fence?.stepId ?? ""} and job.step_id <> 'step' and job.claims = ${fence?.claims ?? 0}
     ), sums as (
       select run_id, array_agg(step_id) as step_ids, count(*)::int as steps, sum(bytes)::int as bytes from won group by run_id
     ), moved as (
       update runner_run run set steps = run.steps + sums.steps, bytes = run.bytes + sums.bytes,
-        pending = array(select step_id from unnest(run.pending) step_id where step_id <> all (sums.step_ids))
+        pending = array(select step_id from unnest(run.pending) step_id where step_id <> all (sums.step_ids)),
+        request_version = coalesce(${fence?.version ?? null}, run.request_version)
       from sums where run.id = sums.run_id
       returning run.id, run.pending, run.slots, run.limits
+    ), queued as (
+      insert into runner_job (run_id, step_id, run_at, slots, limits)
+      select id, 'step', ${now}, slots, limits from moved where pending = '{}' order by id
+      on conflict (run_id, step_id) do update set run_at = excluded.run_at, attempt = 0, unanswered = 0, lease_owner = null,
+        lease_until = null, blocked_on = null, parked = false, error = null
     )
-    insert into runner_job (run_id, step_id, run_at, slots, limits)
-    select id, 'step', ${now}, slots, limits from moved where pending = '{}' order by id
-    on conflict (run_id, step_id) do update set run_at = excluded.run_at, attempt = 0, unanswered = 0, lease_owner = null,
-      lease_until = null, blocked_on = null, parked = false, error = null`;
+    select exists (select from locked) as is_ours`;
+  return oursSchema.parse(row).is_ours;
 };
 
+const oursSchema = z.object({ is_ours: z.boolean() });
+
 /** Locks runs in one order everywhere, so that two transactions never wait for each other. */
-const lockRuns = (tx: Tx, ids: readonly string[]) =>
-  tx`select id from runner_run where id = any(${[...new Set(ids)]}::text[]) order by id for update`;
+const lockRuns = async (tx: Tx, ids: readonly string[]): Promise<void> => {
+  if (ids.length > 1) await tx`select id from runner_run where id = any(${[...ids]}::text[]) order by id for update`;
+};
 
 export type RunEnd =
   | { readonly id: string; readonly status: "completed"; readonly output: string }
@@ -109,11 +138,8 @@ export const endRuns = async (tx: Tx, now: Date, ends: readonly RunEnd[]): Promi
     return end === undefined ? [] : [{ run, end }];
   });
   await emit(tx, now, pairs);
-  await completeSteps(
-    tx,
-    now,
-    pairs.flatMap(({ run, end }) => parentCompletion(run, end)),
-  );
+  const completions = pairs.flatMap(({ run, end }) => parentCompletion(run, end));
+  await completeSteps(tx, now, { completions, fence: null });
   return jobsSchema.parse(jobs).flatMap((job) => (job.leased ? job.slots : []));
 };
 
