@@ -75,6 +75,7 @@ export const openRig = async (options: RigOptions = {}) => {
     },
     close: async (): Promise<void> => {
       sdk.destroy();
+      if ("closeAllConnections" in server) server.closeAllConnections();
       await new Promise((closed) => server.close(closed));
     },
   };
@@ -246,3 +247,14 @@ export const edit = async (
 /** The field names and codes of a ValidationException. */
 export const complaints = (raw: Raw): readonly string[] =>
   (raw.body.ErrorList ?? []).map((error: { FieldName?: string; Code: string }) => `${error.FieldName} ${error.Code}`);
+/** A change of the good deal's account, project or life cycle. */
+export const account = (change: JsonObject): JsonObject => {
+  const { Account } = goodDeal().Customer as { Account: JsonObject };
+  return { Customer: { Account: { ...Account, ...change } } };
+};
+export const project = (change: JsonObject): JsonObject => ({
+  Project: { ...(goodDeal().Project as JsonObject), ...change },
+});
+export const lifeCycle = (change: JsonObject): JsonObject => ({
+  LifeCycle: { ...(goodDeal().LifeCycle as JsonObject), ...change },
+});

@@ -60,11 +60,12 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
     return world.dice.between(world.settings().timing.eventSeconds, "delay", event.sequence);
   };
 
+  /** Forgets the oldest finished events, a tenth at a time. */
   const prune = (): void => {
-    const spare = ledger.events.size() - world.settings().eventsMax;
-    if (spare <= 0) return;
+    const { eventsMax } = world.settings();
+    if (ledger.events.size() <= eventsMax * 1.1) return;
     const finished = ledger.events.all().filter((event) => event.pending === 0);
-    for (const event of finished.slice(0, spare)) ledger.events.remove(event.id);
+    for (const event of finished.slice(0, ledger.events.size() - eventsMax)) ledger.events.remove(event.id);
   };
 
   /** Records an event and schedules its deliveries. Returns its id. */

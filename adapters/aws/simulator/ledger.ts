@@ -264,7 +264,7 @@ export const createMemoryState = (): SimulatorState => {
       for (const entry of entries) {
         const key = `${entry.collection}\u0000${entry.id}`;
         if (entry.value === null) rows.delete(key);
-        else rows.set(key, structuredClone(entry));
+        else rows.set(key, entry);
       }
     },
   };

@@ -218,18 +218,18 @@ export const expiredToken = () => malformed([complain("INVALID_VALUE", "NextToke
 const paged = (rows: readonly Row[], order: Order, call: Call, member: string): JsonObject => {
   const question = Object.fromEntries(Object.entries(call.input).filter(([key]) => !pageMembers.has(key)));
   const scope = fold(`${call.operation}|${call.account}|${canonical(question)}`).toString(36);
-  const place = (row: Pick<Row, "key" | "id">): string => `${row.key}\u0000${row.id}`;
-  const sorted = rows.toSorted((a, b) => (place(a) < place(b) ? -1 : 1) * (order.descending ? -1 : 1));
+  const placed = rows.map((row) => ({ place: `${row.key}\u0000${row.id}`, view: row.view }));
+  placed.sort((a, b) => (a.place < b.place ? -1 : 1) * (order.descending ? -1 : 1));
   const token = textAt(call.input, "NextToken");
   const after = token === null ? null : readToken(token, scope);
   const rest =
-    after === null ? sorted : sorted.filter((row) => (order.descending ? place(row) < after : place(row) > after));
+    after === null ? placed : placed.filter(({ place }) => (order.descending ? place < after : place > after));
   const size = Number(at(call.input, "MaxResults") ?? order.sizeDefault);
   const page = rest.slice(0, size);
   const last = page.at(-1);
   const more = last !== undefined && rest.length > size;
   const views: readonly Json[] = page.map((row) => row.view);
-  return { [member]: views, ...(more ? { NextToken: writeToken(place(last), scope) } : {}) };
+  return { [member]: views, ...(more ? { NextToken: writeToken(last.place, scope) } : {}) };
 };
 
 const writeToken = (place: string, scope: string): string => {

@@ -134,9 +134,26 @@ const canonicalRequest = (
 const signatureOf = async (text: string, claim: Claim, secret: string): Promise<string> => {
   const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
   const toSign = `AWS4-HMAC-SHA256\n${stampOf(text)}\n${scope}\n${await sha256(bytesOf(text))}`;
-  let key = bytesOf(`AWS4${secret}`);
-  for (const part of [claim.date, claim.region, claim.service, "aws4_request"]) key = await hmac(key, part);
-  return hex(await hmac(key, toSign));
+  return hex(await hmac(await signingKey(claim, secret), toSign));
+};
+
+const signingKeys = new Map<string, Promise<CryptoKey>>();
+const signingKeysMax = 100;
+/** The derived key of one day and secret; the last hundred are kept. */
+const signingKey = (claim: Claim, secret: string): Promise<CryptoKey> => {
+  const name = `${claim.date}/${claim.region}/${claim.service}/${secret}`;
+  const known = signingKeys.get(name);
+  if (known) return known;
+  if (signingKeys.size >= signingKeysMax) signingKeys.clear();
+  const derived = derive(claim, secret);
+  signingKeys.set(name, derived);
+  return derived;
+};
+const derive = async (claim: Claim, secret: string): Promise<CryptoKey> => {
+  let key = await imported(bytesOf(`AWS4${secret}`));
+  for (const part of [claim.date, claim.region, claim.service, "aws4_request"])
+    key = await imported(await hmac(key, part));
+  return key;
 };
 
 /** The signed x-amz-date as it stands in the canonical request. */
@@ -146,10 +163,10 @@ const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().enc
 const hex = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const sha256 = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
   hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
-const hmac = async (key: Uint8Array<ArrayBuffer>, text: string): Promise<Uint8Array<ArrayBuffer>> => {
-  const imported = await crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  return new Uint8Array(await crypto.subtle.sign("HMAC", imported, bytesOf(text)));
-};
+const imported = (key: Uint8Array<ArrayBuffer>): Promise<CryptoKey> =>
+  crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+const hmac = async (key: CryptoKey, text: string): Promise<Uint8Array<ArrayBuffer>> =>
+  new Uint8Array(await crypto.subtle.sign("HMAC", key, bytesOf(text)));
 const encode = (text: string): string =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 const equal = (a: string, b: string): boolean => {
