@@ -201,7 +201,7 @@ const sendRows = async (sending: Sending): Promise<Tally> => {
         throw new Failure("stopped", { fix: "import the file again: what went in is recognised" });
       rows += 1;
       const read = readRow(plan, row.cells);
-      const refusal = read.ok ? repeated(firstLines, read.input, row.line) : read.faults;
+      const refusal = read.ok ? repeated({ plan, firstLines }, read.input, row.line) : read.faults;
       if (!read.ok || refusal !== null) {
         counts.refused += 1;
         keep(row.line, refusal ?? []);
@@ -223,7 +223,7 @@ const sendRows = async (sending: Sending): Promise<Tally> => {
 
 /** A fault when an earlier line of the file has the same deal. */
 const repeated = (
-  firstLines: Map<string, number>,
+  { plan, firstLines }: { readonly plan: Plan; readonly firstLines: Map<string, number> },
   input: OpportunityInput,
   line: number,
 ): readonly CellFault[] | null => {
@@ -234,7 +234,7 @@ const repeated = (
     return null;
   }
   const message = `${input.source}:${input.key} stands already on line ${first}`;
-  return [{ position: 0, column: "key", message, fix: "delete one of the two rows, or correct the key" }];
+  return [{ ...faultAt(plan, "key", message), fix: "delete one of the two rows, or correct the key" }];
 };
 
 const rowFault = (line: number, fault: CellFault): RowFault => ({

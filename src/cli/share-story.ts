@@ -156,7 +156,7 @@ const editTable = (edits: Story["share"]["edits"], columns: number): string =>
       { title: "field", cell: (edit) => edit.field },
       { title: "state", cell: (edit) => edit.state },
       { title: "when", cell: (edit) => time(edit.updatedAt) },
-      { title: "why", cell: (edit) => edit.reason ?? "", shrink: true },
+      { title: "why", cell: (edit) => edit.reason ?? "", shrink: true, lines: 3 },
     ],
     columns,
   );
@@ -182,7 +182,7 @@ const historyTable = (history: Story["history"], columns: number): string =>
         title: "state",
         cell: (row) => (row.toState ? `${row.fromState ? `${row.fromState} → ` : ""}${row.toState}` : ""),
       },
-      { title: "note", cell: (row) => row.note ?? "", shrink: true },
+      { title: "note", cell: (row) => row.note ?? "", shrink: true, lines: 4 },
     ],
     columns,
   );

@@ -92,8 +92,8 @@ export const renderShareTable = (rows: readonly ShareRow[], columns: number): st
       { title: "account", cell: (row) => row.account, shrink: true },
       { title: "share", cell: (row) => row.share },
       { title: "state", cell: (row) => row.state },
-      { title: "what they said", cell: (row) => row.said, shrink: true },
-      { title: "what to do next", cell: (row) => row.next, shrink: true },
+      { title: "what they said", cell: (row) => row.said, shrink: true, lines: 3 },
+      { title: "what to do next", cell: (row) => row.next, shrink: true, lines: 3 },
     ],
     columns,
   );

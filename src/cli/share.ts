@@ -11,7 +11,7 @@ import { fieldKinds } from "./import.ts";
 import { didYouMean } from "./nearest.ts";
 import { type FieldKinds, readField } from "./programme-fields.ts";
 import { createProgress } from "./progress.ts";
-import { gapSchema, partnerName, shortId } from "./share-table.ts";
+import { gapSchema, shortId } from "./share-table.ts";
 import { counted, renderTable } from "./table.ts";
 
 const gapRowsShownMax = 200;
@@ -171,7 +171,7 @@ const report = (
     ...results
       .filter((result) => result.outcome === "failed")
       .map((result) => `${nameOf(result.deal)}: ${result.message}\n`),
-    `${partnerName(connection.marketplace)} (${connection.label}): ${counted(counts.deals, "deal")}: ${words}` +
+    `${connection.label}: ${counted(counts.deals, "deal")}: ${words}` +
       `${counts.openAlready > 0 ? `, ${counts.openAlready} shared before` : ""}${counts.failed > 0 ? `, ${counts.failed} failed` : ""}` +
       `${view.dryRun ? " (dry run: nothing was changed)" : ""}\n`,
   ];
@@ -213,8 +213,8 @@ export const gapTable = (
     [
       { title: "deal", cell: (row) => row.deal },
       { title: "field", cell: (row) => row.gap.field },
-      { title: "what is wrong", cell: (row) => row.gap.message, shrink: true },
-      { title: "how to mend it", cell: (row) => row.gap.fix, shrink: true },
+      { title: "what is wrong", cell: (row) => row.gap.message, shrink: true, lines: 4 },
+      { title: "how to mend it", cell: (row) => row.gap.fix, shrink: true, lines: 4 },
     ],
     columns,
   );

@@ -6,6 +6,8 @@ export interface TableColumn<Row> {
   /** Cut first when the terminal is narrow; a column that may not shrink keeps its width. */
   readonly shrink?: boolean;
   readonly right?: boolean;
+  /** Lines that a long cell may take; default 1. What does not fit then is cut. */
+  readonly lines?: number;
 }
 
 const gap = "  ";
@@ -25,11 +27,16 @@ export const renderTable = <Row>(rows: readonly Row[], shape: readonly TableColu
   );
   const line = (texts: readonly string[]): string =>
     texts
-      .map((text, index) => pad(cut(text, widths[index] ?? 0), widths[index] ?? 0, shape[index]?.right === true))
+      .map((text, index) => pad(text, widths[index] ?? 0, shape[index]?.right === true))
       .join(gap)
       .trimEnd();
+  const row = (texts: readonly string[]): readonly string[] => {
+    const wrapped = texts.map((text, index) => wrap(text, widths[index] ?? 0, shape[index]?.lines ?? 1));
+    const height = Math.max(1, ...wrapped.map((parts) => parts.length));
+    return Array.from({ length: height }, (_, at) => line(wrapped.map((parts) => parts[at] ?? "")));
+  };
   const rule = widths.map((width) => "─".repeat(width)).join(gap);
-  return `${[line(titles), rule, ...cells.map(line)].join("\n")}\n`;
+  return `${[...row(titles), rule, ...cells.flatMap(row)].join("\n")}\n`;
 };
 
 /** Takes width away from the widest column that may shrink, until all fit or none can give more. */
@@ -100,6 +107,20 @@ export const cut = (text: string, width: number): string => {
     used = next;
   }
   return `${kept.trimEnd()}…`;
+};
+
+/** A text in at most `lines` lines of at most `width` columns, broken between words where it can be. */
+export const wrap = (text: string, width: number, lines: number): readonly string[] => {
+  const parts: string[] = [];
+  let rest = text;
+  while (displayWidth(rest) > width && parts.length < lines - 1) {
+    const room = cut(rest, width + 1).slice(0, -1);
+    const space = rest.startsWith(`${room} `) ? room.length : room.lastIndexOf(" ");
+    const at = space > 0 ? space : Math.max(1, cut(rest, width + 1).length - 1);
+    parts.push(rest.slice(0, at).trimEnd());
+    rest = rest.slice(at).trimStart();
+  }
+  return [...parts, cut(rest, width)];
 };
 
 const pad = (text: string, width: number, right: boolean): string => {
