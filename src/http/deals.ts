@@ -51,7 +51,7 @@ export const dealInputSchema = opportunityInputSchema
       .describe("when the tag was given; default: now, when a tag is given"),
     amount: opportunityInputSchema.shape.amount.refine((amount) => {
       const micros = amount ? decimalToMicros(amount.amount) : 0n;
-      return micros !== null && micros <= microsMax && micros >= -microsMax;
+      return micros === null || (micros <= microsMax && micros >= -microsMax);
     }, "at most 9223372036854.77 currency units"),
     id: ignored,
     accountId: ignored,
