@@ -63,7 +63,7 @@ export const connectSimulator = async (at: SimulatedInstallation): Promise<void>
   const hook = (await call("POST", `/v1/connections/${connection.id}/hook-keys`)) as {
     url: string;
     headerName: string;
-    key: string;
+    secret: string;
   };
   await at.aws.control(
     new Request("http://simulator.invalid/destinations", {

@@ -19,6 +19,32 @@ describe("the database", () => {
     expect(row?.n).toBe(9007199254740993n);
   });
 
+  it("keeps queries and transactions that run at the same time apart, also when some of them fail", async () => {
+    const { db } = database;
+    const wrong: string[] = [];
+    const one = async (index: number): Promise<void> => {
+      const big = "y".repeat((index * 7_919) % 100_000);
+      if (index % 3 === 0) {
+        const failing = db.transaction(async (tx) => tx`select ${index}::int / ${0}::int`);
+        await failing.then(
+          () => wrong.push(`${index} did not fail`),
+          (error: Error) => error.message.includes("division") || wrong.push(error.message),
+        );
+      } else if (index % 3 === 1) {
+        await db.transaction(async (tx) => tx`select ${index}::int`);
+      } else {
+        const [row] = await db.sql<
+          { said: number; size: number }[]
+        >`select ${index}::int as said, length(${big}::text) as size`;
+        if (row?.said !== index || row.size !== big.length) wrong.push(`${index} answered ${JSON.stringify(row)}`);
+      }
+    };
+    await Promise.all(
+      Array.from({ length: 2_000 }, (_, index) => one(index).catch((error: Error) => wrong.push(error.message))),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   it("rolls back when the work throws", async () => {
     await database.db.sql`create table if not exists probe (n int)`;
     await expect(

@@ -14,7 +14,14 @@ import type { Db } from "../ports.ts";
 import { openDatabase } from "./database.ts";
 import type { EmbeddedWorkerData } from "./embedded-worker.ts";
 
-const connectionsMax = 12;
+/**
+ * The pool has one connection. PGlite is one session, and its socket server schedules single protocol messages: with several
+ * connections, a transaction that fails on one of them lets messages of another fall into the gap (measured: `portal ""
+ * does not exist`, once in some thousand transactions). One connection pipelines as fast. The server takes more only for the
+ * question whether the owner lives.
+ */
+const poolConnections = 1;
+const connectionsMax = 4;
 const transactionMsMax = 2_000;
 const stopMsMax = 8_000;
 
@@ -219,7 +226,7 @@ const startWorker = async (data: EmbeddedWorkerData): Promise<RunningWorker> => 
   worker.removeAllListeners("exit");
   const db = openDatabase({
     target: { socketPath: data.socketPath },
-    connectionsMax: connectionsMax - 2,
+    connectionsMax: poolConnections,
     transactionMsMax,
   });
   return {
