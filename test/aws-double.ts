@@ -88,7 +88,7 @@ export const http: Http = async (request, limits) => {
   return fetch(request, { signal: AbortSignal.timeout(Math.min(limits.timeoutMs, 500)), redirect: "manual" });
 };
 
-export const settings: JsonObject = {
+export const settings: Connection["settings"] = {
   accountId: account,
   catalog: "AWS",
   credentials: { accessKeyIdRef: "secret:id", secretAccessKeyRef: "secret:key" },
@@ -121,7 +121,7 @@ export interface Opened {
 }
 export interface OpenWith {
   readonly url?: string;
-  readonly settings?: JsonObject;
+  readonly settings?: Connection["settings"];
   readonly environment?: Connection["environment"];
   readonly http?: Http;
   readonly secrets?: Readonly<Record<string, string | null>>;

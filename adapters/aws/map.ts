@@ -267,13 +267,11 @@ export const documentOf = (draft: ShareDraft, target: Target): Document => {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
 };
 
+const emailLike = /[^\s@<>"'(),;:]+@[^\s@<>"'(),;:]+\.[^\s@<>"'(),;:]*[^\s@<>"'(),;:.]/g;
+/** International, or groups of digits with separators, but no date and no plain number. */
+const phoneLike = /\+\d[\d ().-]{6,}\d|(?<![\d-])(?!\d{4}-\d\d-\d\d)\(?\d{2,4}\)?[ .-]\d{2,4}[ .-]\d{2,}[\d .-]*\d/g;
 /** Hides what looks like an e-mail address or a telephone number: texts of AWS are shown, kept and may be logged. */
-export const scrub = (text: string): string =>
-  text
-    .replace(/[^\s@<>"'()]+@[^\s@<>"'()]+\.[^\s@<>"'()]+/g, "(e-mail)")
-    .replace(/\+?\d[\d ().-]{7,}\d/g, (found) =>
-      found.startsWith("+") || (/[ ().-]/.test(found) && !/^\d{4}-\d\d-\d\d/.test(found)) ? "(number)" : found,
-    );
+export const scrub = (text: string): string => text.replace(emailLike, "(e-mail)").replace(phoneLike, "(number)");
 
 const shown = (text: string | null | undefined): string | null => (text ? scrub(text) : null);
 

@@ -147,15 +147,16 @@ interface Merge {
   readonly dropped: readonly DroppedEdit[];
 }
 
-/** Fields that lose their sense when another is sent, and are cleared with it unless we state them. */
-const follows = (path: Path, merged: Document): boolean => {
-  const text = (name: Path): unknown => merged[name];
-  if (path === "Customer.Account.OtherIndustry") return text("Customer.Account.Industry") !== "Other";
-  if (path === "Project.OtherCompetitorNames") return text("Project.CompetitorName") !== "*Other";
-  if (path === "LifeCycle.ClosedLostReason") return text("LifeCycle.Stage") !== stageWords.closed_lost;
-  if (path.startsWith("Marketing.") && path !== "Marketing.Source") return text("Marketing.Source") === "None";
-  return false;
-};
+/** Members that make sense only with a value of another: when we change that other, they are cleared with it. */
+const followers: readonly (readonly [path: Path, leader: Path, fits: (value: Json | undefined) => boolean])[] = [
+  ["Customer.Account.OtherIndustry", "Customer.Account.Industry", (value) => value === "Other"],
+  ["Project.OtherCompetitorNames", "Project.CompetitorName", (value) => value === "*Other"],
+  ["LifeCycle.ClosedLostReason", "LifeCycle.Stage", (value) => value === stageWords.closed_lost],
+  ["Marketing.CampaignName", "Marketing.Source", (value) => value !== "None"],
+  ["Marketing.Channels", "Marketing.Source", (value) => value !== "None"],
+  ["Marketing.UseCases", "Marketing.Source", (value) => value !== "None"],
+  ["Marketing.AwsFundingUsed", "Marketing.Source", (value) => value !== "None"],
+];
 
 /** Three-way merge, field by field, through the gate. Idempotent: merged again with its own base it sends nothing. */
 export const merge = (ours: Document, base: JsonObject | null, theirs: Pick<Theirs, "document" | "gate">): Merge => {
@@ -174,7 +175,7 @@ export const merge = (ours: Document, base: JsonObject | null, theirs: Pick<Thei
   for (const path of paths) {
     const mine = ours[path];
     const theirValue = theirs.document[path];
-    const before = base === null ? "" : remembered(base, path);
+    const before = base === null ? null : remembered(base, path);
     if (mine === undefined) {
       remembers(path, theirValue);
       continue;
@@ -190,20 +191,18 @@ export const merge = (ours: Document, base: JsonObject | null, theirs: Pick<Thei
       remembers(path, mine);
     } else if (gate.allows(path)) {
       sent.push(path);
-      if (base !== null && markOf(path, theirValue) !== before) overwrote.push(path);
+      if (before !== null && markOf(path, theirValue) !== before) overwrote.push(path);
       document[path] = mine;
       remembers(path, mine);
-    } else waiting.push(path);
+    } else {
+      waiting.push(path);
+      if (before === null) remembers(path, theirValue);
+    }
   }
-  for (const path of paths) {
-    if (
-      sent.length === 0 ||
-      document[path] === undefined ||
-      ours[path] ||
-      !follows(path, document) ||
-      !gate.allows(path)
-    )
-      continue;
+  for (const [path, leader, fits] of followers) {
+    if (!sent.includes(leader) || fits(document[leader]) || document[path] === undefined || ours[path]) continue;
+    if (!gate.allows(path)) continue;
+    if (base !== null && markOf(path, theirs.document[path]) !== remembered(base, path)) overwrote.push(path);
     delete document[path];
     remembers(path, null);
     sent.push(path);

@@ -162,7 +162,7 @@ export const customerRules: readonly Rule[] = [
     },
   },
   {
-    id: "aws.address.length",
+    id: "aws.city.length",
     about: "Customer.Account.Address.City",
     when: "always",
     says: "The city has at most 255 characters.",

@@ -159,7 +159,7 @@ export const moneyRules: readonly Rule[] = [
         : finding(
             "bad_format",
             "AWS takes only addresses of its Pricing Calculator here.",
-            "Paste the link of a shared estimate: https://calculator.aws/#/estimate?id=…",
+            "Paste the link of a shared estimate, https://calculator.aws/#/estimate?id= and its id.",
           ),
   },
   {
