@@ -4,67 +4,49 @@ import { isObject } from "./document.ts";
 import { spendOf } from "./map.ts";
 import { revenueModels } from "./picklists.generated.ts";
 
-const spendFindings = ({ draft, fields, document }: Case): readonly Finding[] => {
-  const spend = spendOf(draft, fields);
-  const field =
-    fields.expectedMonthlySpend === undefined || fields.expectedMonthlySpend === null
-      ? "amount"
-      : "aws.expectedMonthlySpend";
-  if (spend.kind === "none") {
-    if (spend.why === "no_term")
-      return [
-        {
-          code: "required",
-          message: "AWS asks for the monthly spend; the amount is for the whole term and the term is missing.",
-          fix: "Fill in termMonths, for example 12, or aws.expectedMonthlySpend.",
-          field: "termMonths",
-        },
-      ];
-    if (spend.why === "bad_amount")
-      return [
-        {
-          code: "bad_format",
-          message: "AWS needs the spend as a plain decimal amount.",
-          fix: "Type digits and a point only, for example 12500.00.",
-          field,
-        },
-      ];
-    return [
-      {
+const noSpend = (why: "no_amount" | "no_term" | "bad_amount", field: string): Finding => {
+  switch (why) {
+    case "no_term":
+      return {
+        code: "required",
+        message: "AWS asks for the monthly spend; the amount is for the whole term and the term is missing.",
+        fix: "Fill in termMonths, for example 12, or aws.expectedMonthlySpend.",
+        field: "termMonths",
+      };
+    case "bad_amount":
+      return {
+        code: "bad_format",
+        message: "AWS needs the spend as a plain decimal amount.",
+        fix: "Type digits and a point only, for example 12500.00.",
+        field,
+      };
+    case "no_amount":
+      return {
         code: "required",
         message: "AWS needs the expected spend and there is no amount.",
         fix: "Fill in amount and termMonths, or aws.expectedMonthlySpend.",
         field,
-      },
-    ];
+      };
   }
-  if (spend.currency !== "USD" && spend.currency !== "EUR")
-    return [
-      {
-        code: "not_listed",
-        message: `AWS takes spend in USD or EUR, not in ${JSON.stringify(spend.currency.slice(0, 8))}.`,
-        fix: 'State aws.expectedMonthlySpend in "USD" or "EUR".',
-        field,
-      },
-    ];
-  if (textAt(document, "Project.AwsPartition") === "aws-eusc" && spend.currency !== "EUR")
-    return [
-      {
-        code: "conflicting",
-        message: "AWS takes deals in the European Sovereign Cloud in EUR only.",
-        fix: 'State aws.expectedMonthlySpend in "EUR".',
-        field,
-      },
-    ];
-  return /^0\.00$/.test(spend.amount)
-    ? [
-        {
-          code: "not_allowed",
-          message: "AWS needs a monthly spend above zero.",
-          fix: "Type an amount that is at least 0.01 a month.",
-          field,
-        },
-      ]
+};
+const spendFindings = ({ draft, fields, document }: Case): readonly Finding[] => {
+  const spend = spendOf(draft, fields);
+  const stated = fields.expectedMonthlySpend !== undefined && fields.expectedMonthlySpend !== null;
+  const field = stated ? "aws.expectedMonthlySpend" : "amount";
+  const tell = (code: Finding["code"], message: string, fix: string): readonly Finding[] => [
+    { code, message, fix, field },
+  ];
+  if (spend.kind === "none") return [noSpend(spend.why, field)];
+  if (spend.currency !== "USD" && spend.currency !== "EUR") {
+    const message = `AWS takes spend in USD or EUR, not in ${JSON.stringify(spend.currency.slice(0, 8))}.`;
+    return tell("not_listed", message, 'State aws.expectedMonthlySpend in "USD" or "EUR".');
+  }
+  if (textAt(document, "Project.AwsPartition") === "aws-eusc" && spend.currency !== "EUR") {
+    const message = "AWS takes deals in the European Sovereign Cloud in EUR only.";
+    return tell("conflicting", message, 'State aws.expectedMonthlySpend in "EUR".');
+  }
+  return spend.amount === "0.00"
+    ? tell("not_allowed", "AWS needs a monthly spend above zero.", "Type an amount that is at least 0.01 a month.")
     : none;
 };
 
