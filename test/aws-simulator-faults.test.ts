@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type FaultRuleInput, faultCatalogue } from "../adapters/aws/simulator/index.ts";
 import { edit, getDeal, goodDeal, openRig, rawOf, signed, start, submit } from "./aws-simulator-rig.ts";
 
@@ -97,9 +97,11 @@ describe("faults after the effect", () => {
   });
   it("reset_mid_body breaks a real connection", async () => {
     await plan({ on: "CreateOpportunity", fault: "reset_mid_body" });
+    const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     rig.pause(1);
     const request = signed(rig.url, "CreateOpportunity", JSON.stringify(goodDeal({ ClientToken: "reset" })));
     await expect(fetch(request).then((response) => response.text())).rejects.toThrow();
+    quiet.mockRestore();
   });
   it("slow lets the clock pass", async () => {
     await plan({ on: "GetOpportunity", fault: "slow", seconds: 30 });

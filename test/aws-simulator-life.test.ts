@@ -195,6 +195,14 @@ describe("AWS's side", () => {
     expect((await getDeal(eager, id)).LastModifiedDate > before.LastModifiedDate).toBe(true);
     await eager.close();
   });
+  it("stops reviewing a deal that AWS has closed", async () => {
+    const seeded = await openRig({ reviewer: "seeded" });
+    const id = await submitted(seeded);
+    await seeded.controls.close(id);
+    await seeded.controls.advance(60);
+    expect((await getDeal(seeded, id)).LifeCycle).toMatchObject({ ReviewStatus: "Submitted", Stage: "Closed Lost" });
+    await seeded.close();
+  });
   it("leaves a Sandbox deal to the partner: no seeded reviewer touches it", async () => {
     const seeded = await openRig({ reviewer: "seeded" });
     const id = await submitted(seeded, {}, "Sandbox");

@@ -120,6 +120,8 @@ export interface SignOptions {
   readonly region?: string;
   readonly service?: string;
   readonly target?: string;
+  /** Headers that are sent, but not signed. */
+  readonly unsigned?: Readonly<Record<string, string>>;
   /** Replaces the body after signing. */
   readonly tamperedBody?: string;
 }
@@ -160,6 +162,7 @@ export const signed = (url: string, operation: string, body: string, how: SignOp
     method: "POST",
     headers: {
       ...sent,
+      ...how.unsigned,
       authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
     },
     body: how.tamperedBody ?? body,

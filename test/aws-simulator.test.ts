@@ -124,6 +124,9 @@ describe("the front door", () => {
   it("refuses a body that is not the one that was signed", async () => {
     expect(await typeOf({ tamperedBody: '{"Catalog":"Sandbox"}' })).toBe("InvalidSignatureException");
   });
+  it("refuses a stated payload hash that is not the body's", async () => {
+    expect(await typeOf({ unsigned: { "x-amz-content-sha256": "0".repeat(64) } })).toBe("InvalidSignatureException");
+  });
   it("refuses an operation it does not know", async () => {
     const answer = await rig.call("DeleteOpportunity", list);
     expect([answer.status, answer.body.__type]).toEqual([400, "com.amazon.coral.service#UnknownOperationException"]);

@@ -230,8 +230,8 @@ export const createLedger = (state: SimulatorState) => {
     mark: (): number => journal.length,
     undoTo,
     /**
-     * Makes all changes since the last commit durable, or undoes them all and throws. With `trifles`, a journal that holds
-     * nothing but counting may wait for the next commit.
+     * Makes all changes since the last commit durable. When that fails they stay in the journal: undo what must not happen.
+     * A journal that holds nothing but counting may wait for the next commit.
      */
     commit: async (how: "all" | "trifles wait" = "all"): Promise<void> => {
       if (journal.length === 0) return;
@@ -240,12 +240,7 @@ export const createLedger = (state: SimulatorState) => {
       const entries = new Map(
         journal.map(({ collection, id, after }) => [`${collection}\u0000${id}`, { collection, id, value: after }]),
       );
-      try {
-        await state.append([...entries.values()]);
-      } catch (error) {
-        undoTo(0);
-        throw error;
-      }
+      await state.append([...entries.values()]);
       journal = [];
     },
     /** The earliest due row that nobody has taken, at or before `until`; null when there is none. Taken rows come back when put again. */
