@@ -191,7 +191,8 @@ describe("a lost answer", () => {
     );
     aws.script({
       GetOpportunity: [{ body: record() }, { body: applied }, { body: { ...applied, Project: { Title: "Theirs" } } }],
-    });
+      expect(await open().locate(update, "T")).toEqual(ok(null));
+  });
     expect(await open().locate(update, "T")).toEqual(ok(null));
     expect(await open().locate(update, "T")).toMatchObject({ ok: true, value: { version: "2026-08-01T09:30:13.5Z" } });
     expect(await open().locate(update, "T")).toEqual(ok(null));

@@ -1,21 +1,10 @@
+import { createHash } from "node:crypto";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createAws } from "../adapters/aws/index.ts";
 import type { Outcome, Write } from "../adapters/contract.ts";
 import type { JsonObject } from "../src/domain/deal.ts";
 import { ok } from "../src/domain/fault.ts";
-import {
-  type Canned,
-  connection,
-  coSellOf,
-  type Double,
-  draftOf,
-  http,
-  now,
-  openDouble,
-  openSession,
-  settings,
-} from "./aws-double.ts";
+import { type Canned, coSellOf, type Double, draftOf, http, openDouble, openSession } from "./aws-double.ts";
 
 let aws: Double;
 beforeAll(async () => {
@@ -65,6 +54,12 @@ describe("a request", () => {
     expect(seen?.headers["content-type"]).toBe("application/x-amz-json-1.0");
     expect(seen?.headers.authorization).toMatch(
       /Credential=AKIDEXAMPLE\/\d{8}\/us-east-1\/partnercentral-selling\/aws4_request/,
+    );
+    expect(seen?.headers.authorization).toMatch(/SignedHeaders=[a-z0-9;-]*x-amz-content-sha256;/);
+    expect(seen?.headers["x-amz-content-sha256"]).toBe(
+      createHash("sha256")
+        .update(seen?.text ?? "")
+        .digest("hex"),
     );
     expect(aws.seen).toHaveLength(1);
   });
