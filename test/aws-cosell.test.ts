@@ -190,11 +190,16 @@ describe("a lost answer", () => {
       { Stage: null, ReviewStatus: "Approved" },
     );
     aws.script({
-      GetOpportunity: [{ body: record() }, { body: applied }, { body: { ...applied, Project: { Title: "Theirs" } } }],
-      expect(await open().locate(update, "T")).toEqual(ok(null));
-  });
+      GetOpportunity: [
+        { body: record() },
+        { body: applied },
+        { body: { ...applied, Project: { Title: "Theirs" } } },
+        { body: { ...applied, LastModifiedDate: micro } },
+      ],
+    });
     expect(await open().locate(update, "T")).toEqual(ok(null));
     expect(await open().locate(update, "T")).toMatchObject({ ok: true, value: { version: "2026-08-01T09:30:13.5Z" } });
+    expect(await open().locate(update, "T")).toEqual(ok(null));
     expect(await open().locate(update, "T")).toEqual(ok(null));
   });
 });
