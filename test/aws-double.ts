@@ -83,10 +83,13 @@ export const openDouble = async (): Promise<Double> => {
 };
 
 /** Fetch, with the bounds of the port. */
-export const http: Http = async (request, limits) => {
-  if (!limits.hosts.includes(new URL(request.url).host)) throw new Error("this host may not be contacted");
-  return fetch(request, { signal: AbortSignal.timeout(Math.min(limits.timeoutMs, 500)), redirect: "manual" });
-};
+export const httpWithin =
+  (timeoutMs: number): Http =>
+  async (request, limits) => {
+    if (!limits.hosts.includes(new URL(request.url).host)) throw new Error("this host may not be contacted");
+    return fetch(request, { signal: AbortSignal.timeout(Math.min(limits.timeoutMs, timeoutMs)), redirect: "manual" });
+  };
+export const http = httpWithin(15_000);
 
 export const settings: Connection["settings"] = {
   accountId: account,

@@ -4,7 +4,16 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Outcome, Write } from "../adapters/contract.ts";
 import type { JsonObject } from "../src/domain/deal.ts";
 import { ok } from "../src/domain/fault.ts";
-import { type Canned, coSellOf, type Double, draftOf, http, openDouble, openSession } from "./aws-double.ts";
+import {
+  type Canned,
+  coSellOf,
+  type Double,
+  draftOf,
+  http,
+  httpWithin,
+  openDouble,
+  openSession,
+} from "./aws-double.ts";
 
 let aws: Double;
 beforeAll(async () => {
@@ -244,7 +253,8 @@ describe("an answer", () => {
     "becomes the right fault: %s",
     async (_, { canned, write, read }) => {
       aws.script({ UpdateOpportunity: [canned], GetOpportunity: [canned] });
-      const [wrote, looked] = [await open().run(update, "T"), await open().look({ id: "O1" })];
+      const given = canned.trouble === "silent" ? { http: httpWithin(300) } : {};
+      const [wrote, looked] = [await open(given).run(update, "T"), await open(given).look({ id: "O1" })];
       expect([wrote.ok ? "ok" : wrote.fault.kind, looked.ok ? "ok" : looked.fault.kind]).toEqual([write, read]);
       expect(aws.seen).toHaveLength(2);
     },

@@ -146,7 +146,7 @@ const notFound = (asked: Asked, answer: Answer, words: string): Fault => {
   if (asked.operation.startsWith("List"))
     return {
       kind: "denied",
-      message: `${message}. Check that the account is linked to Partner Central for this catalog.`,
+      message: `${message}. Check that the account is linked to Partner Central for this catalog`,
     };
   return asked.operation === "CreateOpportunity"
     ? { kind: "rejected", message, gaps: [] }
@@ -173,7 +173,7 @@ export const faultOf = (asked: Asked, answer: Answer): Fault => {
       retryAt: later(asked, answer, quotaMs),
     };
   if (type !== null && denials.has(type))
-    return { kind: "denied", message: `${at}: ${type}: ${words}. Check the connection's credentials and IAM policy.` };
+    return { kind: "denied", message: `${at}: ${type}: ${words}. Check the connection's credentials and IAM policy` };
   if (type !== null && outages.has(type)) return lost(asked, `AWS failed inside (${type}, status ${answer.status})`);
   if (type === "ValidationException") return refusal(asked, answer, body ?? {});
   if (type === "ConflictException") return conflict(asked, answer, words);
