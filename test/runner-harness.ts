@@ -47,9 +47,14 @@ export interface HarnessOptions {
   readonly deps?: Partial<RunnerDeps>;
 }
 
-export const clearRunner = (db: Db) =>
-  db.sql`truncate runner_event, runner_run, runner_step, runner_job, runner_pause, runner_idempotency, runner_listener,
-    runner_cron restart identity`;
+/** Deletes are many times faster than `truncate` on the embedded database. */
+const clearRunner = async (db: Db): Promise<void> => {
+  await db.sql`delete from runner_run`;
+  await db.sql`delete from runner_event`;
+  await db.sql`delete from runner_idempotency`;
+  await db.sql`delete from runner_listener`;
+  await db.sql`delete from runner_cron`;
+};
 
 /** The client and the handler that a composition root would make; `transport` is where the client's requests go. */
 export const serveFunctions = (define: Define, transport: () => Runner["fetch"]) => {
@@ -74,6 +79,9 @@ export const serveFunctions = (define: Define, transport: () => Runner["fetch"])
   return async (request: Request): Promise<Response> => app.fetch(request);
 };
 
+/** Each process has ids of its own, as in life. */
+let lives = 0;
+
 export const openHarness = async (define: Define, options: HarnessOptions): Promise<Harness> => {
   const { db } = options;
   if (options.keep !== true) await clearRunner(db);
@@ -87,7 +95,7 @@ export const openHarness = async (define: Define, options: HarnessOptions): Prom
   const log: Log = { info: note("info"), warn: note("warn"), error: note("error") };
   const handler = serveFunctions(define, () => runner.fetch);
   const runner: Runner = createRunner({
-    ...{ db, clock, ids: createSeededIds(clock, "runner"), log, handler, appUrl, signingKey },
+    ...{ db, clock, ids: createSeededIds(clock, `runner ${lives++}`), log, handler, appUrl, signingKey },
     parallel: 1,
     isSoleOwner: true,
     ...options.deps,

@@ -149,8 +149,12 @@ const slotRule = (functionId: string, entry: z.infer<typeof concurrencySchema>):
   return [{ limit: entry.limit, key, prefix: scope === "fn" ? `fn:${functionId}:${entry.key ?? ""}` : scope }];
 };
 
-const cronPattern =
-  /^(?:TZ=\S+ )?(?:@(?:yearly|annually|monthly|weekly|daily|hourly)|[\d*,/A-Z-]+(?: [\d*,/A-Z-]+){4})$/i;
+const cronField = String.raw`(?:\*|(?:\d+|[a-z]{3})(?:-(?:\d+|[a-z]{3}))?)(?:/\d+)?`;
+const cronFields = `${cronField}(?:,${cronField})*`;
+const cronPattern = new RegExp(
+  String.raw`^(?:TZ=\S+ )?(?:@(?:yearly|annually|monthly|weekly|daily|hourly)|${cronFields}(?: ${cronFields}){4})$`,
+  "i",
+);
 
 const checkedCron = (functionId: string, expression: string): string => {
   if (!cronPattern.test(expression)) throw new UnsupportedFunctionError(functionId, `has the cron \`${expression}\``);
