@@ -46,9 +46,11 @@ export const createApp = (deps: AppDeps): Hono => {
   const app = new Hono();
   const door = createDoor(deps);
   const endpoints = createEndpoints(deps);
+  const defaults = securityHeaders(deps.publicUrl);
   app.use(async (context, next) => {
     await next();
-    context.res = secured(context.res, deps.publicUrl);
+    const answer = secured(context.res, defaults);
+    if (answer !== context.res) context.res = answer;
   });
   for (const endpoint of endpoints) {
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1");
@@ -87,20 +89,29 @@ const stripped = (request: Request, mount: Mount): Request => {
   return new Request(url, { method, headers, signal, ...(bodyless ? {} : streamed) });
 };
 
-const secured = (response: Response, publicUrl: string): Response => {
-  const headers = new Headers(response.headers);
-  const defaults: Readonly<Record<string, string>> = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-    ...(publicUrl.startsWith("https:") ? { "strict-transport-security": "max-age=31536000" } : {}),
-  };
-  for (const [name, value] of Object.entries(defaults)) if (!headers.has(name)) headers.set(name, value);
-  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+/** The answer with the security headers it does not set itself. What a mount passes on from elsewhere cannot be changed in place. */
+const secured = (response: Response, defaults: Readonly<Record<string, string>>): Response => {
+  const missing = Object.entries(defaults).filter(([name]) => !response.headers.has(name));
+  try {
+    for (const [name, value] of missing) response.headers.set(name, value);
+    return response;
+  } catch {
+    const headers = new Headers(response.headers);
+    for (const [name, value] of missing) headers.set(name, value);
+    const { status, statusText } = response;
+    return new Response(response.body, { status, statusText, headers });
+  }
 };
+
+const securityHeaders = (publicUrl: string): Readonly<Record<string, string>> => ({
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "x-frame-options": "DENY",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "cache-control": "no-store",
+  ...(publicUrl.startsWith("https:") ? { "strict-transport-security": "max-age=31536000" } : {}),
+});
 
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | null = null;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { brandVerified, type Marketplace, type Session, type Verdict } from "../adapters/contract.ts";
 import { createRegistry } from "../adapters/registry.ts";
-import { createApp } from "../src/app.ts";
+import { createApp, createEndpoints } from "../src/app.ts";
 import { createVirtualClock } from "../src/clock.ts";
 import { jsonObjectSchema, type ShareDraft } from "../src/domain/deal.ts";
 import { failed, type Gap, ok } from "../src/domain/fault.ts";
@@ -12,6 +12,7 @@ import type { Log, Secrets } from "../src/ports.ts";
 import type { Scope } from "../src/store/access.ts";
 import { createStore } from "../src/store/index.ts";
 import { createSeal, createSecrets } from "../src/store/seal.ts";
+import { createConformance } from "./http-conformance.ts";
 import { openTestDatabase } from "./template.ts";
 
 export const publicUrl = "http://cosell.example";
@@ -132,7 +133,10 @@ export interface Ask {
   readonly as?: readonly Scope[] | null;
 }
 
-/** The app over a database of its own, and `ask` to call it with a key of the wanted scopes. */
+/**
+ * The app over a database of its own, and `ask` to call it with a key of the wanted scopes; `ask` throws when an answer is
+ * not what the OpenAPI document says.
+ */
 export const openHttp = async (extra: Partial<AppDeps> = {}) => {
   const database = await openTestDatabase();
   const clock = createVirtualClock(new Date("2026-10-01T08:00:00Z"));
@@ -175,6 +179,7 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
     ...extra,
   };
   const app = createApp(deps);
+  const conform = createConformance(createEndpoints(deps), publicUrl);
   const actorId = await store.access.actor(db.sql, "person", "Ann Admin");
   const keys = new Map<string, string>();
   const keyOf = async (scopes: readonly Scope[]): Promise<string> => {
@@ -192,8 +197,10 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
     if (body !== null && !headers.has("content-type")) headers.set("content-type", "application/json");
     const response = await app.request(`${publicUrl}${path}`, { method, headers, body });
     const text = await response.text();
-    const json = /json/.test(response.headers.get("content-type") ?? "");
-    return { status: response.status, headers: response.headers, text, body: json ? JSON.parse(text) : null };
+    const contentType = (response.headers.get("content-type") ?? "").split(";")[0] ?? "";
+    const answered = /json/.test(contentType) ? JSON.parse(text) : null;
+    conform(method, path, { status: response.status, contentType, body: answered });
+    return { status: response.status, headers: response.headers, text, body: answered };
   };
   const connect = async (account = "111", settings: Readonly<Record<string, unknown>> = {}): Promise<string> => {
     const made = await ask("POST", "/v1/connections", {
@@ -208,7 +215,21 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
     });
     return String(made.body.connection.id);
   };
-  return { app, deps, db, store, clock, secrets, lines, kicks, ask, connect, actorId, close: () => database.close() };
+  return {
+    app,
+    deps,
+    db,
+    store,
+    clock,
+    secrets,
+    lines,
+    kicks,
+    ask,
+    conform,
+    connect,
+    actorId,
+    close: () => database.close(),
+  };
 };
 export type HttpFixture = Awaited<ReturnType<typeof openHttp>>;
 

@@ -15,6 +15,13 @@ const keyInput = z.strictObject({
 });
 
 export const accessEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+  listKeysEndpoint(deps),
+  makeKeyEndpoint(deps),
+  revokeKeyEndpoint(deps),
+  forgetEndpoint(deps),
+];
+
+const listKeysEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/keys",
@@ -27,7 +34,9 @@ export const accessEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       status: 200,
       body: pageOf(await deps.store.access.listKeys(deps.db.sql), query),
     }),
-  }),
+  });
+
+const makeKeyEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "POST",
     path: "/v1/keys",
@@ -59,7 +68,9 @@ export const accessEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       });
       return { status: 201, body: made, replayBody: { ...made, secret: null } };
     },
-  }),
+  });
+
+const revokeKeyEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "DELETE",
     path: "/v1/keys/{id}",
@@ -74,7 +85,9 @@ export const accessEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       if (revoked === null) throw notFound("key", params.id);
       return { status: 200, body: revoked };
     },
-  }),
+  });
+
+const forgetEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "POST",
     path: "/v1/forget",
@@ -95,5 +108,4 @@ export const accessEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       status: 200,
       body: await commit(deps, (tx) => deps.store.contacts.forget(tx, body.email)),
     }),
-  }),
-];
+  });

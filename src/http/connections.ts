@@ -94,7 +94,9 @@ export const connectionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     handle: async ({ params }) => ({ status: 200, body: show(deps, await mustFind(deps, params.id)) }),
   }),
   saveEndpoint(deps),
-  ...workEndpoints(deps),
+  checkEndpoint(deps),
+  resumeEndpoint(deps),
+  sweepEndpoint(deps),
   hookKeyEndpoint(deps),
 ];
 
@@ -125,12 +127,8 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
     },
     problems: ["check-failed"],
     handle: async ({ body, caller }) => {
-      const existing = await deps.store.connections.findBySeller(
-        deps.db.sql,
-        body.marketplace,
-        body.account,
-        body.environment,
-      );
+      const { marketplace, account, environment } = body;
+      const existing = await deps.store.connections.findBySeller(deps.db.sql, marketplace, account, environment);
       const outcome = existing === null ? ("created" as const) : ("updated" as const);
       const hookKeys = existing?.settings.hookKeys;
       const given = hookKeys === undefined ? body.settings : { hookKeys, ...body.settings };
@@ -178,7 +176,7 @@ const judge = async (
   return { settings, facts: input.check || input.dryRun ? await checkConnection(deps, candidate) : null };
 };
 
-const workEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+const checkEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "POST",
     path: "/v1/connections/{id}/check",
@@ -192,7 +190,9 @@ const workEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const facts = await checkConnection(deps, await mustFind(deps, params.id));
       return { status: 200, body: { ok: true, facts } };
     },
-  }),
+  });
+
+const resumeEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "POST",
     path: "/v1/connections/{id}/resume",
@@ -208,7 +208,9 @@ const workEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       if (resumed === null) throw notFound("connection", params.id);
       return { status: 200, body: show(deps, resumed) };
     },
-  }),
+  });
+
+const sweepEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "POST",
     path: "/v1/connections/{id}/sweep",
@@ -231,8 +233,7 @@ const workEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       await commit(deps, (tx) => deps.store.journal.tell(tx, "connection.sweep.requested", connection.id, data));
       return { status: 202, body: { status: "requested", ...data } };
     },
-  }),
-];
+  });
 
 const hookKeyEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({

@@ -98,12 +98,17 @@ const savedAnswer = {
 };
 
 export const dealEndpoints = (deps: AppDeps): readonly Endpoint[] => [
-  ...readEndpoints(deps),
-  ...writeEndpoints(deps),
-  ...touchEndpoints(deps),
+  listEndpoint(deps),
+  readEndpoint(deps),
+  historyEndpoint(deps),
+  saveEndpoint(deps),
+  replaceEndpoint(deps),
+  patchEndpoint(deps),
+  listTouchesEndpoint(deps),
+  touchEndpoint(deps),
 ];
 
-const readEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+const listEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/opportunities",
@@ -134,7 +139,9 @@ const readEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       });
       return { status: 200, body: page };
     },
-  }),
+  });
+
+const readEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/opportunities/{id}",
@@ -151,7 +158,9 @@ const readEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       if (whole === null) throw notFound("deal", params.id);
       return { status: 200, body: wholeOf(whole), headers: { etag: tagOf(whole.opportunity.version) } };
     },
-  }),
+  });
+
+const historyEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/opportunities/{id}/history",
@@ -167,10 +176,9 @@ const readEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const filter = { subject: params.id, after: BigInt(query.after ?? 0), limit: query.limit };
       return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, filter) };
     },
-  }),
-];
+  });
 
-const writeEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+const saveEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "POST",
     path: "/v1/opportunities",
@@ -195,7 +203,9 @@ const writeEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const location = `/v1/opportunities/${whole.opportunity.id}`;
       return { status: 201, body: withoutContacts(whole), headers: { ...headers, location } };
     },
-  }),
+  });
+
+const replaceEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "PUT",
     path: "/v1/opportunities/{id}",
@@ -218,7 +228,9 @@ const writeEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       });
       return { status: 200, body: withoutContacts(whole), headers: { etag: tagOf(whole.opportunity.version) } };
     },
-  }),
+  });
+
+const patchEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "PATCH",
     path: "/v1/opportunities/{id}",
@@ -248,10 +260,9 @@ const writeEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       });
       return { status: 200, body: withoutContacts(whole), headers: { etag: tagOf(whole.opportunity.version) } };
     },
-  }),
-];
+  });
 
-const touchEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+const listTouchesEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/opportunities/{id}/touches",
@@ -266,7 +277,9 @@ const touchEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       await mustFind(deps, params.id);
       return { status: 200, body: pageOf(await deps.store.opportunities.listTouches(deps.db.sql, params.id), query) };
     },
-  }),
+  });
+
+const touchEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "POST",
     path: "/v1/opportunities/{id}/touches",
@@ -300,8 +313,7 @@ const touchEndpoints = (deps: AppDeps): readonly Endpoint[] => [
         return { status: 200, body: known };
       });
     },
-  }),
-];
+  });
 
 const touchInputSchema = z.strictObject({
   kind: z.enum(touchKinds),

@@ -111,7 +111,7 @@ export const readBytes = async (request: Request, bytesMax: number): Promise<Uin
   let size = 0;
   const reader = request.body.getReader();
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(brokeOff);
     if (done) break;
     size += value.byteLength;
     if (size > bytesMax) {
@@ -127,6 +127,11 @@ export const readBytes = async (request: Request, bytesMax: number): Promise<Uin
     offset += chunk.byteLength;
   }
   return bytes;
+};
+
+/** The caller went away in the middle: no fault of ours, and nobody reads the answer. */
+const brokeOff = (): never => {
+  throw new ProblemError("malformed-json", "The body broke off before its end.");
 };
 
 const decode = (bytes: Uint8Array): string => {

@@ -32,7 +32,7 @@ export const hookEndpoints = (deps: AppDeps): readonly Endpoint[] => [
         example: { status: "accepted" },
       },
     },
-    problems: ["not-found", "hook-refused", "too-large", "unavailable"],
+    problems: ["not-found", "hook-refused", "too-large", "malformed-json", "unavailable"],
     handle: async ({ params, request }) => {
       const { connection, hooks } = await openHooks(deps, params.id);
       const body = await readBytes(request, deliveryBytesMax);

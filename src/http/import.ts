@@ -9,8 +9,9 @@ import { itemsOf } from "./problem.ts";
 
 const rowsMax = 500;
 const importBytesMax = 8 * 1024 * 1024;
-/** Small enough that a transaction stays well below the embedded database's limit. */
+/** A transaction stays well below the embedded database's limit of two seconds, also on a busy machine. */
 const rowsPerTransaction = 20;
+const transactionMsMax = 500;
 
 const outcomes = ["created", "updated", "unchanged", "refused"] as const;
 type Outcome = (typeof outcomes)[number];
@@ -117,36 +118,39 @@ interface Job {
 
 const saveAll = async (job: Job, rows: readonly Row[]): Promise<readonly Indexed[]> => {
   const results: Indexed[] = [];
-  for (let start = 0; start < rows.length; start += rowsPerTransaction) {
-    const chunk = rows.slice(start, start + rowsPerTransaction);
-    const before = job.dryRun ? earlierAccounts(rows.slice(0, start), chunk) : [];
-    results.push(...(await saveChunk(job, chunk, before)));
+  const lastOfCompany = new Map<string, Row>();
+  while (results.length < rows.length) {
+    const ahead = rows.slice(results.length, results.length + rowsPerTransaction);
+    const saved = await saveSome(job, ahead, lastOfCompany);
+    for (const row of ahead.slice(0, saved.length)) lastOfCompany.set(accountMatchKey(row.input.account), row);
+    results.push(...saved);
   }
   return results;
 };
 
-const saveChunk = (job: Job, chunk: readonly Row[], before: readonly Row[]): Promise<readonly Indexed[]> => {
+/**
+ * Saves the first rows in one transaction, at least one and as many as its time allows.
+ *
+ * A dry run has rolled the earlier rows back, but they decide whether this one changes its company: the company's last
+ * earlier row is saved again first, so that the dry run tells what the real run would.
+ */
+const saveSome = (job: Job, rows: readonly Row[], lastOfCompany: ReadonlyMap<string, Row>) => {
   const work = async (tx: Tx): Promise<readonly Indexed[]> => {
     const results: Indexed[] = [];
-    for (const row of before) await saveRow(job, tx, row);
-    for (const row of chunk) results.push(await saveRow(job, tx, row));
+    const companies = new Set<string>();
+    // The database's own limit runs in real time, whatever the clock of the service says.
+    const startedMs = performance.now();
+    for (const row of rows) {
+      if (results.length > 0 && performance.now() - startedMs > transactionMsMax) break;
+      const company = accountMatchKey(row.input.account);
+      const earlier = lastOfCompany.get(company);
+      if (job.dryRun && earlier !== undefined && !companies.has(company)) await saveRow(job, tx, earlier);
+      companies.add(company);
+      results.push(await saveRow(job, tx, row));
+    }
     return results;
   };
   return job.dryRun ? rehearse(job.deps, work) : commit(job.deps, work);
-};
-
-/**
- * The last earlier row of each company in the chunk. A dry run has rolled it back, but it decides whether the chunk's
- * rows change that company: saved again first, it makes the dry run tell what the real run would.
- */
-const earlierAccounts = (earlier: readonly Row[], chunk: readonly Row[]): readonly Row[] => {
-  const wanted = new Set(chunk.map((row) => accountMatchKey(row.input.account)));
-  const last = new Map<string, Row>();
-  for (const row of earlier) {
-    const key = accountMatchKey(row.input.account);
-    if (wanted.has(key)) last.set(key, row);
-  }
-  return [...last.values()];
 };
 
 const saveRow = async ({ deps, actorId, dryRun }: Job, tx: Tx, row: Row): Promise<Indexed> => {

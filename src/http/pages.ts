@@ -15,6 +15,14 @@ export interface Documents {
 }
 
 export const pageEndpoints = (deps: AppDeps, documents: Documents): readonly Endpoint[] => [
+  rootEndpoint(deps),
+  healthEndpoint(),
+  readyEndpoint(deps),
+  openapiEndpoint(documents),
+  docsEndpoint(documents),
+];
+
+const rootEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/",
@@ -37,7 +45,9 @@ export const pageEndpoints = (deps: AppDeps, documents: Documents): readonly End
         health: `${deps.publicUrl}/healthz`,
       },
     }),
-  }),
+  });
+
+const healthEndpoint = (): Endpoint =>
   endpoint({
     method: "GET",
     path: "/healthz",
@@ -47,7 +57,9 @@ export const pageEndpoints = (deps: AppDeps, documents: Documents): readonly End
     query: z.looseObject({}),
     answers: { 200: { description: "it does", schema: z.object({ status: z.literal("ok") }) } },
     handle: async () => ({ status: 200, body: { status: "ok" } }),
-  }),
+  });
+
+const readyEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/readyz",
@@ -66,7 +78,9 @@ export const pageEndpoints = (deps: AppDeps, documents: Documents): readonly End
       const ready = checks.every((check) => check.ok);
       return { status: ready ? 200 : 503, body: { ready, checks } };
     },
-  }),
+  });
+
+const openapiEndpoint = (documents: Documents): Endpoint =>
   endpoint({
     method: "GET",
     path: "/openapi.json",
@@ -76,7 +90,9 @@ export const pageEndpoints = (deps: AppDeps, documents: Documents): readonly End
     query: z.looseObject({}),
     answers: { 200: { description: "the document", schema: z.record(z.string(), z.json()) } },
     handle: async () => new Response(documents.openapi(), { headers: { "content-type": "application/json" } }),
-  }),
+  });
+
+const docsEndpoint = (documents: Documents): Endpoint =>
   endpoint({
     method: "GET",
     path: "/docs",
@@ -86,5 +102,4 @@ export const pageEndpoints = (deps: AppDeps, documents: Documents): readonly End
     query: z.looseObject({}),
     answers: { 200: { description: "the page", mediaType: "text/html" } },
     handle: async () => documents.page(),
-  }),
-];
+  });

@@ -119,7 +119,7 @@ ${bodyPart(operation)}
 <div class="scroll"><table><thead><tr><th scope="col">Status</th><th scope="col">Meaning</th><th scope="col">Body</th></tr></thead><tbody>
 ${Object.entries(operation.responses).map(([status, reply]) => replyRow(status, reply))}
 </tbody></table></div>
-${Object.entries(operation.responses).map(([, reply]) => exampleOf(reply.content, "Example answer"))}
+${Object.entries(operation.responses).map(([status, reply]) => answerPart(status, reply))}
 </article>`,
 )}
 </section>`;
@@ -146,6 +146,13 @@ const bodyPart = (operation: Operation): Html | string => {
 <p><code>${Object.keys(content).join(" or ")}</code>${operation.requestBody?.required === true ? "" : ", optional"}${isReference(schema) ? html`: ${typeOf(schema)}` : ""}</p>
 ${isReference(schema) ? "" : propertyTable(schema)}
 ${exampleOf({ [mediaType]: media }, "Example body")}`;
+};
+
+/** Fields of an answer that has no shared schema to point to, and its example. */
+const answerPart = (status: string, reply: Reply): Html => {
+  const schema = reply.content?.["application/json"]?.schema ?? {};
+  const fields = isReference(schema) ? "" : propertyTable(schema);
+  return html`${fields === "" ? "" : html`<h4>Answer ${status}</h4>${fields}`}${exampleOf(reply.content, `Example of answer ${status}`)}`;
 };
 
 const replyRow = (status: string, reply: Reply): Html => html`<tr><td>${status}</td><td>${reply.description}</td>

@@ -45,6 +45,16 @@ const shareStorySchema = shareSchema.extend({
 });
 
 export const shareReadEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+  listEndpoint(deps),
+  // Before the route of one share: it would take "counts" for an id.
+  countEndpoint(deps),
+  storyEndpoint(deps),
+  historyEndpoint(deps),
+  editsEndpoint(deps),
+  listOfDealEndpoint(deps),
+];
+
+const listEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/shares",
@@ -54,8 +64,9 @@ export const shareReadEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     query: shareFilterQuery,
     answers: { 200: { description: "one page", schema: listOf(listedShareSchema) } },
     handle: async ({ query }) => ({ status: 200, body: await deps.store.shares.list(deps.db.sql, filterOf(query)) }),
-  }),
-  // Before the route of one share: it would take "counts" for an id.
+  });
+
+const countEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/shares/counts",
@@ -73,7 +84,9 @@ export const shareReadEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const counts = await deps.store.shares.countByState(deps.db.sql);
       return { status: 200, body: { counts, total: Object.values(counts).reduce((sum, count) => sum + count, 0) } };
     },
-  }),
+  });
+
+const storyEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/shares/{id}",
@@ -87,7 +100,9 @@ export const shareReadEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const story = await readStory(deps, params.id);
       return { status: 200, body: story, headers: { etag: tagOf(story.version) } };
     },
-  }),
+  });
+
+const historyEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/shares/{id}/history",
@@ -103,7 +118,9 @@ export const shareReadEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const filter = { subject: params.id, after: BigInt(query.after ?? 0), limit: query.limit };
       return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, filter) };
     },
-  }),
+  });
+
+const editsEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/shares/{id}/edits",
@@ -118,7 +135,9 @@ export const shareReadEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       await mustFind(deps, params.id);
       return { status: 200, body: pageOf(await deps.store.shares.listEdits(deps.db.sql, params.id), query) };
     },
-  }),
+  });
+
+const listOfDealEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "GET",
     path: "/v1/opportunities/{id}/shares",
@@ -134,8 +153,7 @@ export const shareReadEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const filter = filterOf({ ...query, opportunity: params.id });
       return { status: 200, body: await deps.store.shares.list(deps.db.sql, filter) };
     },
-  }),
-];
+  });
 
 const filterOf = (query: z.output<typeof shareFilterQuery>): ShareFilter => ({
   limit: query.limit,
