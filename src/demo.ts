@@ -25,6 +25,7 @@ const weeks = 8;
 const dayMs = 24 * 3_600_000;
 /** Webhooks carry the news; the safety net may be wide while weeks pass in seconds. */
 const sweepCron = "TZ=UTC 0 */6 * * *";
+const refreshHours = 7 * 24;
 /** After the second week the partner manager answers what AWS's reviewers asked. */
 const answerAfterDay = 14;
 const answer =
@@ -42,7 +43,7 @@ export const runDemo = async (shell: Shell): Promise<Report> => {
   const clock = createVirtualClock(start);
   const config = { ...readConfig({}), COSELL_DATA: directory, PORT: await freePort("127.0.0.1") };
   shell.tell("Opening an embedded database, the workflow runner and a simulated AWS …");
-  const opened = await openLocal(config, { clock, parallel: 1, seed: "demo", connect: false, sweepCron });
+  const opened = await openLocal(config, { clock, parallel: 1, seed: "demo", connect: false, sweepCron, refreshHours });
   const server = serve({ fetch: opened.service.app.fetch, port: config.PORT, hostname: "127.0.0.1" });
   try {
     const endpoint = `${opened.publicUrl}/simulator/aws`;

@@ -79,6 +79,7 @@ export interface OpenOptions {
   readonly connect?: boolean;
   /** How often connections are swept, as a cron line; default every 15 minutes. */
   readonly sweepCron?: string;
+  readonly refreshHours?: number;
   /** The adapters to use instead of the built-in ones; rehearsals raise quotas with it. */
   readonly adapt?: (marketplace: Marketplace) => Marketplace;
 }
@@ -127,6 +128,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       parallel: options.parallel ?? 8,
       ...(options.at === undefined ? {} : { at: options.at }),
       ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
+      ...(options.refreshHours === undefined ? {} : { refreshHours: options.refreshHours }),
     });
     inside = service.app;
     const token = await localToken(service, database.db, directory);

@@ -37,6 +37,8 @@ export interface ServiceDeps {
   readonly at?: (point: string) => Promise<void> | void;
   /** How often connections are swept, as a cron line with its time zone; default every 15 minutes. */
   readonly sweepCron?: string;
+  /** How old a look at an open share may be before a sweep refreshes it, in hours; default 24. */
+  readonly refreshHours?: number;
 }
 
 export interface Service {
@@ -98,6 +100,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     at,
     kick: () => wakeDrain(),
     retentionDays: deps.retentionDays,
+    refreshHours: deps.refreshHours ?? 24,
     sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
     purgeRuns: (before) => runner.purge(before),
   });
@@ -119,7 +122,8 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
   const loop = createLoop({
     drain,
     log,
-    ticks: Object.values(deps.simulators).flatMap((simulator) => (simulator ? [simulator.tick] : [])),
+    clock,
+    simulators: Object.values(deps.simulators).flatMap((simulator) => (simulator ? [simulator] : [])),
   });
   wakeDrain = loop.wake;
   const app = createApp({
@@ -227,7 +231,8 @@ const createDrain = (deps: DrainDeps) => {
 
 interface LoopDeps {
   readonly drain: () => Promise<number>;
-  readonly ticks: readonly (() => Promise<number>)[];
+  readonly simulators: readonly Simulator[];
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -236,11 +241,15 @@ const createLoop = (deps: LoopDeps) => {
   let wanted = false;
   let wakeUp = (): void => {};
   let done: Promise<void> = Promise.resolve();
+  const pauseMs = (): number => {
+    const dues = deps.simulators.map((simulator) => simulator.nextDueAt()?.getTime() ?? Number.POSITIVE_INFINITY);
+    return Math.max(0, Math.min(drainEveryMs, ...dues.map((due) => due - deps.clock.now().getTime())));
+  };
   const pause = (): Promise<void> =>
     wanted
       ? Promise.resolve()
       : new Promise((resume) => {
-          const timer = setTimeout(resume, drainEveryMs);
+          const timer = setTimeout(resume, pauseMs());
           wakeUp = () => {
             clearTimeout(timer);
             resume();
@@ -251,7 +260,7 @@ const createLoop = (deps: LoopDeps) => {
       wanted = false;
       try {
         await deps.drain();
-        for (const tick of deps.ticks) await tick();
+        for (const simulator of deps.simulators) await simulator.tick();
       } catch (error) {
         deps.log.error("the outbox could not be drained; it is tried again in a second", {
           error: error instanceof Error ? error.name : "unknown",

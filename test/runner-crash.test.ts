@@ -13,44 +13,93 @@ const database = await openTestDatabase();
 const { db, close } = database;
 afterAll(close);
 
-const journey =
-  (ran: string[]) =>
-  (client: Inngest): InngestFunction.Any[] => {
-    const child = client.createFunction({ id: "child", triggers: [], retries: 1 }, async ({ step }) =>
-      step.run("inside", () => ran.push("inside") && "from the child"),
-    );
-    const listener = client.createFunction(
-      { id: "listener", triggers: [{ event: "told" }], retries: 1 },
-      async ({ step }) => step.run("heard", () => ran.push("heard") && "heard"),
-    );
-    const main = client.createFunction(
-      {
-        id: "main",
-        triggers: [{ event: "go" }],
-        retries: 1,
-        concurrency: { key: "event.data.id", limit: 1 },
-        singleton: { key: "event.data.id", mode: "skip" },
-        cancelOn: [{ event: "stop", match: "data.id" }],
-        onFailure: async ({ step }) => {
-          await step.run("failed", () => ran.push("failed"));
-        },
-      },
-      async ({ step, attempt }) => {
+interface Journey {
+  readonly define: (client: Inngest, ran: string[]) => InngestFunction.Any[];
+  readonly script: (harness: Harness) => Promise<void>;
+  /** What runs, in order, when nobody is killed. */
+  readonly ran: readonly string[];
+}
+
+const journeys: Readonly<Record<string, Journey>> = {
+  "steps, parallel steps, sleep and retry": {
+    define: (client, ran) => [
+      client.createFunction({ id: "main", triggers: [{ event: "go" }], retries: 1 }, async ({ step, attempt }) => {
         await step.run("one", () => ran.push("one"));
         await Promise.all([step.run("left", () => ran.push("left")), step.run("right", () => ran.push("right"))]);
         await step.sleep("nap", "1m");
-        const hook = await step.waitForEvent("hook", { event: "hook", match: "data.id", timeout: "10d" });
-        const said = await step.invoke("child", { function: child, data: {} });
-        await step.sendEvent("tell", { name: "told", data: {}, id: "told-1" });
         await step.run("flaky", () => {
           if (attempt === 0) throw new Error("once");
           ran.push("flaky");
         });
-        throw new Error(`${hook?.data.text} ${said}`);
-      },
-    );
-    return [child, listener, main];
-  };
+        return "done";
+      }),
+    ],
+    script: async (harness) => {
+      await harness.run("go", {}, { id: "go-1" });
+      await harness.advance("5m");
+    },
+    ran: ["one", "left", "right", "flaky"],
+  },
+  "an awaited event, an invoked function and a sent event": {
+    define: (client, ran) => {
+      const child = client.createFunction({ id: "child", triggers: [], retries: 1 }, async ({ step }) =>
+        step.run("inside", () => ran.push("inside") && "from the child"),
+      );
+      const listener = client.createFunction(
+        { id: "listener", triggers: [{ event: "told" }], retries: 1 },
+        async () => {
+          ran.push("heard");
+        },
+      );
+      const main = client.createFunction({ id: "main", triggers: [{ event: "go" }], retries: 1 }, async ({ step }) => {
+        const hook = await step.waitForEvent("hook", { event: "hook", match: "data.id", timeout: "10d" });
+        const said = await step.invoke("child", { function: child, data: {} });
+        await step.sendEvent("tell", { name: "told", data: {}, id: "told-1" });
+        return [hook?.data.text, said];
+      });
+      return [child, listener, main];
+    },
+    script: async (harness) => {
+      await harness.run("go", { id: "a" }, { id: "go-1" });
+      await harness.run("hook", { id: "a", text: "hooked" }, { id: "hook-1" });
+      await harness.advance("1h");
+    },
+    ran: ["inside", "heard"],
+  },
+  "failure, cancellation, singleton, concurrency and cron": {
+    define: (client, ran) => [
+      client.createFunction(
+        {
+          id: "main",
+          triggers: [{ event: "go" }],
+          retries: 0,
+          concurrency: { key: "event.data.id", limit: 1 },
+          singleton: { key: "event.data.id", mode: "skip" },
+          cancelOn: [{ event: "stop", match: "data.id" }],
+          onFailure: async ({ step }) => {
+            await step.run("failed", () => ran.push("failed"));
+          },
+        },
+        async ({ event, step }) => {
+          await step.run("work", () => ran.push(`work ${event.data.id}`));
+          if (event.data.id === "a") throw new Error("bad");
+          await step.sleep("nap", "1h");
+        },
+      ),
+      client.createFunction({ id: "daily", triggers: [{ cron: "0 9 * * *" }], retries: 0 }, async ({ event }) => {
+        ran.push(`tick ${event.data.scheduledAt}`);
+      }),
+    ],
+    script: async (harness) => {
+      await harness.run("go", { id: "a" }, { id: "go-1" });
+      await harness.run("go", { id: "b" }, { id: "go-2" });
+      await harness.run("go", { id: "b" }, { id: "go-3" });
+      await harness.run("stop", { id: "b" }, { id: "stop-1" });
+      await harness.advance("2h");
+    },
+    ran: ["work a", "failed", "work b", "tick 2026-01-05T09:00:00.000Z"],
+  },
+};
 
 /** Dying after a statement that only read, or found nothing to write, is dying after the one before. */
 const hasChangedNothing = (result: unknown): boolean =>
@@ -59,26 +108,23 @@ const hasChangedNothing = (result: unknown): boolean =>
 const isClaim = (result: readonly unknown[]): boolean =>
   result.some((row) => Object.hasOwn(Object(row), "claims") || Object.hasOwn(Object(row), "is_ours"));
 
-const script = async (harness: Harness): Promise<void> => {
-  await harness.run("go", { id: "a" }, { id: "go-1" });
-  await harness.advance("2m");
-  await harness.run("hook", { id: "a", text: "hooked" }, { id: "hook-1" });
-  await harness.advance("1h");
-};
-
 const summary = async (): Promise<unknown> => ({
-  runs: await db.sql`select function_id, status, steps, error is not null as failed,
-    case when function_id = 't-main' then (error::json ->> 'message') else output end as result
-    from runner_run order by function_id, id`,
+  runs: await db.sql`select function_id, status, steps, output, error::json ->> 'message' as error
+    from runner_run order by function_id, trigger_key like '%-2', trigger_key`,
   left: await db.sql`select (select count(*)::int from runner_job) as jobs, (select count(*)::int from runner_pause) as pauses,
     (select count(*)::int from runner_event where dispatched_at is null) as events`,
-  steps: await db.sql`select run.function_id, step.name, step.op, step.result from runner_step step
-    join runner_run run on run.id = step.run_id where step.op <> 'WaitForEvent' and step.name <> 'tell'
-    and step.op <> 'StepRun' order by 1, 2`,
+  steps: await db.sql`select run.function_id, step.name, step.op,
+      case when step.name not in ('hook', 'tell') and step.name not like 't-%' then step.result end as result
+    from runner_step step join runner_run run on run.id = step.run_id where step.result not like '{"data":%'
+    order by run.function_id, step.name`,
 });
 
 /** Runs the script in a process that dies at boundary `at` (never, when null), and then in one that lives. */
-const runWithCrash = async (at: number | null, ran: string[]): Promise<{ boundaries: number; repeated: string[] }> => {
+const runWithCrash = async (
+  journey: Journey,
+  at: number | null,
+  ran: string[],
+): Promise<{ boundaries: number; repeated: string[] }> => {
   const clock = createVirtualClock(start);
   const death = Promise.withResolvers<"dead">();
   let boundaries = 0;
@@ -99,7 +145,7 @@ const runWithCrash = async (at: number | null, ran: string[]): Promise<{ boundar
     transaction: (work) => boundary(() => db.transaction(work)),
     close: db.close,
   };
-  const define = journey(ran);
+  const define = (client: Inngest): InngestFunction.Any[] => journey.define(client, ran);
   let first: Harness | null = null;
   const inner = serveFunctions(define, () => async (input, init) => {
     if (first === null) throw new Error("no runner yet");
@@ -108,32 +154,36 @@ const runWithCrash = async (at: number | null, ran: string[]): Promise<{ boundar
   const handler = (request: Request): Promise<Response> => boundary(() => inner(request));
   const life = (async (): Promise<"alive"> => {
     first = await openHarness(define, { db, clock, deps: { db: mortal, handler } });
-    await script(first);
+    await journey.script(first);
     return "alive";
   })();
   if ((await Promise.race([life, death.promise])) === "dead") {
     const second = await openHarness(define, { db, clock, keep: true });
-    await script(second);
+    await journey.script(second);
   }
   const repeated = ran.filter((name, index) => ran.indexOf(name) !== index);
   return { boundaries, repeated };
 };
 
-it("ends the same wherever the process is killed; at most the step in flight runs again, no finished one does", async () => {
-  const undisturbed: string[] = [];
-  const { boundaries } = await runWithCrash(null, undisturbed);
-  const expected = await summary();
-  expect(undisturbed).toEqual(["one", "left", "right", "inside", "heard", "flaky", "failed"]);
-  expect(expected).toMatchObject({ left: [{ jobs: 0, pauses: 0, events: 0 }] });
-  expect(boundaries).toBeGreaterThan(50);
-  for (let at = 1; at <= boundaries; at++) {
-    const ran: string[] = [];
-    const { repeated } = await runWithCrash(at, ran);
-    expect({ at, summary: await summary() }).toEqual({ at, summary: expected });
-    expect([at, [...new Set(ran)].sort()]).toEqual([at, [...undisturbed].sort()]);
-    expect(repeated.length).toBeLessThanOrEqual(1);
-  }
-}, 60_000);
+it.each(Object.entries(journeys))(
+  "%s end the same wherever the process is killed; only the step in flight may run again",
+  async (_name, journey) => {
+    const undisturbed: string[] = [];
+    const { boundaries } = await runWithCrash(journey, null, undisturbed);
+    const expected = await summary();
+    expect(undisturbed).toEqual(journey.ran);
+    expect(expected).toMatchObject({ left: [{ jobs: 0, pauses: 0, events: 0 }] });
+    expect(boundaries).toBeGreaterThan(20);
+    for (let at = 1; at <= boundaries; at++) {
+      const ran: string[] = [];
+      const { repeated } = await runWithCrash(journey, at, ran);
+      expect({ at, summary: await summary() }).toEqual({ at, summary: expected });
+      expect([at, [...new Set(ran)].sort()]).toEqual([at, [...undisturbed].sort()]);
+      expect(repeated.length).toBeLessThanOrEqual(1);
+    }
+  },
+  60_000,
+);
 
 const forever = new Promise<never>(() => {});
 

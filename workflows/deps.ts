@@ -20,6 +20,8 @@ export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
   readonly retentionDays: number;
   /** How often connections are swept: a cron line with its time zone. */
   readonly sweepCron: string;
+  /** How old a look may be before a sweep refreshes it, in hours: their advice changes without moving a version. */
+  readonly refreshHours: number;
   /** Deletes finished runs older than the date; absent where an Inngest server keeps them. */
   readonly purgeRuns?: (before: Date) => Promise<number>;
 }

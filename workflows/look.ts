@@ -25,7 +25,9 @@ export const lookUntilAnswered = async (
   options: LookOptions = {},
 ): Promise<Looked> => {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const looked = await runStep(step, `look-${name}-${attempt}`, () => lookOnce(deps, shareId, { ...options, attempt }));
+    const looked = await runStep(step, `look-${name}-${attempt}`, () =>
+      lookOnce(deps, shareId, { ...options, attempt }),
+    );
     if (looked.kind !== "wait") return looked;
     await step.sleepUntil(`look-wait-${name}-${attempt}`, looked.until);
   }
@@ -43,7 +45,12 @@ export const lookOnce = async (deps: WorkflowDeps, shareId: string, options: Loo
   const lookedAt = deps.clock.now();
   const result = await coSell.look({ id: engagement.remoteId, arn: engagement.remoteArn });
   await deps.at("look.answered");
-  if (!result.ok) return recordFailedLook(deps, { shareId, connectionId: connection.id, attempt: options.attempt ?? 0 }, result.fault);
+  if (!result.ok)
+    return recordFailedLook(
+      deps,
+      { shareId, connectionId: connection.id, attempt: options.attempt ?? 0 },
+      result.fault,
+    );
   const observation = result.value;
   const looked = await db.transaction(async (tx) => {
     const known = await store.shares.findEngagement(tx, shareId);

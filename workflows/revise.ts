@@ -15,6 +15,8 @@ type Planned =
       readonly effectId: string;
       readonly fields: readonly string[];
       readonly dropped: readonly { readonly field: string; readonly reason: string }[];
+      /** Fields that the partner had changed as well, and that ours replace. */
+      readonly overwrote: readonly string[];
     }
   | { readonly kind: "end"; readonly why: string };
 
@@ -148,6 +150,7 @@ const keep = async (
   const { tx, share, revision } = at;
   switch (revision.kind) {
     case "nothing":
+      await shares.keepBase(tx, share.id, revision.base);
       await shares.settleEdits(tx, share.id, [], revision.dropped ?? []);
       await shares.wantRevision(tx, share.id, false);
       await resubmit(deps, tx, share);
@@ -179,7 +182,13 @@ const keep = async (
         opportunity: at.drafted.draft.opportunity,
         write: revision.write,
       });
-      return { kind: "write", effectId: entry.id, fields: revision.fields, dropped: revision.dropped };
+      return {
+        kind: "write",
+        effectId: entry.id,
+        fields: revision.fields,
+        dropped: revision.dropped,
+        overwrote: revision.overwrote ?? [],
+      };
     }
   }
 };
@@ -211,7 +220,7 @@ const settle = async (
         subject: at.shareId,
         actorId: deps.actorId,
         what: "revised_at_partner",
-        note: `sent: ${planned.fields.join(", ")}`,
+        note: `sent: ${planned.fields.join(", ")}${planned.overwrote.length === 0 ? "" : `; theirs had changed too: ${planned.overwrote.join(", ")}`}`,
       });
       await resubmit(deps, tx, share);
       return "look";

@@ -12,8 +12,7 @@ const coalesceMs = 60_000;
 const pushMsMax = 3_600_000;
 const roundsMax = 6;
 const pagesMax = 200;
-/** What moves no version (their seller's advice) is refreshed daily, at most this many reads a sweep. */
-const refreshMs = 24 * 3_600_000;
+/** What moves no version (their seller's advice) is refreshed by age, at most this many looks a sweep. */
 const refreshMax = 200;
 
 type Round = { readonly kind: "end"; readonly why: string } | { readonly kind: "again"; readonly until: string };
@@ -177,7 +176,12 @@ const catchUp = async (
   const { db, store } = deps;
   const now = deps.clock.now();
   const counts = await db.transaction(async (tx) => {
-    const due = await store.shares.dueForLook(tx, connectionId, new Date(now.getTime() - refreshMs), refreshMax);
+    const due = await store.shares.dueForLook(
+      tx,
+      connectionId,
+      new Date(now.getTime() - deps.refreshHours * 3_600_000),
+      refreshMax,
+    );
     for (const { remoteId } of due) {
       await store.shares.hinted(tx, connectionId, remoteId);
       await store.journal.tell(tx, "hint.raised", connectionId, { connectionId, remoteId });

@@ -188,7 +188,7 @@ const writeFileWhole = async (path: string, lines: readonly string[]): Promise<v
     await chmod(draft, 0o600);
     await rename(draft, path);
   } catch (error) {
-    await rm(draft, { force: true });
+    await rm(draft, { force: true }).catch(() => {});
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
     throw new Failure(`${path} cannot be written: ${code}`, { fix: "name a file in a directory you may write to" });
   }

@@ -68,4 +68,9 @@ const fixGaps = ({ gaps }: Situation): string | null => {
   return `Mend ${first.field}: ${sentence(first.fix)}${more}`;
 };
 
-const sentence = (text: string): string => (/[.!?…。]$/u.test(text.trim()) ? text.trim() : `${text.trim()}.`);
+/** A whole sentence of it: other people's advice often comes without a capital or a full stop. */
+const sentence = (text: string): string => {
+  const trimmed = text.trim();
+  const begun = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?…。]$/u.test(begun) ? begun : `${begun}.`;
+};

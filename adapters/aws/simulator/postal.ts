@@ -1,7 +1,7 @@
 /**
  * Postal codes as AWS checks them (field specification v14.3: CountriesWithoutPostalCode.csv and PostalCodeValidations.csv in
  * https://github.com/aws-samples/partner-crm-integration-samples/tree/main/opportunity-samples).
- * In a format, 9 is a digit, A a letter, everything else itself.
+ * In a format, 9 is a digit, A a letter, * either, everything else itself.
  */
 
 const without = new Set(
@@ -14,12 +14,12 @@ const without = new Set(
 const formats: Readonly<Record<string, readonly string[]>> = {
   ...sameFormats(
     "99999",
-    "BT TD BA ID JO KE KR KW IT LA DZ UA CU AX ME RS SD SS KH HR DO MM NP MY MA TR HN SN GU FR GT DE PE PK PR",
+    "NA BT TD BA ID JO KE KR KW IT LA DZ UA CU AX ME RS SD SS KH HR DO MM NP MY MA TR HN SN GU FR GT DE PE PK PR",
   ),
   ...sameFormats("99999", "MN MP MH MX UY VI ZM ES FI EG EE"),
   ...sameFormats(
     "9999",
-    "CX CC LR LI AM AU AT AF BD BG DK CV CY MZ NA LU MK GW HT ZA GE HU PH ET GL NO NE NF PY NZ NI AL SJ",
+    "CX CC LR LI AM AU AT AF BD BG DK CV CY MZ LU MK GW HT ZA GE HU PH ET GL NO NE NF PY NZ NI AL SJ",
   ),
   ...sameFormats("999999", "CN KZ KG CO TM SG RO EC NG PA VN"),
   ...sameFormats("999", "LS MG IS OM FO PG"),
@@ -28,7 +28,7 @@ const formats: Readonly<Record<string, readonly string[]>> = {
   BR: ["99999", "99999-999"],
   IN: ["999999", "999 999"],
   JP: ["9999999", "999-9999"],
-  IE: ["A99 A9A9", "A99A9A9", "A99 9A9A", "A999A9A"],
+  IE: ["A99 ****", "A9A ****", "A99****", "A9A****"],
   IL: ["99999", "9999999"],
   BE: ["9999", "B-9999"],
   CZ: ["999 99", "99999"],
@@ -61,5 +61,6 @@ const shaped = (format: string, code: string): boolean =>
   [...format].every((mark, index) => {
     const char = code[index] ?? "";
     if (mark === "9") return /[0-9]/.test(char);
+    if (mark === "*") return /[0-9A-Za-z]/.test(char);
     return mark === "A" ? /[A-Za-z]/.test(char) : char === mark;
   });
