@@ -1,5 +1,10 @@
 /** Help, rendered from the table of commands. */
 import { type Command, commonFlags, type Flag } from "./command.ts";
+import { wrap } from "./table.ts";
+
+const helpColumns = 110;
+const paragraph = (text: string, indent = ""): string =>
+  wrap(text, helpColumns - indent.length, Number.POSITIVE_INFINITY).join(`\n${indent}`);
 
 /** All commands, one line each. */
 export const renderOverview = (commands: readonly Command[]): string => {
@@ -26,7 +31,16 @@ export const renderHelp = (command: Command): string => {
     "",
     `usage: cosell ${command.name}${operands} [flags]`,
     "",
-    ...(command.about === undefined ? [] : [command.about.trim(), ""]),
+    ...(command.about === undefined
+      ? []
+      : [
+          command.about
+            .trim()
+            .split("\n\n")
+            .map((text) => paragraph(text.replaceAll("\n", " ")))
+            .join("\n\n"),
+          "",
+        ]),
     ...own,
     "common flags:",
     ...flagLines(commonFlags),
@@ -40,5 +54,6 @@ export const renderHelp = (command: Command): string => {
 const flagLines = (flags: readonly Flag[]): readonly string[] => {
   const heads = flags.map((flag) => `--${flag.name}${flag.kind === "switch" ? "" : ` <${flag.value ?? "value"}>`}`);
   const width = Math.max(...heads.map((head) => head.length));
-  return flags.map((flag, index) => `  ${(heads[index] ?? "").padEnd(width)}  ${flag.help}`);
+  const indent = " ".repeat(width + 4);
+  return flags.map((flag, index) => `  ${(heads[index] ?? "").padEnd(width)}  ${paragraph(flag.help, indent)}`);
 };

@@ -1,0 +1,407 @@
+/** The command line against a service that is all the test's: words in, words out, exit codes, JSON. */
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { commands } from "../src/cli/commands.ts";
+import { cosell, fakeApi, listRoute, type Route } from "./cli-shell.ts";
+
+const id = (prefix: string, digit = "a"): string => `${prefix}_${digit.repeat(32)}`;
+const connection = {
+  id: id("con"),
+  marketplace: "aws",
+  label: "AWS production",
+  account: "123456789012",
+  environment: "production",
+  state: "active",
+  parkedReason: null,
+};
+const connections = listRoute("/v1/connections", [connection]);
+const deal = { id: id("opp"), source: "sf", key: "1", title: "Data lake", stage: "qualified", tag: null };
+const deals: Route = (call) =>
+  call.method === "GET" && call.path === "/v1/opportunities"
+    ? {
+        body: {
+          items: call.query.key === "404" ? [] : [deal, { ...deal, id: id("opp", "b"), key: "2", stage: "prospect" }],
+          next: null,
+        },
+      }
+    : undefined;
+const gap = {
+  field: "problem",
+  code: "too_short",
+  message: "this has 19 characters",
+  fix: "write one more",
+  source: "aws",
+};
+
+describe("help and usage", () => {
+  test.each(commands.map((command) => [command.name, command] as const))(
+    "cosell help %s tells usage, every flag and an example",
+    async (name, command) => {
+      const { code, out } = await cosell(["help", ...name.split(" ")]);
+      expect(code).toBe(0);
+      expect(out).toContain(`usage: cosell ${name}`);
+      for (const flag of command.flags) expect(out).toContain(`--${flag.name}`);
+      for (const example of command.examples) expect(example.startsWith("cosell ")).toBe(true);
+      expect(command.examples.length).toBeGreaterThan(0);
+      expect((await cosell([...name.split(" "), "--help"])).out).toBe(out);
+      expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
+    },
+  );
+
+  test("without words there is the overview, with every command in it", async () => {
+    const { code, out } = await cosell([]);
+    expect(code).toBe(0);
+    for (const command of commands) expect(out).toContain(`  ${command.name} `);
+  });
+
+  test.each<[string, RegExp]>([
+    ["imprt x.csv", /unknown command imprt; did you mean import\?/],
+    ["xyzzyplugh", /unknown command xyzzyplugh$/m],
+    ["connect", /connect is not complete: there is connect aws/],
+    ["connect azure", /connect azure is not complete/],
+    ["help imprt", /did you mean import/],
+    ["import", /cosell import needs <file.csv>/],
+    ["import a.csv b.csv", /does not take "b.csv"/],
+    ["import a.csv --dryrun", /unknown flag --dryrun; did you mean --dry-run\?/],
+    ["import a.csv --source", /--source needs a value: --source <crm>/],
+    ["import a.csv --source --dry-run", /--source needs a value, but --dry-run follows/],
+    ["import a.csv --dry-run=yes", /--dry-run takes no value/],
+    ["share", /say which deals/],
+    ["share sf:1 --all", /say which deals/],
+    ["share nonsense", /names no deal/],
+    ["shares --state acepted", /--state acepted is unknown; did you mean accepted\?/],
+    ["shares --limit none", /--limit none is no count/],
+    ["withdraw sf:1", /needs a reason/],
+    ["export --format xml", /--format xml is unknown/],
+    ["keys revoke 12", /12 is no id of a key/],
+    ["forget nobody --yes", /is no e-mail address/],
+    ["simulator --port 99999", /is no port/],
+    ["simulator --destination http://x", /belong together/],
+    ["connect aws --account 12 --profile p", /not twelve digits/],
+    ["connect aws --profile a --role-arn b --account 123456789012", /more than one kind/],
+    ["connect aws --account 123456789012", /access key id is missing/],
+  ])("cosell %s is a usage fault: 2, with what was meant", async (words, message) => {
+    const { code, err } = await cosell(words.split(" "), { api: fakeApi(connections, deals).api });
+    expect(err).toMatch(message);
+    expect(err).toMatch(/fix: /);
+    expect(code).toBe(2);
+  });
+});
+
+describe("--json", () => {
+  test.each<[string, Route[]]>([
+    ["connections", [connections]],
+    ["shares", [listRoute("/v1/shares", [])]],
+    ["events", [listRoute("/v1/events", [])]],
+    ["exceptions", [listRoute("/v1/exceptions", [])]],
+    ["keys", [listRoute("/v1/keys", [])]],
+    ["export", [listRoute("/v1/opportunities", [])]],
+    ["help", []],
+    ["nonsense", []],
+    ["shares sf:404", [deals]],
+  ])("cosell %s --json ends in one document on stdout, also when it fails", async (words, routes) => {
+    const { out, json, code } = await cosell([...words.split(" "), "--json"], { api: fakeApi(...routes).api });
+    expect(out.trimEnd().split("\n")).toHaveLength(1);
+    expect(typeof json()).toBe("object");
+    expect(code === 0).toBe(!("error" in z.object({}).loose().parse(json())));
+  });
+});
+
+describe("answers of the service", () => {
+  test("a problem is told with title, detail, each field and its remedy", async () => {
+    const { api } = fakeApi(() => ({
+      status: 422,
+      body: {
+        title: "The body does not fit",
+        detail: "label: too long",
+        errors: [{ field: "label", code: "x", message: "too long", fix: "shorten it" }],
+      },
+    }));
+    const { err, code } = await cosell(["connections"], { api });
+    expect(err).toContain("error: The body does not fit: label: too long\n  label: too long\n    fix: shorten it");
+    expect(code).toBe(1);
+  });
+
+  test("a missing right says which key helps; an unknown form says which version", async () => {
+    const denied = await cosell(["keys"], {
+      api: fakeApi(() => ({ status: 403, body: { title: "The API key lacks the scope", detail: "admin" } })).api,
+    });
+    expect(denied.err).toMatch(/fix: use a key with the scope/);
+    const strange = await cosell(["keys"], { api: fakeApi(() => ({ body: { rows: [] } })).api });
+    expect(strange.err).toMatch(/a form this version does not know[\s\S]*same version/);
+  });
+
+  test("a busy service is waited for, with one idempotency key for all attempts, and not for ever", async () => {
+    const keys: (string | null)[] = [];
+    let turn = 0;
+    const { code } = await cosell(["forget", "a@b.example", "--yes"], {
+      api: async (request) => {
+        keys.push(request.headers.get("idempotency-key"));
+        turn += 1;
+        return turn < 3
+          ? new Response("{}", { status: 503, headers: { "retry-after": "0" } })
+          : Response.json({ contacts: 1, bodies: 0, requests: 0 });
+      },
+    });
+    expect(code).toBe(0);
+    expect(new Set(keys).size).toBe(1);
+    expect(keys).toHaveLength(3);
+    const never = await cosell(["keys"], { api: async () => new Response("{}", { status: 503 }) });
+    expect(never.code).toBe(1);
+  });
+
+  test("a service that cannot be reached is named, with what to check", async () => {
+    const { err, code } = await cosell(["shares"], {
+      api: async () => {
+        throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") });
+      },
+    });
+    expect(err).toMatch(/does not answer: connect ECONNREFUSED[\s\S]*fix: check the address/);
+    expect(code).toBe(1);
+  });
+
+  test("every request carries the token", async () => {
+    const { api, calls } = fakeApi(listRoute("/v1/shares", []));
+    await cosell(["shares"], { api, token: "cosell_abc" });
+    expect(calls.map((call) => call.token)).toEqual(["Bearer cosell_abc"]);
+  });
+});
+
+describe("share", () => {
+  const sharing: Route = (call) =>
+    call.method !== "POST"
+      ? undefined
+      : call.path.includes(id("opp", "b"))
+        ? { status: 201, body: { share: { id: id("shr"), state: "draft" }, gaps: [gap] } }
+        : { status: 201, body: { share: { id: id("shr", "c"), state: "ready" }, gaps: [] } };
+
+  test("drafts are kept by default, and their gaps told with the remedy", async () => {
+    const { api, calls } = fakeApi(connections, deals, sharing);
+    const { code, out } = await cosell(["share", "--all"], { api });
+    expect(out).toMatch(/sf:2 +problem +this has 19 characters +write one more/);
+    expect(out).toContain("AWS production: 2 deals: 1 on their way, 1 kept as drafts with gaps, 0 refused");
+    expect(code).toBe(0);
+    expect(calls.filter((call) => call.method === "POST").map((call) => call.body)).toEqual([
+      { connectionId: connection.id, keepDraft: true },
+      { connectionId: connection.id, keepDraft: true },
+    ]);
+  });
+
+  test("--strict keeps none and fails; --qualified leaves early deals alone; fields are read by kind", async () => {
+    const { api, calls } = fakeApi(
+      connections,
+      deals,
+      (call) =>
+        call.path === "/v1/marketplaces"
+          ? { body: { items: [{ id: "aws", fieldsSchema: { properties: { solutions: { type: "array" } } } }] } }
+          : undefined,
+      (call) =>
+        call.method === "POST" ? { status: 422, body: { title: "gaps", detail: "x", errors: [gap] } } : undefined,
+    );
+    const { code, out } = await cosell(["share", "--qualified", "--strict", "--field", "aws.solutions=S-1;S-2"], {
+      api,
+    });
+    expect(code).toBe(1);
+    expect(out).toContain("1 deal: 0 on their way, 0 kept as drafts with gaps, 1 refused");
+    expect(calls.filter((call) => call.method === "POST").map((call) => call.body)).toEqual([
+      { connectionId: connection.id, fields: { solutions: ["S-1", "S-2"] } },
+    ]);
+    const unknown = await cosell(["share", "--all", "--field", "aws.solution=S-1"], { api });
+    expect(unknown.err).toMatch(/did you mean aws\.solutions/);
+    expect(unknown.code).toBe(2);
+  });
+
+  test("a deal that is shared already is counted, not failed", async () => {
+    const { api } = fakeApi(connections, deals, (call) =>
+      call.method === "POST" ? { status: 409, body: { title: "open", shareId: id("shr") } } : undefined,
+    );
+    const { code, out } = await cosell(["share", "sf:1"], { api });
+    expect(out).toContain("1 shared before");
+    expect(code).toBe(0);
+  });
+
+  test("with several connections one must be named", async () => {
+    const two = listRoute("/v1/connections", [connection, { ...connection, id: id("con", "b"), label: "AWS sandbox" }]);
+    const { err, code } = await cosell(["share", "--all"], { api: fakeApi(two, deals).api });
+    expect(err).toMatch(/there are 2 connections: AWS production, AWS sandbox[\s\S]*--connection/);
+    expect(code).toBe(2);
+    const wrong = await cosell(["share", "--all", "--connection", "AWS sandbx"], { api: fakeApi(two, deals).api });
+    expect(wrong.err).toMatch(/did you mean AWS sandbox/);
+  });
+});
+
+describe("shares", () => {
+  const share = (key: string, state: string) => ({
+    id: id("shr", key),
+    opportunityId: id("opp"),
+    connectionId: id("con"),
+    state,
+    source: "sf",
+    key,
+    title: `Deal ${key}`,
+    accountName: "Acme",
+    marketplace: "aws",
+    tag: "sourced",
+  });
+
+  test("the table is sorted by deal, paged, counted", async () => {
+    const { api } = fakeApi(listRoute("/v1/shares", [share("3", "won"), share("1", "draft"), share("2", "won")]));
+    const { out } = await cosell(["shares", "--limit", "2"], { api });
+    expect(
+      out
+        .split("\n")
+        .slice(2, 4)
+        .map((line) => line.slice(0, 11)),
+    ).toEqual(["sf:1 Deal 1", "sf:2 Deal 2"]);
+    expect(out).toContain("3 shares: 1 draft, 2 won");
+    expect(out).toContain("2 of 3 shown; --all shows all");
+  });
+
+  test("watching tells what moves until it is stopped", async () => {
+    const stop = new AbortController();
+    let round = 0;
+    const { api } = fakeApi((call) => {
+      if (call.path !== "/v1/shares") return undefined;
+      round += 1;
+      if (round === 3) stop.abort();
+      return { body: { items: [share("1", round < 2 ? "submitted" : "in_review")], next: null } };
+    });
+    const { out, code } = await cosell(["shares", "--watch"], { api, stopped: stop.signal });
+    expect(code).toBe(0);
+    expect(out).toContain("sf:1 Deal 1: submitted → in_review; next: Wait for the review");
+  });
+
+  test("sync of a service elsewhere waits until nothing moves, and tells what did", async () => {
+    let looks = 0;
+    const { api, calls } = fakeApi(connections, (call) => {
+      if (call.path !== "/v1/shares") return call.method === "POST" ? { status: 202, body: {} } : undefined;
+      looks += 1;
+      return { body: { items: [share("1", looks < 4 ? "submitted" : "accepted")], next: null } };
+    });
+    const { out } = await cosell(["sync"], { api });
+    expect(calls.filter((call) => call.method === "POST").map((call) => call.path)).toEqual([
+      `/v1/connections/${connection.id}/sweep`,
+    ]);
+    expect(out).toContain("sf:1 Deal 1: submitted → accepted");
+    expect(out).toContain("1 connection swept: 1 share moved");
+  });
+});
+
+describe("connect aws", () => {
+  const words = ["connect", "aws", "--account", "123456789012", "--access-key-id", "AKIAX", "--solution", "S-0000001"];
+  const saved: Route = (call) =>
+    call.path === "/v1/connections" && call.method === "POST"
+      ? {
+          status: 201,
+          body: {
+            connection: { id: id("con"), hookUrl: "https://cosell.example/hooks/con_1" },
+            outcome: "created",
+            facts: { catalog: "AWS" },
+          },
+        }
+      : undefined;
+
+  test("secrets are sent as secrets, named by reference in the settings, and never printed", async () => {
+    const { api, calls } = fakeApi(saved);
+    const { code, out, err } = await cosell(words, { api, environment: { AWS_SECRET_ACCESS_KEY: "hush-hush" } });
+    expect(code).toBe(0);
+    expect(calls[0]?.body).toMatchObject({
+      marketplace: "aws",
+      environment: "production",
+      check: true,
+      dryRun: false,
+      settings: {
+        accountId: "123456789012",
+        credentials: { accessKeyIdRef: "secret:access-key-id", secretAccessKeyRef: "secret:secret-access-key" },
+        defaults: { solutions: ["S-0000001"] },
+      },
+      secrets: { "access-key-id": "AKIAX", "secret-access-key": "hush-hush" },
+    });
+    expect(out).toContain("AWS accepts it; created");
+    expect(out).toContain("connections hook-keys");
+    expect(out + err).not.toContain("hush-hush");
+  });
+
+  test("what is missing is asked for on a terminal", async () => {
+    const { api, calls } = fakeApi(saved);
+    await cosell(["connect", "aws"], { api, interactive: true, answers: ["123456789012", "AKIAY", "secret"] });
+    expect(calls[0]?.body).toMatchObject({
+      account: "123456789012",
+      secrets: { "access-key-id": "AKIAY", "secret-access-key": "secret" },
+    });
+  });
+
+  test.each([
+    ["production", /AWSPartnerCentralOpportunityManagement/],
+    ["vendor_test", /AWSPartnerCentralSandboxFullAccess/],
+  ])("a refusal in %s says what stands behind it and how to mend it", async (environment, policy) => {
+    const { api } = fakeApi(() => ({
+      status: 422,
+      body: {
+        title: "The marketplace refused the connection",
+        detail: "AccessDeniedException.",
+        errors: [],
+        fault: "denied",
+      },
+    }));
+    const { code, err } = await cosell([...words, "--environment", environment], {
+      api,
+      environment: { AWS_SECRET_ACCESS_KEY: "x" },
+    });
+    expect(err).toMatch(policy);
+    expect(err).toMatch(/link it in Partner Central/);
+    expect(code).toBe(1);
+  });
+});
+
+test("hook keys come with what to set up at AWS", async () => {
+  const { api } = fakeApi(connections, (call) =>
+    call.path.endsWith("/hook-keys")
+      ? {
+          status: 201,
+          body: { secret: "k123", headerName: "x-cosell-key", url: "https://c.example/hooks/con_1", liveKeys: 2 },
+        }
+      : undefined,
+  );
+  const { out } = await cosell(["connections", "hook-keys"], { api });
+  expect(out).toMatch(/2 keys taken now[\s\S]*k123[\s\S]*EventBridge[\s\S]*aws\.partnercentral-selling/);
+});
+
+test("one connection that does not work makes check fail, and the others are still checked", async () => {
+  const two = listRoute("/v1/connections", [connection, { ...connection, id: id("con", "b"), label: "AWS sandbox" }]);
+  const { api } = fakeApi(two, (call) =>
+    call.path === `/v1/connections/${connection.id}/check`
+      ? { status: 422, body: { title: "refused", detail: "no" } }
+      : { body: { ok: true, facts: {} } },
+  );
+  const { code, out } = await cosell(["connections", "check"], { api });
+  expect(out).toBe("AWS production: refused: no\nAWS sandbox: works\n");
+  expect(code).toBe(1);
+});
+
+test("erasing a person asks first, and does nothing without a yes", async () => {
+  const erases: Route = (call) =>
+    call.path === "/v1/forget" ? { body: { contacts: 2, bodies: 1, requests: 0 } } : undefined;
+  const asked = fakeApi(erases);
+  expect((await cosell(["forget", "a@b.example"], { api: asked.api, interactive: true, answers: ["no"] })).code).toBe(
+    1,
+  );
+  expect((await cosell(["forget", "a@b.example"], { api: asked.api })).code).toBe(2);
+  expect(asked.calls).toEqual([]);
+  const yes = await cosell(["forget", "a@b.example"], { api: asked.api, interactive: true, answers: ["yes"] });
+  expect(yes.out).toBe("erased: 2 contacts, 1 kept answer, 0 kept requests\n");
+});
+
+test("a key is made with its scopes and shown once, alone on stdout", async () => {
+  const { api, calls } = fakeApi((call) =>
+    call.path === "/v1/keys"
+      ? { status: 201, body: { key: { id: id("key"), name: "n", scopes: ["read"] }, secret: "cosell_s" } }
+      : undefined,
+  );
+  const { out } = await cosell(
+    ["keys", "create", "nightly", "--scope", "read", "--scope", "write", "--expires", "2027-12-31"],
+    { api },
+  );
+  expect(out).toBe("cosell_s\n");
+  expect(calls[0]?.body).toEqual({ name: "nightly", scopes: ["read", "write"], expiresAt: "2027-12-31T00:00:00Z" });
+});
