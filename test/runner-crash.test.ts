@@ -6,11 +6,10 @@ import type { Inngest, InngestFunction } from "inngest";
 import { afterAll, expect, it } from "vitest";
 import { createVirtualClock } from "../src/clock.ts";
 import type { Db } from "../src/ports.ts";
-import { type Harness, oneAtATime, openHarness, serveFunctions, start } from "./runner-harness.ts";
+import { type Harness, openHarness, serveFunctions, start } from "./runner-harness.ts";
 import { openTestDatabase } from "./template.ts";
 
-const database = await openTestDatabase();
-const { db, close } = database;
+const { db, close } = await openTestDatabase();
 afterAll(close);
 
 interface Journey {
@@ -110,7 +109,7 @@ const isClaim = (result: readonly unknown[]): boolean =>
 
 const summary = async (): Promise<unknown> => ({
   runs: await db.sql`select function_id, status, steps, output, error::json ->> 'message' as error
-    from runner_run order by function_id, trigger_key like '%-2', trigger_key`,
+    from runner_run order by function_id, trigger_key`,
   left: await db.sql`select (select count(*)::int from runner_job) as jobs, (select count(*)::int from runner_pause) as pauses,
     (select count(*)::int from runner_event where dispatched_at is null) as events`,
   steps: await db.sql`select run.function_id, step.name, step.op,

@@ -1,11 +1,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { createSystemClock, createVirtualClock, type VirtualClock } from "../src/clock.ts";
-import { oneAtATime, openHarness } from "./runner-harness.ts";
+import { openHarness } from "./runner-harness.ts";
 import { openTestDatabase } from "./template.ts";
 
-const database = await openTestDatabase();
-const { close } = database;
-const db = oneAtATime(database);
+const { db, close } = await openTestDatabase();
 afterAll(close);
 
 const tick = (): Promise<void> => new Promise((done) => setTimeout(done, 15));

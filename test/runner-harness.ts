@@ -131,22 +131,3 @@ export const milliseconds = (time: string): number => {
   if (!Number.isFinite(ms)) throw new Error(`${time} is no time like 90s, 5m, 2h or 14d`);
   return ms;
 };
-
-/**
- * The embedded database's socket mixes up the messages of connections that work at the same time (a bind of one, an execute of
- * another), so tests with several calls in flight send it one statement or transaction after the other.
- */
-export const oneAtATime = ({ db, kind }: { readonly db: Db; readonly kind: string }): Db => {
-  if (kind !== "embedded") return db;
-  let last: Promise<unknown> = Promise.resolve();
-  const queued = <T>(work: () => PromiseLike<T>): Promise<T> => {
-    const result = last.then(work, work);
-    last = result.catch(() => {});
-    return result;
-  };
-  return {
-    sql: new Proxy(db.sql, { apply: (target, self, args) => queued(async () => Reflect.apply(target, self, args)) }),
-    transaction: (work) => queued(() => db.transaction(work)),
-    close: db.close,
-  };
-};

@@ -1,11 +1,16 @@
 /** Virtual time for tests, rehearsals and the demo. */
-import type { VirtualClock } from "../../src/clock.ts";
+import type { Clock } from "../../src/ports.ts";
 import type { Runner } from "./index.ts";
+
+/** What `createVirtualClock` makes. */
+interface MovableClock extends Clock {
+  readonly advanceTo: (at: Date) => void;
+}
 
 const momentsMax = 1_000_000;
 
 /** Moves the clock forward by `ms`, stopping at every moment at which something is due. Returns how many jobs ran. */
-export const advance = async (runner: Runner, clock: VirtualClock, ms: number): Promise<number> => {
+export const advance = async (runner: Runner, clock: MovableClock, ms: number): Promise<number> => {
   const target = new Date(clock.now().getTime() + ms);
   let ran = await runner.runDue();
   for (let count = 0; count < momentsMax; count++) {
