@@ -23,9 +23,25 @@ export interface Marketplace {
   /** Programme-only fields a deal may carry under `programmes.<id>`; rendered into the docs. */
   readonly fields: z.ZodType<JsonObject>;
   readonly limits: Limits;
+  /** The pre-flight rules as dated data, each with its source; shown to people. Absent: none are published. */
+  readonly rules?: RulePack;
   readonly open: (deps: SessionDeps, connection: Connection) => Session;
 }
 export type SessionDeps = ClockDep & HttpDep & SecretsDep & QuotaDep;
+
+export interface RulePack {
+  /** The day on which the rules were last compared with their sources. */
+  readonly version: string;
+  /** The vendor's model or document they were drawn from. */
+  readonly model: string;
+  readonly rows: readonly {
+    readonly id: string;
+    readonly field: string;
+    readonly when: string;
+    readonly says: string;
+    readonly source: string;
+  }[];
+}
 
 /** Published quotas of the partner's API, per seller account, and the bounds of one request. */
 export interface Limits {

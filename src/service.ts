@@ -141,6 +141,15 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
         },
       ];
     },
+    listRuns: async ({ limit, after, state, workflow }) => {
+      const page = await runner.runs({
+        limit,
+        ...(after === null ? {} : { cursor: after }),
+        ...(state === undefined ? {} : { status: state }),
+        ...(workflow === undefined ? {} : { functionId: `cosell-${workflow}` }),
+      });
+      return { items: page.runs.map((run) => ({ ...run })), next: page.next };
+    },
     mounts: Object.entries(deps.simulators).flatMap(([id, simulator]) =>
       simulator ? [{ path: `/simulator/${id}`, handler: simulatorDoor(simulator) }] : [],
     ),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { rulePack } from "../adapters/aws/index.ts";
 import { industries, salesActivities, useCases } from "../adapters/aws/picklists.generated.ts";
 import { postalFormats } from "../adapters/aws/postal.ts";
+import { rulePack } from "../adapters/aws/rules.ts";
 import { shareBreaches } from "./aws-breaches.ts";
 import { projectBreaches } from "./aws-breaches-project.ts";
 import { coSellOf, customer, type DraftParts, draftOf, openSession } from "./aws-double.ts";

@@ -11,13 +11,12 @@ import {
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
 import { createHooks } from "./hooks.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
-import { submissionGaps } from "./rules.ts";
+import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
 import { nextStep } from "./submission.ts";
 import { newer } from "./time.ts";
 
 export type { AwsKeys, CredentialsResolver } from "./client.ts";
-export { rulePack } from "./rules.ts";
 
 export interface AwsOptions {
   /** Credentials by profile or role; only Node has them. Absent: connections that ask for them are denied by name. */
@@ -32,6 +31,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
     name: "AWS Partner Central",
     settings: settingsSchema,
     fields: fieldsSchema,
+    rules: rulePack,
     // https://docs.aws.amazon.com/partner-central/latest/selling-api/quotas.html
     limits: {
       readsPerSecond: 10,

@@ -7,11 +7,12 @@ import type { Store } from "../store/index.ts";
 import type { ListPage } from "../store/rows.ts";
 import { itemsOf, ProblemError, type ProblemKind } from "./problem.ts";
 
+export const runStates = ["queued", "running", "completed", "failed", "cancelled"] as const;
 export interface RunFilter {
   readonly after: string | null;
   readonly limit: number;
   /** Only runs in this state. */
-  readonly state?: string;
+  readonly state?: (typeof runStates)[number];
   /** Only runs of this workflow. */
   readonly workflow?: string;
 }

@@ -39,7 +39,9 @@ export const hookEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const headers = Object.fromEntries([...request.headers].map(([name, value]) => [name.toLowerCase(), value]));
       const verdict = await verdictOf(deps, connection, hooks, { headers, body });
       if (verdict.kind === "verified") return keep(deps, { connection, hooks, headers, body }, verdict.delivery);
-      deps.log.warn(`delivery ${verdict.kind}`, { connection: connection.id, bytes: body.length });
+      // Kinds that nobody acts on are daily business; a forgery or a secret that cannot be read is not.
+      const tell = verdict.kind === "ignored" ? deps.log.info : deps.log.warn;
+      tell(`delivery ${verdict.kind}`, { connection: connection.id, bytes: body.length });
       if (verdict.kind === "ignored") return { status: 202, body: { status: "ignored" } };
       if (verdict.kind === "forged")
         throw new ProblemError(

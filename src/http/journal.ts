@@ -2,7 +2,17 @@
 import { z } from "zod";
 import { eventNames, eventSchema } from "../domain/events.ts";
 import { exceptionSchema } from "../store/journal.ts";
-import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageQuery, seqPageQuery } from "./endpoint.ts";
+import {
+  type AppDeps,
+  commit,
+  type Endpoint,
+  endpoint,
+  idOf,
+  listOf,
+  pageQuery,
+  runStates,
+  seqPageQuery,
+} from "./endpoint.ts";
 import { notFound } from "./problem.ts";
 
 const subject = z.string().min(1).max(64).optional().describe("only about this id");
@@ -85,7 +95,7 @@ const runEndpoints = (deps: AppDeps): readonly Endpoint[] => {
       scope: "read",
       summary: "Workflow runs, newest first",
       query: pageQuery.extend({
-        state: z.string().min(1).max(40).optional().describe("only runs in this state"),
+        state: z.enum(runStates).optional().describe("only runs in this state"),
         workflow: z.string().min(1).max(80).optional().describe("only runs of this workflow"),
       }),
       answers: { 200: { description: "one page", schema: listOf(z.record(z.string(), z.json())) } },

@@ -57,5 +57,5 @@ const describeOnce = (marketplace: Marketplace) => ({
   limits: marketplace.limits,
   settingsSchema: z.toJSONSchema(marketplace.settings, { io: "input", unrepresentable: "any" }),
   fieldsSchema: z.toJSONSchema(marketplace.fields, { io: "input", unrepresentable: "any" }),
-  rules: "rules" in marketplace ? marketplace.rules : null,
+  rules: marketplace.rules ?? null,
 });
