@@ -1,11 +1,14 @@
 /** Where the API is: at `--url`, at the service that owns the data directory, or opened in this process. One code path after that. */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { findOwner, type Owner } from "../store/embedded.ts";
+import { DirectoryOwnedError, findOwner, type Owner } from "../store/embedded.ts";
 import type { Reached, Whereabouts } from "./command.ts";
 import { Failure, usageFailure } from "./failure.ts";
 
 const answerMsMax = 120_000;
+/** A service that starts, or another command that works, has so long to listen or to end. */
+const startMsMax = 15_000;
+const startPauseMs = 250;
 
 export interface ReachDeps {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -19,10 +22,17 @@ export const reach = async (deps: ReachDeps, where: Whereabouts): Promise<Reache
   if (url !== undefined) return reachUrl(url, present(environment.COSELL_API_KEY));
   const data = where.data ?? present(environment.COSELL_DATA) ?? ".data";
   if (present(environment.DATABASE_URL) === undefined) {
-    const owner = await findOwner(data);
+    const owner = await findListening(deps, data);
     if (owner !== null) return reachOwner(data, owner);
   }
-  return openHere(deps, data);
+  try {
+    return await openHere(deps, data);
+  } catch (error) {
+    // Somebody took the directory between the look and the opening: their API is as good.
+    const owner = error instanceof DirectoryOwnedError ? await findListening(deps, data) : null;
+    if (owner === null) throw error;
+    return reachOwner(data, owner);
+  }
 };
 
 const present = (value: string | undefined): string | undefined => (value === "" ? undefined : value);
@@ -35,11 +45,23 @@ const reachUrl = (url: string, token: string | undefined): Reached => {
   return remote(url, token);
 };
 
+/** The owner of the directory; one that is just starting is waited for until it listens. */
+const findListening = async (deps: ReachDeps, data: string): Promise<Owner | null> => {
+  for (let waitedMs = 0; ; waitedMs += startPauseMs) {
+    const owner = await findOwner(data);
+    if (owner === null || owner.url !== null || waitedMs >= startMsMax) return owner;
+    await deps.sleep(startPauseMs);
+  }
+};
+
 const reachOwner = (data: string, owner: Owner): Reached => {
   if (owner.url === null)
-    throw new Failure(`process ${owner.pid} is using the data directory ${resolve(data)} and serves no API (yet)`, {
-      fix: "try again when it is done",
-    });
+    throw new Failure(
+      `process ${owner.pid} is using the data directory ${resolve(data)} and serves no API: another command or demo`,
+      {
+        fix: "try again when it is done, or use --data <other directory>",
+      },
+    );
   const path = join(resolve(data), "local-token");
   if (!existsSync(path)) throw new Failure(`${path} is missing`, { fix: "restart the service: it makes a new one" });
   return remote(owner.url, readFileSync(path, "utf8").trim());
