@@ -259,7 +259,7 @@ it("two processes on one database share the work: no step runs twice, no key has
     ),
   ];
   const shared = {
-    db: oneAtATime(database),
+    db,
     clock: createVirtualClock(start),
     deps: { isSoleOwner: false, parallel: 3 },
   };

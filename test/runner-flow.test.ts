@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { createSystemClock, createVirtualClock, type VirtualClock } from "../src/clock.ts";
+import { claimJob, wakeBlocked } from "../workflows/runner/claim.ts";
 import { openHarness } from "./runner-harness.ts";
 import { openTestDatabase } from "./template.ts";
 
@@ -77,6 +78,59 @@ describe("concurrency", () => {
     await harness.advance("2h");
     expect([...order].sort()).toEqual(["after 1", "after 2", "before 1", "before 2"]);
     expect(order.slice(0, 2).every((entry) => entry.startsWith("before"))).toBe(true);
+  });
+});
+
+describe("jobs that wait for a slot", () => {
+  it("are woken as many as there is room, when several calls end at once", async () => {
+    await openHarness(() => [], { db });
+    await db.sql`insert into runner_run (id, function_id, trigger_key, event, attempts_max, quiet, queued_at)
+      select n::text, 't-f', n::text, '{}', 1, false, now() from generate_series(1, 6) n`;
+    await db.sql`insert into runner_job (run_id, step_id, run_at, slots, limits)
+      select id, 'step', '2026-01-01', array['env:"one"'], array[2] from runner_run order by id`;
+    const claimant = { owner: "me", now: new Date("2026-01-05T08:00:00Z") };
+    const claims = async (): Promise<readonly string[]> => {
+      const claimed: string[] = [];
+      for (let job = await claimJob(db.sql, claimant); job !== null; job = await claimJob(db.sql, claimant)) {
+        if (job.blocked_on === null) claimed.push(job.run_id);
+      }
+      return claimed;
+    };
+    expect(await claims()).toEqual(["1", "2"]);
+    await wakeBlocked(db.sql, ['env:"one"']);
+    expect(await claims()).toEqual([]);
+    await db.sql`delete from runner_job where lease_owner is not null`;
+    await wakeBlocked(db.sql, ['env:"one"']);
+    expect(await claims()).toEqual(["3", "4"]);
+  });
+
+  it("do not wake each other for ever when two functions name the same slots in another order", async () => {
+    const slot = (key: string) => ({ scope: "env", key: `"${key}"`, limit: 1 }) as const;
+    let statements = 0;
+    const sql = new Proxy(db.sql, {
+      apply: (target, self, args) => {
+        statements++;
+        return Reflect.apply(target, self, args);
+      },
+    });
+    const harness = await openHarness(
+      (client) => [
+        client.createFunction(
+          { id: "f", triggers: [{ event: "go" }], retries: 0, concurrency: [slot("a"), slot("b")] },
+          async ({ step }) => step.run("work", tick),
+        ),
+        client.createFunction(
+          { id: "g", triggers: [{ event: "go" }], retries: 0, concurrency: [slot("b"), slot("a")] },
+          async ({ step }) => step.run("work", tick),
+        ),
+      ],
+      { db, deps: { db: { ...db, sql }, parallel: 6 } },
+    );
+    await harness.runner.send(Array.from({ length: 6 }, () => ({ name: "go" })));
+    await harness.runner.runDue();
+    const results = [...(await harness.results("f")), ...(await harness.results("g"))];
+    expect(results.filter((result) => result.status === "completed")).toHaveLength(12);
+    expect(statements).toBeLessThan(300);
   });
 });
 

@@ -78,12 +78,19 @@ export const claimJobShared = (db: Db, claimant: Claimant): Promise<ClaimedJob |
     return claimJob(tx, claimant);
   });
 
-/** Lets the first job that waits for each of these slots try again. */
+/** Lets as many of the jobs that wait for each of these slots try again as there is room, the ones due first. */
 export const wakeBlocked = async (query: Query, slots: readonly string[]): Promise<void> => {
-  await query`update runner_job job set blocked_on = null
-    from (select unnest(${[...new Set(slots)]}::text[]) as slot) freed,
-      lateral (select run_id, step_id from runner_job
-        where blocked_on = freed.slot order by run_at, seq limit 1) first
+  await query`with room as (
+      select freed.slot, greatest(0, coalesce((
+          select wanted.most from runner_job waiting, unnest(waiting.slots, waiting.limits) as wanted (slot, most)
+          where waiting.blocked_on = freed.slot and wanted.slot = freed.slot order by waiting.run_at, waiting.seq limit 1), 0)
+        - (select count(*) from runner_job held where held.lease_owner is not null and held.slots @> array[freed.slot])
+      ) as free
+      from unnest(${[...new Set(slots)]}::text[]) as freed (slot)
+    )
+    update runner_job job set blocked_on = null
+    from room, lateral (select run_id, step_id from runner_job
+      where blocked_on = room.slot order by run_at, seq limit room.free) first
     where job.run_id = first.run_id and job.step_id = first.step_id`;
 };
 

@@ -113,11 +113,11 @@ const live = async (context: Context): Promise<void> => {
       const started = await fill(context);
       rethrow(state);
       if (found === "something" || started > 0) continue;
-      await Promise.race([state.signal.promise, pause(await idleMs(context, found))]);
+      await wait(state, await idleMs(context, found));
     } catch (error) {
       report(deps, error);
       state.isStale = true;
-      await Promise.race([state.signal.promise, pause(failurePauseMs)]);
+      await wait(state, failurePauseMs);
     }
   }
 };
@@ -135,19 +135,24 @@ const idleMs = async ({ deps, state }: Context, found: Found): Promise<number> =
   return Math.min(Math.max(next.getTime() - now.getTime(), 1), idleMsMax);
 };
 
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+/** Until somebody signals, or `ms` have passed; leaves no timer behind that would keep the process alive. */
+const wait = async (state: State, ms: number): Promise<void> => {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const elapsed = new Promise<void>((done) => {
+    timer = setTimeout(done, ms);
+  });
+  await Promise.race([state.signal.promise, elapsed]);
+  clearTimeout(timer);
+};
 
 const stop = async ({ deps, state }: Context): Promise<void> => {
   state.isStopping = true;
   state.signal.resolve();
   let late: ReturnType<typeof setTimeout> | undefined;
-  const ended = Promise.allSettled([state.running, ...state.inFlight.values()]);
-  await Promise.race([
-    ended,
-    new Promise((done) => {
-      late = setTimeout(done, stopMsMax);
-    }),
-  ]);
+  const tooLate = new Promise<void>((done) => {
+    late = setTimeout(done, stopMsMax);
+  });
+  await Promise.race([Promise.allSettled([state.running, ...state.inFlight.values()]), tooLate]);
   clearTimeout(late);
   clearTimeout(state.renewal);
   state.renewal = undefined;
@@ -197,7 +202,7 @@ const fill = async (context: Context): Promise<number> => {
       launch(context, job);
       started++;
     } else {
-      // This job may have been woken in place of one that waits for its other slot: let that one try.
+      // It may have been woken in place of a job that waits for its other slot: that one may try if there is room.
       for (const slot of job.slots) if (slot !== job.blocked_on) state.freed.add(slot);
     }
   }
