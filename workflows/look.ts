@@ -10,6 +10,8 @@ export type Looked =
 export interface LookOptions {
   /** How often this look was tried before. */
   readonly attempt?: number;
+  /** The push has just ended: the record as both sides now agree on it becomes the base of later merges. */
+  readonly isFirst?: boolean;
   /** The caller is itself about to send edits that wait. */
   readonly isRevising?: boolean;
 }
@@ -61,8 +63,11 @@ export const lookOnce = async (deps: WorkflowDeps, shareId: string, options: Loo
       older,
       actorId: deps.actorId,
     });
+    if (options.isFirst === true && (await store.shares.readBase(tx, shareId)) === null) {
+      await store.shares.keepBase(tx, shareId, coSell.baseOf(observation));
+    }
     // The gate may have opened for edits that wait. A run that revises already will see for itself.
-    const changed = moved || known?.remoteVersion !== observation.version;
+    const changed = moved || options.isFirst === true || known?.remoteVersion !== observation.version;
     if (options.isRevising !== true && changed && (await store.shares.isRevisionWanted(tx, shareId)))
       await store.shares.wish(tx, "share.revise.requested", share);
     return { kind: "absorbed", state: share.state, moved } as const;

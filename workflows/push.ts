@@ -2,7 +2,7 @@
  * Push: a ready share becomes the partner's record. A list of writes, each journalled and tokened on its own; the adapter
  * plans the next one from what is confirmed so far, so a run that died anywhere is simply taken up again.
  */
-import { isEnded } from "../src/domain/deal.ts";
+import type { Share } from "../src/domain/deal.ts";
 import { type Fault, gapSentence } from "../src/domain/fault.ts";
 import {
   backoffMs,
@@ -22,6 +22,14 @@ const stagesMax = 80;
 /** Polls of one task, at growing intervals: about an hour. */
 const pollsMax = 24;
 
+/** A write that is refused for a passing reason is intended again, at most this often in all. */
+const triesMax = 4;
+
+type Tx = Parameters<Parameters<WorkflowDeps["db"]["transaction"]>[0]>[0];
+interface Before {
+  readonly effectId: string;
+  readonly fate: Fate;
+}
 type Planned =
   | { readonly kind: "write"; readonly effectId: string }
   | { readonly kind: "poll"; readonly effectId: string }
@@ -43,44 +51,36 @@ export const createPush = (client: Client, deps: WorkflowDeps) =>
     },
     async ({ event, step }) => {
       const { shareId } = dataOf("share.push.requested", event);
-      const begun = await runStep(step, "begin", () => begin(deps, shareId));
-      if (!begun) return { shareId, ended: "nothing to push" };
+      let before: Before | null = null;
       for (let stage = 0; stage < stagesMax; stage++) {
-        const next = await runStep(step, `intend-${stage}`, () => plan(deps, shareId));
+        const next: Planned = await runStep(step, `plan-${stage}`, () => plan(deps, shareId, before));
         if (next.kind === "stop") return { shareId, ended: next.why };
         if (next.kind === "done") break;
-        const fate =
+        const fate: Fate =
           next.kind === "write"
             ? await perform(deps, step, `${stage}`, next.effectId)
             : await follow(deps, step, `${stage}`, next.effectId);
-        const settled = await runStep(step, `settle-${stage}`, () => settle(deps, shareId, next.effectId, fate));
-        if (!settled) return { shareId, ended: fate.kind };
+        before = { effectId: next.effectId, fate };
       }
-      const looked = await lookUntilAnswered(deps, step, "end", shareId);
-      await runStep(step, "remember", () => remember(deps, shareId));
+      const looked = await lookUntilAnswered(deps, step, "end", shareId, { isFirst: true });
       return { shareId, ended: looked.kind === "absorbed" ? looked.state : looked.kind };
     },
   );
 
-const begin = async (deps: WorkflowDeps, shareId: string): Promise<boolean> => {
-  const state = await deps.db.transaction(async (tx) => {
-    const share = await deps.store.shares.lock(tx, shareId);
-    const moved = await deps.store.shares.move(tx, share, {
-      event: "push_started",
-      actorId: deps.actorId,
-      reason: null,
-    });
-    return moved.state;
-  });
-  await deps.at("push.begun");
-  return state === "submitting";
-};
-
-/** Intend: the next write, journalled with its frozen request in one transaction. */
-const plan = async (deps: WorkflowDeps, shareId: string): Promise<Planned> => {
+/**
+ * Settle and intend, in one transaction: what the write before came to is taken in, and the next one is journalled with its
+ * frozen request. The journal alone decides, so a run that was lost anywhere is taken up by the next one.
+ */
+const plan = async (deps: WorkflowDeps, shareId: string, before: Before | null): Promise<Planned> => {
   const { db, store } = deps;
   const planned = await db.transaction(async (tx): Promise<Planned> => {
-    const share = await store.shares.lock(tx, shareId);
+    let share = await store.shares.lock(tx, shareId);
+    if (before === null) {
+      share = await store.shares.move(tx, share, { event: "push_started", actorId: deps.actorId, reason: null });
+    } else {
+      const why = await settle(deps, { tx, share, before });
+      if (why !== null) return { kind: "stop", why };
+    }
     if (share.state !== "submitting") return { kind: "stop", why: `the share is ${share.state}` };
     const { connection, draft } = await store.shares.drafted(tx, share);
     if (connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
@@ -92,9 +92,7 @@ const plan = async (deps: WorkflowDeps, shareId: string): Promise<Planned> => {
     const next = coSell.submission(draft, done);
     if (next.kind === "done") return { kind: "done" };
     if (next.kind === "poll") {
-      const entry = entries.find(
-        (candidate) => candidate.state === "confirmed" && candidate.outcome?.key === next.outcome.key,
-      );
+      const entry = entries.find((known) => known.state === "confirmed" && known.outcome?.key === next.outcome.key);
       return entry === undefined
         ? { kind: "stop", why: `nothing to poll for ${next.outcome.key}` }
         : { kind: "poll", effectId: entry.id };
@@ -102,25 +100,42 @@ const plan = async (deps: WorkflowDeps, shareId: string): Promise<Planned> => {
     // The deal may have been edited since it was judged: what the programme would refuse is never sent.
     const gaps = entries.some((entry) => entry.state !== "refused") ? [] : coSell.gaps(draft);
     if (gaps.length > 0) {
-      await store.shares.move(tx, share, {
-        event: "partner_refused",
-        actorId: deps.actorId,
-        reason: gapSentence(gaps),
-        gaps,
-      });
+      const reason = gapSentence(gaps);
+      await store.shares.move(tx, share, { event: "partner_refused", actorId: deps.actorId, reason, gaps });
       return { kind: "stop", why: "the deal no longer qualifies" };
     }
-    const entry = await store.effects.intend(tx, {
-      connection,
-      share,
-      opportunity: draft.opportunity,
-      write: next.write,
-    });
+    const { opportunity } = draft;
+    const entry = await store.effects.intend(tx, { connection, share, opportunity, write: next.write });
     return { kind: "write", effectId: entry.id };
   });
+  await deps.at(before === null ? "push.begun" : "push.settled");
   await deps.at("effect.intended");
   deps.kick();
   return planned;
+};
+
+interface Settling {
+  readonly tx: Tx;
+  readonly share: Share;
+  readonly before: Before;
+}
+/** Takes in what a write came to. Null: go on; otherwise why this run ends. */
+const settle = async (deps: WorkflowDeps, { tx, share, before }: Settling): Promise<string | null> => {
+  const { store } = deps;
+  const { fate } = before;
+  const entry = await store.effects.read(tx, before.effectId);
+  if (fate.kind === "confirmed") {
+    if (entry.outcome !== null) await store.shares.engage(tx, share, entry.outcome.ref, entry.outcome.version);
+    return null;
+  }
+  if (fate.kind !== "refused") return fate.kind;
+  const passing = ["unavailable", "throttled", "conflict"].includes(entry.fault?.kind ?? "");
+  const tries = (await store.effects.listOf(tx, share.id)).filter((other) => other.writeKey === entry.writeKey);
+  if (passing && tries.length < triesMax) return null;
+  const gaps = entry.fault?.gaps ?? [];
+  const reason = gaps.length > 0 ? gapSentence(gaps) : (entry.fault?.message ?? "the partner refused it");
+  await store.shares.move(tx, share, { event: "partner_refused", actorId: deps.actorId, gaps, reason });
+  return "refused";
 };
 
 /** Polls a task of a confirmed write until it is done or failed. */
@@ -166,50 +181,6 @@ const afterFailedPoll = async (deps: WorkflowDeps, connectionId: string, fault: 
     return { kind: "parked" };
   }
   return { kind: "wait", until: comeBackAt(fault, poll, deps.clock.now()) };
-};
-
-/** Takes in what a write came to: true to go on with the next one. */
-const settle = async (deps: WorkflowDeps, shareId: string, effectId: string, fate: Fate): Promise<boolean> => {
-  const { db, store } = deps;
-  const goOn = await db.transaction(async (tx): Promise<boolean> => {
-    const share = await store.shares.lock(tx, shareId);
-    const entry = await store.effects.read(tx, effectId);
-    if (fate.kind === "confirmed") {
-      if (entry.outcome !== null) await store.shares.engage(tx, share, entry.outcome.ref, entry.outcome.version);
-      return !isEnded(share.state);
-    }
-    if (fate.kind !== "refused") return false;
-    const passing =
-      entry.fault?.kind === "unavailable" || entry.fault?.kind === "throttled" || entry.fault?.kind === "conflict";
-    const tries = (await store.effects.listOf(tx, shareId)).filter((other) => other.writeKey === entry.writeKey).length;
-    if (passing && tries < 4) return true;
-    const gaps = entry.fault?.gaps ?? [];
-    await store.shares.move(tx, share, {
-      event: "partner_refused",
-      actorId: deps.actorId,
-      gaps,
-      reason: gaps.length > 0 ? gapSentence(gaps) : (entry.fault?.message ?? "the partner refused it"),
-    });
-    return false;
-  });
-  await deps.at("push.settled");
-  deps.kick();
-  return goOn;
-};
-
-/** After the first good look: the record as both sides now agree on it becomes the base of later merges. */
-const remember = async (deps: WorkflowDeps, shareId: string): Promise<boolean> => {
-  const { db, store } = deps;
-  return db.transaction(async (tx) => {
-    const share = await store.shares.lock(tx, shareId);
-    const seen = await store.shares.readObservation(tx, shareId);
-    if (seen === null) return false;
-    const { connection } = await store.shares.drafted(tx, share);
-    const base = coSellOf(deps.registry.open(connection), connection).baseOf(seen);
-    if ((await store.shares.readBase(tx, shareId)) === null) await store.shares.keepBase(tx, shareId, base);
-    if (await store.shares.isRevisionWanted(tx, shareId)) await store.shares.wish(tx, "share.revise.requested", share);
-    return true;
-  });
 };
 
 const stalled = async (deps: WorkflowDeps, shareId: string): Promise<null> => {

@@ -49,37 +49,52 @@ export const createSeal = async (key: string, ids: Ids): Promise<Seal> => {
   };
 };
 
-/** Secrets in the database, sealed; `env:NAME` references read the environment instead and cannot be rotated. */
-export const createSecrets = (deps: {
+/** A value read is trusted for this long; a rotated one is therefore seen by other processes within it. */
+const secretMsMax = 60_000;
+
+export interface SecretsDeps {
   readonly db: Db;
   readonly clock: Clock;
   readonly seal: Seal;
   readonly env: Readonly<Record<string, string | undefined>>;
-}): Secrets => ({
-  get: async (ref) => {
-    if (ref.startsWith("env:")) {
-      const value = deps.env[ref.slice(4)];
-      return value === undefined || value === "" ? null : { value, version: 1 };
-    }
-    const [row] = await deps.db.sql<
-      { sealed: Uint8Array; version: number }[]
-    >`select sealed, version from secret where ref = ${ref}`;
-    return row === undefined
-      ? null
-      : { value: await deps.seal.open(row.sealed, `secret:${ref}`), version: row.version };
-  },
-  rotate: async (ref, expectedVersion, value) => {
-    const sealed = await deps.seal.close(value, `secret:${ref}`);
-    const now = deps.clock.now();
-    const rows =
-      expectedVersion === 0
-        ? await deps.db
-            .sql`insert into secret (ref, version, sealed, updated_at) values (${ref}, 1, ${sealed}, ${now}) on conflict do nothing returning ref`
-        : await deps.db.sql`update secret set version = version + 1, sealed = ${sealed}, updated_at = ${now}
-          where ref = ${ref} and version = ${expectedVersion} returning ref`;
-    return rows.length === 1;
-  },
-});
+}
+
+/** Secrets in the database, sealed; `env:NAME` references read the environment instead and cannot be rotated. */
+export const createSecrets = (deps: SecretsDeps): Secrets => {
+  const read = new Map<string, { readonly value: string; readonly version: number; readonly atMs: number }>();
+  return {
+    get: async (ref) => {
+      if (ref.startsWith("env:")) {
+        const value = deps.env[ref.slice(4)];
+        return value === undefined || value === "" ? null : { value, version: 1 };
+      }
+      const nowMs = deps.clock.now().getTime();
+      const known = read.get(ref);
+      if (known !== undefined && nowMs - known.atMs < secretMsMax)
+        return { value: known.value, version: known.version };
+      read.delete(ref);
+      const [row] = await deps.db.sql<
+        { sealed: Uint8Array; version: number }[]
+      >`select sealed, version from secret where ref = ${ref}`;
+      if (row === undefined) return null;
+      const value = await deps.seal.open(row.sealed, `secret:${ref}`);
+      read.set(ref, { value, version: row.version, atMs: nowMs });
+      return { value, version: row.version };
+    },
+    rotate: async (ref, expectedVersion, value) => {
+      const sealed = await deps.seal.close(value, `secret:${ref}`);
+      const now = deps.clock.now();
+      read.delete(ref);
+      const rows =
+        expectedVersion === 0
+          ? await deps.db
+              .sql`insert into secret (ref, version, sealed, updated_at) values (${ref}, 1, ${sealed}, ${now}) on conflict do nothing returning ref`
+          : await deps.db.sql`update secret set version = version + 1, sealed = ${sealed}, updated_at = ${now}
+              where ref = ${ref} and version = ${expectedVersion} returning ref`;
+      return rows.length === 1;
+    },
+  };
+};
 
 export const toHex = (bytes: ArrayBuffer | Uint8Array): string =>
   [...(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes))]
