@@ -126,7 +126,7 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
         status === null ? "all" : "all waits",
       );
     }
-    await transact(() => undefined);
+    await transact(() => undefined, "trifles wait");
     return jobs;
   };
 

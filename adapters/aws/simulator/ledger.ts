@@ -159,9 +159,9 @@ export interface Table<T> {
   readonly size: () => number;
 }
 
-/** Counting: losing the last of it in a crash misleads nobody. */
+/** Counting: a crash may lose the last of it, which can only be reads and refusals. */
 const trifles = new Set(["meta", "counters", "windows"]);
-const triflesMax = 500;
+const triflesMax = 200;
 
 interface Journalled {
   readonly collection: string;
