@@ -63,11 +63,11 @@ export const createControls = (world: World, parts: { readonly events: Events; r
       const status = reviewStatusOf(row.document);
       if (status !== "Approved")
         throw modelled("ConflictException", `${id} is ${status}; only an approved opportunity can be launched`);
-      return brief(reviews.end(row, "Launched", null, occasion()));
+      return brief(reviews.end(row, { stage: "Launched", reason: null }, occasion()));
     },
     /** AWS sets the partner's stage to Closed Lost. */
     close: (id: string, reason: string | null = null) =>
-      brief(reviews.end(recordOf(world, id), "Closed Lost", reason, occasion())),
+      brief(reviews.end(recordOf(world, id), { stage: "Closed Lost", reason }, occasion())),
     /** AWS edits members of the partner's record. */
     edit: (id: string, changes: Readonly<Record<string, Json>>) =>
       brief(reviews.edit(recordOf(world, id), changes, occasion())),

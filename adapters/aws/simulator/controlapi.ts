@@ -1,5 +1,6 @@
 /** The control API: JSON over HTTP on top of the control functions. */
 import { z } from "zod";
+import { jsonObjectSchema } from "../../../src/domain/deal.ts";
 import { Refusal } from "./answers.ts";
 import { modelVersion } from "./constraints.generated.ts";
 import {
@@ -17,12 +18,14 @@ import { faultCatalogue } from "./faults.ts";
 import type { AwsSimulatorControls } from "./index.ts";
 import { settingsPatchSchema, settingsSchema } from "./settings.ts";
 
-interface Route {
-  readonly method: string;
-  readonly path: string;
+interface Work {
   readonly says: string;
   readonly body?: z.ZodType;
   readonly run: (body: unknown, tail: string) => unknown;
+}
+interface Route extends Work {
+  readonly method: string;
+  readonly path: string;
 }
 
 const bodyBytesMax = 1_000_000;
@@ -56,67 +59,51 @@ export const createControlApi = (controls: AwsSimulatorControls): ((request: Req
 };
 
 const routesOf = (controls: AwsSimulatorControls): readonly Route[] => {
-  const post = <T>(
-    path: string,
-    says: string,
-    body: z.ZodType<T>,
-    run: (input: T) => unknown,
-    method = "POST",
-  ): Route => ({
-    method,
-    path,
+  const json = <T>(says: string, body: z.ZodType<T>, run: (input: T) => unknown): Work => ({
     says,
     body,
     run: (input) => run(body.parse(input)),
   });
-  const get = (path: string, says: string, run: () => unknown): Route => ({ method: "GET", path, says, run });
+  const plain = (says: string, run: (body: unknown, tail: string) => unknown): Work => ({ says, run });
   const empty = z.strictObject({});
-  return [
-    post("/review", "a reviewer opens a submitted opportunity", idSchema, ({ id }) => controls.review(id)),
-    post("/approve", "approve an opportunity", idSchema, ({ id }) => controls.approve(id)),
-    post("/ask", "send it back: Action Required", wordsSchema, ({ id, ...words }) => controls.ask(id, words)),
-    post("/reject", "reject it", wordsSchema, ({ id, ...words }) => controls.reject(id, words)),
-    post("/launch", "AWS sets the stage to Launched", idSchema, ({ id }) => controls.launch(id)),
-    post("/close", "AWS sets the stage to Closed Lost", closeSchema, ({ id, reason }) =>
-      controls.close(id, reason ?? null),
+  const table: Readonly<Record<string, Work>> = {
+    "POST /review": json("a reviewer opens a submitted opportunity", idSchema, ({ id }) => controls.review(id)),
+    "POST /approve": json("approve an opportunity", idSchema, ({ id }) => controls.approve(id)),
+    "POST /ask": json("send it back: Action Required", wordsSchema, ({ id, ...words }) => controls.ask(id, words)),
+    "POST /reject": json("reject it", wordsSchema, ({ id, ...words }) => controls.reject(id, words)),
+    "POST /launch": json("AWS sets the stage to Launched", idSchema, ({ id }) => controls.launch(id)),
+    "POST /close": json("AWS sets the stage to Closed Lost", closeSchema, (to) =>
+      controls.close(to.id, to.reason ?? null),
     ),
-    post("/edit", "AWS edits members of the partner's record", editSchema, ({ id, changes }) =>
-      controls.edit(id, changes),
-    ),
-    post("/progress", "AWS moves its own side", progressSchema, (input) => controls.progress(input)),
-    post("/advance", "move a virtual clock, doing everything on the way", daysSchema, ({ days }) =>
+    "POST /edit": json("AWS edits the partner's record", editSchema, ({ id, changes }) => controls.edit(id, changes)),
+    "POST /progress": json("AWS moves its own side", progressSchema, (input) => controls.progress(input)),
+    "POST /advance": json("move a virtual clock through all that is due", daysSchema, ({ days }) =>
       controls.advance(days),
     ),
-    post("/tick", "do everything that is due now", empty, () => controls.tick()),
-    post("/replay", "deliver the last events again", replaySchema, ({ last }) => controls.replay(last)),
-    post("/shuffle", "deliver all pending events now, in a random order", empty, () => controls.shuffle()),
-    get("/faults", "the fault plan with its counters", () => controls.faults()),
-    post("/faults", "add fault rules", faultsSchema, ({ rules }) => controls.addFaults(rules)),
-    post("/faults", "replace the fault plan", faultsSchema, ({ rules }) => controls.setFaults(rules), "PUT"),
-    { method: "DELETE", path: "/faults", says: "clear the fault plan", run: () => controls.clearFaults() },
-    get("/destinations", "where events go", () => controls.destinations()),
-    post(
-      "/destinations",
-      "add or replace one",
-      destinationInputSchema,
-      (input) => controls.putDestination(input),
-      "PUT",
-    ),
-    { method: "DELETE", path: "/destinations/:id", says: "remove one", run: (_, id) => controls.removeDestination(id) },
-    {
-      method: "DELETE",
-      path: "/destinations",
-      says: "remove the default one",
-      run: () => controls.removeDestination("default"),
+    "POST /tick": json("do everything that is due now", empty, () => controls.tick()),
+    "POST /replay": json("deliver the last events again", replaySchema, ({ last }) => controls.replay(last)),
+    "POST /shuffle": json("deliver all pending events now, in a random order", empty, () => controls.shuffle()),
+    "GET /faults": plain("the fault plan with its counters", () => controls.faults()),
+    "POST /faults": json("add fault rules", faultsSchema, ({ rules }) => controls.addFaults(rules)),
+    "PUT /faults": json("replace the fault plan", faultsSchema, ({ rules }) => controls.setFaults(rules)),
+    "DELETE /faults": plain("clear the fault plan", () => controls.clearFaults()),
+    "GET /destinations": plain("where events go", () => controls.destinations()),
+    "PUT /destinations": json("add or replace one", destinationInputSchema, (input) => controls.putDestination(input)),
+    "DELETE /destinations": plain("remove the default one", () => controls.removeDestination("default")),
+    "DELETE /destinations/:id": plain("remove one", (_, id) => controls.removeDestination(id)),
+    "GET /settings": plain("the settings", () => controls.settings()),
+    "PUT /settings": {
+      says: "change settings; groups may be partial",
+      body: settingsPatchSchema,
+      run: (input) => controls.change(jsonObjectSchema.parse(input)),
     },
-    get("/settings", "the settings", () => controls.settings()),
-    {
-      ...post("/settings", "change settings; groups may be partial", settingsPatchSchema, () => null, "PUT"),
-      run: (input) => controls.change(z.record(z.string(), z.json()).parse(input)),
-    },
-    get("/ledger", "everything AWS holds, was asked and told", () => controls.ledger()),
-    post("/reset", "forget everything but destinations and settings", empty, () => controls.reset()),
-  ];
+    "GET /ledger": plain("everything AWS holds, was asked and told", () => controls.ledger()),
+    "POST /reset": json("forget everything but destinations and settings", empty, () => controls.reset()),
+  };
+  return Object.entries(table).map(([name, work]) => {
+    const [method = "", path = ""] = name.split(" ");
+    return { method, path, ...work };
+  });
 };
 
 const routePath = (pathname: string): string => {

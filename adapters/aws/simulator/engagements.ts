@@ -13,15 +13,9 @@ const invitationDays = 15;
 export const createEngagements = (world: World, events: Events) => {
   const { ledger } = world;
 
-  const emit = (
-    row: OpportunityRecord,
-    detailType: string,
-    resource: readonly [string, string],
-    detail: JsonObject,
-    occasion: Occasion,
-  ) => {
-    const resources = [arnOf(row.catalog, resource[0], resource[1])];
+  const emit = (row: OpportunityRecord, { detailType, about, detail }: News, occasion: Occasion): void => {
     const { account, catalog } = row;
+    const resources = [arnOf(catalog, ...about)];
     events.emit(
       { detailType, account, catalog, detail: { catalog, ...detail }, resources, opportunityId: row.id },
       occasion,
@@ -46,18 +40,13 @@ export const createEngagements = (world: World, events: Events) => {
       payloadType: "OpportunityInvitation",
       ...(kind === "Created" ? fresh : {}),
     };
-    emit(
-      row,
-      `Engagement Invitation ${kind}`,
-      ["engagement-invitation", id],
-      { engagementInvitation: detail },
-      occasion,
-    );
+    const detailType = `Engagement Invitation ${kind}`;
+    emit(row, { detailType, about: ["engagement-invitation", id], detail: { engagementInvitation: detail } }, occasion);
   };
-  const memberAdded = (row: OpportunityRecord, accountId: string, companyName: string, occasion: Occasion): void => {
+  const memberAdded = (row: OpportunityRecord, engagementMember: Member, occasion: Occasion): void => {
     const id = row.engagementId ?? "";
-    const detail = { engagement: { id }, engagementMember: { accountId, companyName } };
-    emit(row, "Engagement Member Added", ["engagement", id], detail, occasion);
+    const detail = { engagement: { id }, engagementMember: { ...engagementMember } };
+    emit(row, { detailType: "Engagement Member Added", about: ["engagement", id], detail }, occasion);
   };
   const snapshot = (row: OpportunityRecord, occasion: Occasion): void => {
     const id = row.engagementId ?? "";
@@ -70,7 +59,8 @@ export const createEngagements = (world: World, events: Events) => {
       targetMemberAccounts: [awsAccount],
       resourceSnapshotTemplateName: "OpportunitySummaryView",
     };
-    emit(row, "Engagement Resource Snapshot Created", ["engagement", id], { resourceSnapshot: detail }, occasion);
+    const detailType = "Engagement Resource Snapshot Created";
+    emit(row, { detailType, about: ["engagement", id], detail: { resourceSnapshot: detail } }, occasion);
   };
 
   /** Opens the engagement of a deal (or takes the one it has) and an invitation to AWS. Emits nothing yet. */
@@ -106,9 +96,13 @@ export const createEngagements = (world: World, events: Events) => {
         CreatedBy: row.account,
         ContextTypes: ["CustomerProject"],
       };
-      emit(row, "Engagement Created", ["engagement", id], { engagement: detail }, occasion);
+      emit(
+        row,
+        { detailType: "Engagement Created", about: ["engagement", id], detail: { engagement: detail } },
+        occasion,
+      );
       snapshot(row, occasion);
-      memberAdded(row, row.account, world.settings().companyName, occasion);
+      memberAdded(row, { accountId: row.account, companyName: world.settings().companyName }, occasion);
       invitation(row, "Created", occasion);
     },
     /** AWS accepts the invitation and joins. */
@@ -118,7 +112,7 @@ export const createEngagements = (world: World, events: Events) => {
       const members = [...new Set([...engagement.members, awsAccount])];
       ledger.engagements.put(engagement.id, { ...engagement, members, modifiedAt: occasion.now.toISOString() });
       invitation(row, "Accepted", occasion);
-      memberAdded(row, awsAccount, "Amazon Web Services", occasion);
+      memberAdded(row, { accountId: awsAccount, companyName: "Amazon Web Services" }, occasion);
     },
     rejected: (row: OpportunityRecord, occasion: Occasion): void => {
       if (engagementOf(row)) invitation(row, "Rejected", occasion);
@@ -135,6 +129,17 @@ export const createEngagements = (world: World, events: Events) => {
   };
 };
 export type Engagements = ReturnType<typeof createEngagements>;
+
+interface News {
+  readonly detailType: string;
+  /** Kind and id of the resource the event is about. */
+  readonly about: readonly [kind: string, id: string];
+  readonly detail: JsonObject;
+}
+interface Member {
+  readonly accountId: string;
+  readonly companyName: string;
+}
 
 interface Scope {
   readonly account: string;

@@ -8,7 +8,7 @@ import { engagementView } from "./engagements.ts";
 import type { OpportunityRecord } from "./ledger.ts";
 import { type Call, seenNow } from "./opportunities.ts";
 import { taskView } from "./tasks.ts";
-import { arnOf, type World } from "./world.ts";
+import { ownArnOf, type World } from "./world.ts";
 
 interface Row {
   readonly id: string;
@@ -16,6 +16,8 @@ interface Row {
   readonly view: JsonObject;
 }
 interface Order {
+  /** The list's name in the answer. */
+  readonly member: string;
   readonly descending: boolean;
   readonly sizeDefault: number;
 }
@@ -27,18 +29,26 @@ export const createListing = (world: World) => {
 
   const opportunities = (call: Call): JsonObject => {
     const sortBy = textAt(call.input, "Sort.SortBy") ?? "LastModifiedDate";
-    const order = { descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING", sizeDefault: 20 };
+    const order = {
+      member: "OpportunitySummaries",
+      descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING",
+      sizeDefault: 20,
+    };
     const rows = mine(ledger.opportunities.all(), call).flatMap((row) => {
       const seen = indexed(row, call, world.settings().searchLagSeconds);
       return seen && wanted(seen, call.input)
         ? [{ id: row.id, key: sortKey(seen, sortBy), view: summaryView(seen) }]
         : [];
     });
-    return paged(rows, order, call, "OpportunitySummaries");
+    return paged(rows, order, call);
   };
 
   const tasks = (call: Call): JsonObject => {
-    const order = { descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING", sizeDefault: 100 };
+    const order = {
+      member: "TaskSummaries",
+      descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING",
+      sizeDefault: 100,
+    };
     const rows = mine(ledger.tasks.all(), call)
       .filter(
         (task) =>
@@ -52,12 +62,16 @@ export const createListing = (world: World) => {
         key: `${task.startedAt} ${String(task.sequence).padStart(12, "0")}`,
         view: taskView(task),
       }));
-    return paged(rows, order, call, "TaskSummaries");
+    return paged(rows, order, call);
   };
 
   const solutions = (call: Call): JsonObject => {
     const sortBy = textAt(call.input, "Sort.SortBy") ?? "Identifier";
-    const order = { descending: textAt(call.input, "Sort.SortOrder") === "DESCENDING", sizeDefault: 20 };
+    const order = {
+      member: "SolutionSummaries",
+      descending: textAt(call.input, "Sort.SortOrder") === "DESCENDING",
+      sizeDefault: 20,
+    };
     const rows = world
       .settings()
       .solutions.filter(
@@ -78,11 +92,15 @@ export const createListing = (world: World) => {
         };
         return { id: solution.id, key: textAt(view, sortBy === "Identifier" ? "Id" : sortBy) ?? "", view };
       });
-    return paged(rows, order, call, "SolutionSummaries");
+    return paged(rows, order, call);
   };
 
   const engagements = (call: Call): JsonObject => {
-    const order = { descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING", sizeDefault: 20 };
+    const order = {
+      member: "EngagementSummaryList",
+      descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING",
+      sizeDefault: 20,
+    };
     const excluded = (path: string, value: string): boolean => textsAt(call.input, path).includes(value);
     const rows = mine(ledger.engagements.all(), call)
       .filter(
@@ -98,7 +116,7 @@ export const createListing = (world: World) => {
         key: row.createdAt,
         view: { ...engagementView(row), ContextTypes: ["CustomerProject"] },
       }));
-    return paged(rows, order, call, "EngagementSummaryList");
+    return paged(rows, order, call);
   };
 
   return { opportunities, tasks, solutions, engagements };
@@ -195,7 +213,7 @@ const summaryView = (row: Seen): JsonObject => {
   return {
     Catalog: row.catalog,
     Id: row.id,
-    Arn: arnOf(row.catalog, "opportunity", row.id, row.account),
+    Arn: ownArnOf(row, "opportunity", row.id),
     ...pick(row.document, ["PartnerOpportunityIdentifier", "OpportunityType"]),
     LastModifiedDate: row.modifiedAt,
     CreatedDate: row.createdAt,
@@ -215,7 +233,7 @@ const refuseToken = () =>
 export const expiredToken = () => malformed([complain("INVALID_VALUE", "NextToken", "NextToken has expired")]);
 
 /** One page. The token says where the last page ended and for which question; it is not valid for another. */
-const paged = (rows: readonly Row[], order: Order, call: Call, member: string): JsonObject => {
+const paged = (rows: readonly Row[], order: Order, call: Call): JsonObject => {
   const question = Object.fromEntries(Object.entries(call.input).filter(([key]) => !pageMembers.has(key)));
   const scope = fold(`${call.operation}|${call.account}|${canonical(question)}`).toString(36);
   const placed = rows.map((row) => ({ place: `${row.key}\u0000${row.id}`, view: row.view }));
@@ -229,7 +247,7 @@ const paged = (rows: readonly Row[], order: Order, call: Call, member: string): 
   const last = page.at(-1);
   const more = last !== undefined && rest.length > size;
   const views: readonly Json[] = page.map((row) => row.view);
-  return { [member]: views, ...(more ? { NextToken: writeToken(last.place, scope) } : {}) };
+  return { [order.member]: views, ...(more ? { NextToken: writeToken(last.place, scope) } : {}) };
 };
 
 const writeToken = (place: string, scope: string): string => {

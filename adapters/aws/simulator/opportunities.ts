@@ -10,7 +10,7 @@ import { closedFor, gateComplaints, isTerminal, reviewStatusOf } from "./gate.ts
 import type { OpportunityRecord, Related } from "./ledger.ts";
 import type { Reviews } from "./reviews.ts";
 import { documentComplaints, otherTooLate, submissionComplaints } from "./rules.ts";
-import { addSeconds, arnOf, type Occasion, type World } from "./world.ts";
+import { addSeconds, type Occasion, ownArnOf, type World } from "./world.ts";
 
 /** One authenticated, well-formed request. */
 export interface Call extends Occasion {
@@ -152,7 +152,7 @@ export const createOpportunities = (world: World, events: Events, reviews: Revie
     return {
       Catalog: row.catalog,
       Id: row.id,
-      Arn: arnOf(row.catalog, "opportunity", row.id, row.account),
+      Arn: ownArnOf(row, "opportunity", row.id),
       ...seen.document,
       RelatedEntityIdentifiers: seen.related,
       OpportunityTeam: seen.team,

@@ -86,11 +86,7 @@ export const createRequests = (world: World, parts: RequestParts) => {
   const admit = (operation: OperationName, account: string, input: JsonObject): string => {
     const catalog = textAt(input, "Catalog") ?? "";
     if (world.settings().deniedCatalogs.includes(catalog)) {
-      throw denied(
-        `arn:aws:iam::${account}:user/partner`,
-        operation,
-        `${arnOf(catalog, "*", "*")}`.replace("/*/*", "/*"),
-      );
+      throw denied(`arn:aws:iam::${account}:user/partner`, operation, arnOf(catalog, "opportunity", "*"));
     }
     const wrong = breaches(operation, input);
     if (wrong.length > 0) throw malformed(wrong);

@@ -145,12 +145,7 @@ export const createReviews = (world: World, events: Events, engagements: Engagem
   };
 
   /** AWS sets the partner's stage: the deal runs and is billed, or it is lost. */
-  const end = (
-    row: OpportunityRecord,
-    stage: "Launched" | "Closed Lost",
-    reason: string | null,
-    occasion: Occasion,
-  ): OpportunityRecord => {
+  const end = (row: OpportunityRecord, { stage, reason }: Ending, occasion: Occasion): OpportunityRecord => {
     if (isTerminal(row.document))
       throw modelled("ConflictException", `${row.id} is already ${textAt(row.document, "LifeCycle.Stage")}`);
     world.cancel(row.id, ["review_start", "verdict", "progress"]);
@@ -169,12 +164,12 @@ export const createReviews = (world: World, events: Events, engagements: Engagem
     const roll = dice.draw(row.fate, "end");
     const closeAt = 2 + Math.floor(dice.draw(row.fate, "close at") * 3);
     if (roll >= launch && roll < launch + close && row.steps >= closeAt) {
-      end(row, "Closed Lost", "Customer Deficiency", occasion);
+      end(row, { stage: "Closed Lost", reason: "Customer Deficiency" }, occasion);
       return;
     }
     const stage = nextStages[row.steps];
     if (stage === undefined) {
-      if (roll < launch) end(row, "Launched", null, occasion);
+      if (roll < launch) end(row, { stage: "Launched", reason: null }, occasion);
       return;
     }
     const moved = moveStage({ ...row, steps: row.steps + 1 }, stage, occasion);
@@ -245,6 +240,11 @@ export const createReviews = (world: World, events: Events, engagements: Engagem
   }
 };
 export type Reviews = ReturnType<typeof createReviews>;
+
+interface Ending {
+  readonly stage: "Launched" | "Closed Lost";
+  readonly reason: string | null;
+}
 
 export interface Words {
   readonly comments?: string | undefined;

@@ -9,7 +9,7 @@ import type { OpportunityRecord, TaskRecord } from "./ledger.ts";
 import type { Call, Opportunities } from "./opportunities.ts";
 import type { Reviews } from "./reviews.ts";
 import { stageForSubmission, submissionComplaints } from "./rules.ts";
-import { addSeconds, arnOf, type Occasion, type World } from "./world.ts";
+import { addSeconds, type Occasion, ownArnOf, type World } from "./world.ts";
 
 export interface TaskParts {
   readonly events: Events;
@@ -161,7 +161,7 @@ const planOf = (call: Call): TaskRecord["plan"] => {
 
 export const taskView = (task: TaskRecord): JsonObject => ({
   TaskId: task.id,
-  TaskArn: arnOf(task.catalog, "engagement-from-opportunity-task", task.id, task.account),
+  TaskArn: ownArnOf(task, "engagement-from-opportunity-task", task.id),
   StartTime: task.startedAt,
   TaskStatus: task.status,
   OpportunityId: task.opportunityId,

@@ -132,6 +132,12 @@ const isGroup = (value: unknown): value is JsonObject =>
 export const addSeconds = (from: Date, seconds: number): Date => new Date(from.getTime() + Math.round(seconds * 1000));
 export const addDays = (from: Date, days: number): Date => addSeconds(from, days * 86_400);
 
-/** The ARN of a resource in a catalog. Engagement-side resources belong to no account. */
-export const arnOf = (catalog: string, kind: string, id: string, account = ""): string =>
-  `arn:aws:partnercentral:${simulatedRegion}:${account}:catalog/${catalog}/${kind}/${id}`;
+/** The ARN of a resource in a catalog that belongs to no account: engagements and invitations. */
+export const arnOf = (catalog: string, kind: string, id: string): string =>
+  `arn:aws:partnercentral:${simulatedRegion}::catalog/${catalog}/${kind}/${id}`;
+/** The ARN of what belongs to an account: opportunities and tasks. */
+export const ownArnOf = (
+  owner: { readonly account: string; readonly catalog: string },
+  kind: string,
+  id: string,
+): string => `arn:aws:partnercentral:${simulatedRegion}:${owner.account}:catalog/${owner.catalog}/${kind}/${id}`;
