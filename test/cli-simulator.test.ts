@@ -44,10 +44,12 @@ test("a line that a crash tore off is dropped whole; any other damage is named b
 test("two simulators never share a file", async () => {
   const path = join(directory, "lock.jsonl");
   const first = await openStateFile(path);
-  writeFileSync(`${path}.lock`, String(process.ppid));
+  const stat = readFileSync(`/proc/${process.ppid}/stat`, "utf8");
+  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  writeFileSync(`${path}.lock`, `${process.ppid} ${start}`);
   await expect(openStateFile(path)).rejects.toThrow(new RegExp(`process ${process.ppid}`));
-  // The number of no process: whoever held it is gone.
-  writeFileSync(`${path}.lock`, "4194304");
+  // The number lives, but it is another process by now: whoever held the file is gone.
+  writeFileSync(`${path}.lock`, `${process.ppid} 1`);
   await (await openStateFile(path)).close();
   await first.close();
 });

@@ -1,11 +1,12 @@
 /** `cosell connect aws`: a seller account at AWS Partner Central, checked before it is saved, and what to set up at AWS. */
 import { z } from "zod";
-import { environments, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
+import { environments, type Json, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, problemFailure, problemSchema, withClient } from "./client.ts";
 import { type Command, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { readSmallFile } from "./import.ts";
+import { readField } from "./programme-fields.ts";
 import { whereabouts } from "./shares.ts";
 
 export const connectAwsCommand: Command = {
@@ -36,6 +37,13 @@ label, account, environment, settings and secrets of POST /v1/connections; flags
     textFlag("role-arn", "arn", "a role to take on"),
     textFlag("external-id", "text", "the external id that the role demands"),
     listFlag("solution", "S-0000000", "a solution to associate where a deal names none; may be repeated"),
+    textFlag(
+      "involvement",
+      "Co-Sell|For Visibility Only",
+      "what a deal asks of AWS where it does not say; default Co-Sell",
+    ),
+    textFlag("visibility", "Full|Limited", "who at AWS sees a deal where it does not say; default Full"),
+    listFlag("default", "field=value", "any other programme field for deals that do not state it; may be repeated"),
     textFlag("settings", "file.json", "everything from a file"),
     switchFlag("dry-run", "check, save nothing"),
     switchFlag("no-check", "save without asking AWS"),
@@ -118,8 +126,6 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
     throw usageFailure(`the account ${account} is not twelve digits`, "give the AWS account number");
   const credentials = await readCredentials(shell, typed, file.settings.credentials !== undefined);
   const optional = { catalog: typed.text("catalog"), endpoint: typed.text("endpoint"), region: typed.text("region") };
-  const solutions = typed.list("solution");
-  const defaults = jsonObjectSchema.catch({}).parse(file.settings.defaults);
   return {
     label: typed.text("label") ?? file.label ?? "AWS",
     account,
@@ -129,9 +135,34 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       accountId: account,
       ...jsonObjectSchema.parse(JSON.parse(JSON.stringify(optional))),
       ...(credentials === null ? {} : { credentials: credentials.settings }),
-      ...(solutions.length > 0 ? { defaults: { ...defaults, solutions: [...solutions] } } : {}),
+      defaults: readDefaults(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
     },
     secrets: { ...file.secrets, ...credentials?.secrets },
+  };
+};
+
+/** What AWS always asks for and few deals state: flags over the file over the usual answers. */
+const readDefaults = (typed: Arguments, inFile: JsonObject): JsonObject => {
+  const given: Record<string, Json> = {};
+  for (const text of typed.list("default")) {
+    const [, name, value] = /^(?:aws\.)?([A-Za-z]+)=(.*)$/s.exec(text) ?? [];
+    const read = name === undefined || value === undefined ? null : readField("text", value);
+    if (name === undefined || read === null)
+      throw usageFailure(`--default ${text} is not field=value`, 'write for example --default competitor="On-Prem"');
+    given[name] = read.value;
+  }
+  const solutions = typed.list("solution");
+  const involvementType = typed.text("involvement");
+  const visibility = typed.text("visibility");
+  return {
+    involvementType: "Co-Sell",
+    visibility: "Full",
+    marketing: { source: "None" },
+    ...inFile,
+    ...given,
+    ...(solutions.length > 0 ? { solutions: [...solutions] } : {}),
+    ...(involvementType === undefined ? {} : { involvementType }),
+    ...(visibility === undefined ? {} : { visibility }),
   };
 };
 
@@ -244,6 +275,7 @@ const remedies = (fault: string, { account, environment }: Wanted) => {
 };
 
 const nextSteps = (wanted: Wanted, hookUrl: string): string =>
+  `Deals that do not say otherwise ask with ${JSON.stringify(wanted.settings.defaults)}.\n` +
   `\nAWS's answers come by polling every 15 minutes, and within seconds once EventBridge delivers to ${hookUrl}:\n` +
   `  cosell connections hook-keys ${JSON.stringify(wanted.label)}   makes the key and says what to set up\n`;
 

@@ -73,16 +73,16 @@ const takeLock = async (path: string): Promise<FileHandle> => {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       const lock = await open(path, "wx", 0o600);
-      await lock.appendFile(String(process.pid));
+      await lock.appendFile(`${process.pid} ${await startOf(process.pid)}`);
       return lock;
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : "";
       if (code !== "EEXIST")
         throw new Failure(`${path} cannot be written: ${String(code)}`, { fix: "name another file with --state" });
     }
-    const holder = Number(await readFile(path, "utf8").catch(() => "0"));
-    if (holder > 0 && isAlive(holder))
-      throw new Failure(`the simulator's ledger is in use by process ${holder}`, {
+    const [pid = "0", start = ""] = (await readFile(path, "utf8").catch(() => "")).split(" ");
+    if (Number(pid) !== process.pid && (await startOf(Number(pid))) === start)
+      throw new Failure(`the simulator's ledger is in use by process ${pid}`, {
         fix: "stop it, or name another file with --state",
       });
     await rm(path, { force: true });
@@ -90,11 +90,18 @@ const takeLock = async (path: string): Promise<FileHandle> => {
   throw new Failure(`${path} is taken again and again`, { fix: "name another file with --state" });
 };
 
-const isAlive = (pid: number): boolean => {
+/** When a living process started: a number alone may belong to another process by now. "gone" when it is dead or a zombie. */
+const startOf = async (pid: number): Promise<string> => {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => null);
+  if (stat !== null) {
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? "gone" : (fields[19] ?? "alive");
+  }
+  if (existsSync("/proc/self/stat") || !(pid > 0)) return "gone";
   try {
     process.kill(pid, 0);
-    return pid !== process.pid;
+    return "alive";
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return error instanceof Error && "code" in error && error.code === "EPERM" ? "alive" : "gone";
   }
 };
