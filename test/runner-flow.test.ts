@@ -50,10 +50,10 @@ describe("concurrency", () => {
       ],
       { db, deps: { parallel: 6 } },
     );
-    await harness.runner.send(Array.from({ length: 24 }, (_, n) => ({ name: "go", data: { deal: n % 5 } })));
+    await harness.runner.send(Array.from({ length: 15 }, (_, n) => ({ name: "go", data: { deal: n % 5 } })));
     await harness.advance("5m");
     const results = [...(await harness.results("f")), ...(await harness.results("g"))];
-    expect(results).toHaveLength(48);
+    expect(results).toHaveLength(30);
     expect(results.every((result) => result.status === "completed")).toBe(true);
     expect([...most].every(([key, count]) => count <= (key === "partner" ? 3 : 1))).toBe(true);
     expect(most.get("partner")).toBe(3);

@@ -14,6 +14,7 @@ export interface Dispatch {
   readonly ids: Ids;
   readonly now: Date;
   readonly functions: ReadonlyMap<string, RunnerFunction>;
+  readonly eventsMax: number;
 }
 export interface Dispatched {
   readonly events: number;
@@ -21,13 +22,13 @@ export interface Dispatched {
   readonly freed: readonly string[];
 }
 
-const batchEventsMax = 100;
+export const batchEventsMax = 100;
 const batchBytesMax = 4 * 1024 * 1024;
 
 /** Dispatches the oldest undispatched events, at most one batch. */
-export const dispatchBatch = ({ db, ids, now, functions }: Dispatch): Promise<Dispatched> =>
+export const dispatchBatch = ({ db, ids, now, functions, eventsMax }: Dispatch): Promise<Dispatched> =>
   db.transaction(async (tx) => {
-    const candidates = await nextEvents(tx);
+    const candidates = await nextEvents(tx, eventsMax);
     if (candidates.length === 0) return { events: 0, freed: [] };
     const { events, drafts } = cutBatch(candidates, { ids, functions });
     const matches = await findMatches(tx, events);
@@ -65,10 +66,10 @@ const arrivedSchema = z.array(
   }),
 );
 
-const nextEvents = async (tx: Tx): Promise<readonly Arrived[]> => {
+const nextEvents = async (tx: Tx, eventsMax: number): Promise<readonly Arrived[]> => {
   const sized = sizedSchema.parse(
     await tx`select id, octet_length(body) as bytes from runner_event where dispatched_at is null
-      order by seq limit ${batchEventsMax} for update skip locked`,
+      order by seq limit ${eventsMax} for update skip locked`,
   );
   let bytes = 0;
   const chosen = sized.filter((row, index) => {

@@ -83,7 +83,7 @@ export const createRunner = (deps: RunnerDeps): Runner => {
       isSole = deps.isSoleOwner ?? (await isEmbedded(db.sql));
       const now = clock.now();
       if (functions === null) await takeOver(db.sql, { owner, now, isSole });
-      await registerFunctions(db, { now, functions: registered });
+      await registerFunctions(db.sql, { now, functions: registered });
       functions = registered;
       loop.wake();
     },

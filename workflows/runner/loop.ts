@@ -11,7 +11,7 @@ import {
   wakeBlocked,
   wakeOrphans,
 } from "./claim.ts";
-import { dispatchBatch } from "./dispatch.ts";
+import { batchEventsMax, dispatchBatch } from "./dispatch.ts";
 import { type ExecuteDeps, executeJob } from "./execute.ts";
 import { dueNow, fireCrons, fireTimers, nextMoment } from "./timers.ts";
 
@@ -46,6 +46,7 @@ interface State {
   /** Something may be due that is no job yet. */
   isStale: boolean;
   checkedAtMs: number;
+  batchEvents: number;
   isStopping: boolean;
   running: Promise<void> | null;
   renewal: ReturnType<typeof setTimeout> | undefined;
@@ -63,6 +64,7 @@ export const createLoop = (deps: LoopDeps): Loop => {
     failure: null,
     isStale: true,
     checkedAtMs: 0,
+    batchEvents: batchEventsMax,
     isStopping: false,
     running: null,
     renewal: undefined,
@@ -174,15 +176,27 @@ const prepare = async ({ deps, state }: Context): Promise<Found> => {
   const due = await dueNow(db.sql, { owner, now, inFlight });
   if (due.leases) await reclaimLeases(db.sql, { owner, now }, { inFlight, everyOther: false });
   if (due.blocked && inFlight.length === 0) await wakeOrphans(db.sql);
-  if (due.events) {
-    const { freed } = await dispatchBatch({ db, ids, now, functions });
-    for (const slot of freed) state.freed.add(slot);
-  }
+  if (due.events) await dispatch({ deps, state });
   if (due.timers) await fireTimers(db, now);
   if (due.crons) await fireCrons({ db, ids, now, functions });
   const found = due.leases || due.events || due.timers || due.crons;
   if (found) state.isStale = true;
   return found ? "something" : "nothing";
+};
+
+/** One batch; a smaller one after a failure, so that events which together take too long for a transaction still get through. */
+const dispatch = async ({ deps, state }: Context): Promise<void> => {
+  const { db, ids } = deps;
+  const input = { db, ids, now: deps.clock.now(), functions: deps.functions(), eventsMax: state.batchEvents };
+  try {
+    const { freed } = await dispatchBatch(input);
+    for (const slot of freed) state.freed.add(slot);
+    state.batchEvents = Math.min(state.batchEvents * 2, batchEventsMax);
+  } catch (error) {
+    if (state.batchEvents === 1) throw error;
+    state.batchEvents = Math.ceil(state.batchEvents / 8);
+    report(deps, error);
+  }
 };
 
 /** Claims and starts jobs until nothing is due or the limit is reached; returns how many. */
