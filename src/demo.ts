@@ -24,7 +24,7 @@ const start = new Date("2026-11-23T08:00:00Z");
 const weeks = 8;
 const dayMs = 24 * 3_600_000;
 /** Webhooks carry the news; the safety net may be wide while weeks pass in seconds. */
-const sweepCron = "TZ=UTC 0 */6 * * *";
+const sweepCron = "TZ=UTC 0 5 * * *";
 const refreshHours = 7 * 24;
 /** After the second week the partner manager answers what AWS's reviewers asked. */
 const answerAfterDay = 14;

@@ -15,17 +15,17 @@ const roundsMax = 100_000;
 
 export const createTimeline = (deps: {
   readonly clock: VirtualClock;
-  readonly service: Pick<Service, "drain" | "runner">;
+  readonly service: Pick<Service, "drain" | "isKicked" | "runner">;
   readonly simulators: readonly Simulator[];
 }): Timeline => {
   const settle = async (): Promise<number> => {
     let total = 0;
     for (let round = 0; round < roundsMax; round++) {
-      let done = await deps.service.drain();
-      done += await deps.service.runner.runDue();
-      for (const simulator of deps.simulators) done += await simulator.tick();
-      if (done === 0) return total;
-      total += done;
+      total += await deps.service.drain();
+      total += await deps.service.runner.runDue();
+      for (const simulator of deps.simulators) total += await simulator.tick();
+      // Whatever happened that calls for more work has committed an event; without one, nothing is left to do now.
+      if (!deps.service.isKicked()) return total;
     }
     throw new Error(`the rehearsal did not come to rest in ${roundsMax} rounds at ${deps.clock.now().toISOString()}`);
   };

@@ -48,6 +48,8 @@ export interface Service {
   readonly runner: Runner;
   /** Hands all committed outbox events to the workflow engine. Returns how many. */
   readonly drain: () => Promise<number>;
+  /** Whether events were committed since the last drain began. */
+  readonly isKicked: () => boolean;
   /** Real-time work: drains, runs workflows, lets simulators live. */
   readonly start: () => void;
   /** Stops taking up work and finishes what is in flight. */
@@ -71,7 +73,12 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     deps.marketplaces,
   );
   const actorId = await store.access.actor(db.sql, "system", "cosell");
+  let kicked = true;
   let wakeDrain = (): void => {};
+  const kick = (): void => {
+    kicked = true;
+    wakeDrain();
+  };
   const at = deps.at ?? (() => {});
 
   // The embedded engine's handler is mounted on an app of its own: nobody outside can reach it.
@@ -98,7 +105,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     registry,
     actorId,
     at,
-    kick: () => wakeDrain(),
+    kick,
     retentionDays: deps.retentionDays,
     refreshHours: deps.refreshHours ?? 24,
     sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
@@ -111,7 +118,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
   );
   await runner.sync();
 
-  const drain = createDrain({
+  const handOver = createDrain({
     db,
     store,
     at,
@@ -119,6 +126,10 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       await client.send([...events]);
     },
   });
+  const drain = (): Promise<number> => {
+    kicked = false;
+    return handOver();
+  };
   const loop = createLoop({
     drain,
     log,
@@ -130,7 +141,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     ...deps,
     store,
     registry,
-    kick: () => wakeDrain(),
+    kick,
     ready: async () => {
       const missing = await pendingMigrations(db.sql);
       return [
@@ -160,6 +171,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     registry,
     runner,
     drain,
+    isKicked: () => kicked,
     start: () => {
       runner.start();
       loop.start();

@@ -133,7 +133,7 @@ const simulator = start(
   ],
   {},
 );
-await simulator.firstLine;
+await Promise.race([simulator.firstLine, sleep(3_000)]);
 for (let tries = 0; tries < 100; tries++) {
   if (
     await fetch(`${endpoint}/control/settings`).then(
@@ -144,7 +144,7 @@ for (let tries = 0; tries < 100; tries++) {
     break;
   await sleep(100);
 }
-await control("PATCH", "/settings", {
+await control("PUT", "/settings", {
   quotas: {
     writesPerSecond: 1_000,
     readsPerSecond: 1_000,
