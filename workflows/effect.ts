@@ -56,7 +56,7 @@ export const act = async (deps: WorkflowDeps, effectId: string): Promise<Fate> =
     await deps.at("effect.located");
     return recordSearch(deps, entry, found);
   }
-  const sent = await db.transaction((tx) => store.effects.move(tx, entry, "sending"));
+  const sent = await store.effects.move(db.sql, entry, "sending");
   await deps.at("effect.marked");
   const result = await coSell.run(write, entry.token);
   await deps.at("effect.answered");
@@ -72,7 +72,7 @@ const recordAnswer = async (
 ): Promise<Fate> => {
   const { db, store } = deps;
   if (result.ok) {
-    await db.transaction((tx) => store.effects.move(tx, entry, "kept", { outcome: result.value }));
+    await store.effects.move(db.sql, entry, "kept", { outcome: result.value });
     return { kind: "confirmed" };
   }
   const { fault } = result;
@@ -80,19 +80,19 @@ const recordAnswer = async (
   switch (policy[fault.kind]) {
     case "ask":
     case "absorb_missing":
-      await db.transaction((tx) => store.effects.move(tx, entry, "refused", { fault }));
+      await store.effects.move(db.sql, entry, "refused", { fault });
       return { kind: "refused", fault: fault.kind };
     case "reread":
       // Where the partner keeps tokens, a conflict means that this token was used for another body: look, then ask.
       if (entry.tokenKind !== "partner-keeps") {
-        await db.transaction((tx) => store.effects.move(tx, entry, "refused", { fault }));
+        await store.effects.move(db.sql, entry, "refused", { fault });
         return { kind: "refused", fault: fault.kind };
       }
-      await db.transaction((tx) => store.effects.move(tx, entry, "answer_lost", { fault }));
+      await store.effects.move(db.sql, entry, "answer_lost", { fault });
       return { kind: "wait", until: now.toISOString() };
     case "wait":
     case "retry":
-      await db.transaction((tx) => store.effects.move(tx, entry, "unsent", { fault }));
+      await store.effects.move(db.sql, entry, "unsent", { fault });
       return { kind: "wait", until: comeBackAt(fault, entry.attempts - 1, now) };
     case "park":
       await db.transaction(async (tx) => {
@@ -122,7 +122,7 @@ const recordSearch = async (
   if (!found.ok) return recordFailedSearch(deps, entry, found.fault);
   if (found.value !== null) {
     const outcome = found.value;
-    await db.transaction((tx) => store.effects.move(tx, entry, "located", { outcome }));
+    await store.effects.move(db.sql, entry, "located", { outcome });
     return { kind: "confirmed" };
   }
   const tokenConflict = entry.fault?.kind === "conflict";
@@ -130,10 +130,10 @@ const recordSearch = async (
   const age = now.getTime() - (entry.sentAt?.getTime() ?? 0);
   const searched = entry.tokenKind === "we-search" || (entry.tokenKind === "partner-keeps" && age > tokenLifeMs);
   if (searched && (entry.searchedAt === null || now.getTime() - entry.searchedAt.getTime() < searchLagMs)) {
-    const noted = await db.transaction((tx) => store.effects.noteSearch(tx, entry));
+    const noted = await store.effects.noteSearch(db.sql, entry);
     return { kind: "wait", until: new Date((noted.searchedAt ?? now).getTime() + searchLagMs).toISOString() };
   }
-  await db.transaction((tx) => store.effects.move(tx, entry, "refuted"));
+  await store.effects.move(db.sql, entry, "refuted");
   return { kind: "wait", until: now.toISOString() };
 };
 

@@ -24,7 +24,6 @@ export const createSync = (client: Client, deps: WorkflowDeps) =>
       triggers: [{ event: "hint.raised" }],
       retries: 5,
       singleton: { key: "event.data.connectionId + event.data.remoteId", mode: "skip" },
-      concurrency: [{ key: "event.data.connectionId", limit: 6 }],
     },
     async ({ event, step }) => {
       const { connectionId, remoteId } = dataOf("hint.raised", event);
