@@ -1,7 +1,9 @@
 /** AWS credentials that only a machine can find: a profile of its configuration, or a role assumed with it. Not for Workers. */
 import { fromIni, fromNodeProviderChain, fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 
-export type MachineCredentials = { readonly profile: string } | { readonly roleArn: string; readonly externalId?: string };
+export type MachineCredentials =
+  | { readonly profile: string }
+  | { readonly roleArn: string; readonly externalId?: string };
 
 const sessionSeconds = 3_600;
 

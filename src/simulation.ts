@@ -59,7 +59,9 @@ export const connectSimulator = async (at: SimulatedInstallation): Promise<void>
   };
   const { items } = (await call("GET", "/v1/connections")) as { items: readonly unknown[] };
   if (items.length > 0) return;
-  const { connection } = (await call("POST", "/v1/connections", simulatedAws(at.endpoint))) as { connection: { id: string } };
+  const { connection } = (await call("POST", "/v1/connections", simulatedAws(at.endpoint))) as {
+    connection: { id: string };
+  };
   const hook = (await call("POST", `/v1/connections/${connection.id}/hook-keys`)) as {
     url: string;
     headerName: string;
@@ -91,7 +93,12 @@ export const simulatedAws = (endpoint?: string) => ({
     catalog: "AWS",
     ...(endpoint === undefined ? {} : { endpoint }),
     credentials: { accessKeyIdRef: "secret:accessKeyId", secretAccessKeyRef: "secret:secretAccessKey" },
-    defaults: { solutions: ["S-0000001"], involvementType: "Co-Sell", visibility: "Full", marketing: { source: "None" } },
+    defaults: {
+      solutions: ["S-0000001"],
+      involvementType: "Co-Sell",
+      visibility: "Full",
+      marketing: { source: "None" },
+    },
   },
   secrets: { accessKeyId: simulatedCredential.accessKeyId, secretAccessKey: simulatedCredential.secretAccessKey },
 });

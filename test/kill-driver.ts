@@ -180,9 +180,7 @@ const round = async (index: number): Promise<void> => {
   running = await startService(killAt);
   const deal = await call<{ id: string }>("POST", "/v1/opportunities", awsDeal(key)).catch(() => null);
   if (deal !== null)
-    await call("POST", `/v1/opportunities/${deal.id}/shares`, { connectionId: connection.id }).catch(
-      () => null,
-    );
+    await call("POST", `/v1/opportunities/${deal.id}/shares`, { connectionId: connection.id }).catch(() => null);
   if (killAt === null) {
     await sleep(afterMs);
     running.process.kill("SIGKILL");
@@ -195,11 +193,9 @@ const round = async (index: number): Promise<void> => {
   const began = Date.now();
   // What was not acknowledged may be asked again; what was, must not be made twice.
   const again = await call<{ id: string }>("POST", "/v1/opportunities", awsDeal(key));
-  await call("POST", `/v1/opportunities/${again.id}/shares`, { connectionId: connection.id }).catch(
-    (error: Error) => {
-      if (!error.message.includes("409")) throw error;
-    },
-  );
+  await call("POST", `/v1/opportunities/${again.id}/shares`, { connectionId: connection.id }).catch((error: Error) => {
+    if (!error.message.includes("409")) throw error;
+  });
   let shareState = "none";
   while (Date.now() - began < recoverySecondsMax * 1_000) {
     const shares = await call<{ items: readonly { state: string; id: string }[] }>(

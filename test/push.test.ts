@@ -191,11 +191,10 @@ describe("a push", () => {
   it("lets a draft go out by itself once the deal is mended", async () => {
     const deal = awsDeal(nextKey(), { problem: "too short a problem" });
     const saved = await world.call<{ id: string }>("POST", "/v1/opportunities", deal);
-    const kept = await world.call<{ share: { id: string } }>(
-      "POST",
-      `/v1/opportunities/${saved.body.id}/shares`,
-      { connectionId: world.connectionId, keepDraft: true },
-    );
+    const kept = await world.call<{ share: { id: string } }>("POST", `/v1/opportunities/${saved.body.id}/shares`, {
+      connectionId: world.connectionId,
+      keepDraft: true,
+    });
     expect(kept.status).toBe(201);
     await world.call("POST", "/v1/opportunities", awsDeal(deal.key));
     await timeline.advance(hour);

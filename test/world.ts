@@ -120,11 +120,9 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     timeline: createTimeline({ clock, service, simulators: [aws] }),
     share: async (deal) => {
       const saved = await call<{ id: string }>("POST", "/v1/opportunities", deal);
-      const shared = await call<{ share: { id: string } }>(
-        "POST",
-        `/v1/opportunities/${saved.body.id}/shares`,
-        { connectionId: connection.id },
-      );
+      const shared = await call<{ share: { id: string } }>("POST", `/v1/opportunities/${saved.body.id}/shares`, {
+        connectionId: connection.id,
+      });
       if (shared.status !== 201) throw new Error(`not shared: ${JSON.stringify(shared.body)}`);
       return shared.body.share.id;
     },
