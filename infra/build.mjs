@@ -1,5 +1,6 @@
 // Bundles our own code; packages stay external so that a dependency is patched by `npm ci`, not by a rebuild.
 // `--programs` adds the long test programs (kill -9, bench), which run outside vitest.
+import { chmodSync } from "node:fs";
 import { build } from "esbuild";
 
 const programs = process.argv.includes("--programs")
@@ -7,7 +8,7 @@ const programs = process.argv.includes("--programs")
   : [];
 
 await build({
-  entryPoints: ["src/node.ts", "src/cli.ts", "src/store/embedded-worker.ts", ...programs],
+  entryPoints: ["src/cli.ts", "src/store/embedded-worker.ts", ...programs],
   entryNames: "[name]",
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
@@ -22,3 +23,6 @@ await build({
   sourcemap: true,
   logLevel: "warning",
 });
+
+// `npx cosell` in a clone runs this file itself.
+chmodSync("dist/cli.mjs", 0o755);

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `cosell <command>`: the process around the command line: streams, signals, exit code. */
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
@@ -7,6 +8,7 @@ import { reach } from "./cli/reach.ts";
 import { run } from "./cli/run.ts";
 
 const wideColumns = 200;
+const nodeMajorMin = 22;
 
 /** stdout without loss: waits while the reader is slow; a reader that went away ends the command quietly. */
 const write = (text: string): Promise<void> =>
@@ -58,6 +60,13 @@ const createShell = (stopped: AbortSignal): Shell => {
     stopped,
   };
 };
+
+if (Number(process.versions.node.split(".")[0]) < nodeMajorMin) {
+  process.stderr.write(
+    `cosell needs Node ${nodeMajorMin}.12 or newer; this is ${process.versions.node}. On Linux and Windows npm ci brings one along: use npm start, npm run demo or npx cosell.\n`,
+  );
+  process.exit(1);
+}
 
 const stop = new AbortController();
 // The first signal lets the command finish what it has begun; the second one ends the process.

@@ -1,9 +1,8 @@
-/** Node's composition root: environment, embedded or PostgreSQL database, fetch, the embedded runner, one port. `npm start`. */
+/** Node's composition root: environment, embedded or PostgreSQL database, fetch, the embedded runner, one port. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
 import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
@@ -21,7 +20,6 @@ import { openEmbedded } from "./store/embedded.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
 
 const stopMsMax = 9_000;
-const nodeMajorMin = 22;
 
 /** The settings in `env`, or an error that lists every wrong one with what it should be. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
@@ -254,20 +252,3 @@ export const freePort = (host: string): Promise<number> =>
       probe.close(() => found(port));
     });
   });
-
-const isMain =
-  process.argv[1] !== undefined &&
-  existsSync(process.argv[1]) &&
-  realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
-if (isMain) {
-  if (Number(process.versions.node.split(".")[0]) < nodeMajorMin) {
-    process.stderr.write(
-      `cosell needs Node ${nodeMajorMin}.12 or newer; this is ${process.versions.node}. On Linux and Windows \`npm ci\` brings one along: use \`npm start\`.\n`,
-    );
-    process.exit(1);
-  }
-  serveForever(process.env).catch((error: unknown) => {
-    process.stderr.write(`cosell cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  });
-}
