@@ -2,15 +2,13 @@
  * The composition root that Node, the CLI, the demo and the tests share: given the ports, it assembles store, adapters,
  * workflows, runner and routes. It names no runtime.
  */
-import { Hono } from "hono";
-import { Inngest } from "inngest";
-import { serve } from "inngest/hono";
 import type { Marketplace, Simulator } from "../adapters/contract.ts";
 import { createRegistry, type Registry } from "../adapters/registry.ts";
 import { createFunctions } from "../workflows/index.ts";
-import { createRunner, type Runner } from "../workflows/runner/index.ts";
 import { createApp } from "./app.ts";
 import type { Connection } from "./domain/deal.ts";
+import { createDrain, createLoop } from "./drain.ts";
+import { createEngine, type Engine, type Executor } from "./engine.ts";
 import type { Clock, Db, Http, Ids, Log, Seal, Secrets } from "./ports.ts";
 import { pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
@@ -35,6 +33,8 @@ export interface ServiceDeps {
   readonly parallel: number;
   /** Called at named points between effects; the crash tests kill the process there. */
   readonly at?: (point: string) => Promise<void> | void;
+  /** A server that drives the workflows instead of the embedded runner; call `runner.sync` once we listen. */
+  readonly executor?: Executor;
   /** How often connections are swept, as a cron line with its time zone; default every 15 minutes. */
   readonly sweepCron?: string;
   /** How old a look at an open share may be before a sweep refreshes it, in hours; default 24. */
@@ -45,7 +45,7 @@ export interface Service {
   readonly app: { readonly fetch: (request: Request) => Response | Promise<Response> };
   readonly store: Store;
   readonly registry: Registry;
-  readonly runner: Runner;
+  readonly runner: Engine["runner"];
   /** Hands all committed outbox events to the workflow engine. Returns how many. */
   readonly drain: () => Promise<number>;
   /** Whether events were committed since the last drain began. */
@@ -55,10 +55,6 @@ export interface Service {
   /** Stops taking up work and finishes what is in flight. */
   readonly stop: () => Promise<void>;
 }
-
-const drainBatch = 500;
-const drainEveryMs = 1_000;
-const inngestPath = "/api/inngest";
 
 export const createService = async (deps: ServiceDeps): Promise<Service> => {
   const { db, clock, log } = deps;
@@ -81,42 +77,25 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
   };
   const at = deps.at ?? (() => {});
 
-  // The embedded engine's handler is mounted on an app of its own: nobody outside can reach it.
-  const engine = new Hono();
-  const handler = async (request: Request): Promise<Response> => engine.fetch(request);
-  const runner = createRunner({ ...deps, handler, appUrl: `http://embedded.invalid${inngestPath}` });
-  const client = new Inngest({
-    id: "cosell",
-    isDev: false,
-    eventKey: "embedded",
-    signingKey: deps.signingKey,
-    baseUrl: "http://embedded.invalid",
-    fetch: runner.fetch as typeof fetch,
-    checkpointing: false,
-    aiMetadata: false,
-    logger: quietLogger(log),
-    internalLogger: quietLogger(log),
-  });
-  const functions = createFunctions(client, {
-    db,
-    clock,
-    log,
-    store,
-    registry,
-    actorId,
-    at,
-    kick,
-    retentionDays: deps.retentionDays,
-    refreshHours: deps.refreshHours ?? 24,
-    sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
-    purgeRuns: (before) => runner.purge(before),
-  });
-  engine.on(
-    ["GET", "PUT", "POST"],
-    inngestPath,
-    serve({ client, functions, serveOrigin: "http://embedded.invalid", servePath: inngestPath }),
+  const engine = createEngine({ ...deps, executor: deps.executor ?? null }, (client) =>
+    createFunctions(client, {
+      db,
+      clock,
+      log,
+      store,
+      registry,
+      actorId,
+      at,
+      kick,
+      retentionDays: deps.retentionDays,
+      refreshHours: deps.refreshHours ?? 24,
+      sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
+      purgeRuns: (before) => engine.runner.purge(before),
+    }),
   );
-  await runner.sync();
+  const { client, runner } = engine;
+  // A server calls us back to learn the functions, so it can only be told once we listen.
+  if (deps.executor === undefined) await runner.sync();
 
   const handOver = createDrain({
     db,
@@ -161,9 +140,12 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       });
       return { items: page.runs.map((run) => ({ ...run })), next: page.next };
     },
-    mounts: Object.entries(deps.simulators).flatMap(([id, simulator]) =>
-      simulator ? [{ path: `/simulator/${id}`, handler: simulatorDoor(simulator) }] : [],
-    ),
+    mounts: [
+      ...engine.mounts,
+      ...Object.entries(deps.simulators).flatMap(([id, simulator]) =>
+        simulator ? [{ path: `/simulator/${id}`, handler: simulatorDoor(simulator) }] : [],
+      ),
+    ],
   });
   return {
     app,
@@ -209,113 +191,3 @@ export const simulatorDoor =
     url.pathname = url.pathname.slice("/control".length) || "/";
     return simulator.control(new Request(url, request));
   };
-
-interface DrainDeps {
-  readonly db: Db;
-  readonly store: Store;
-  readonly at: (point: string) => Promise<void> | void;
-  readonly send: (
-    events: readonly {
-      readonly id: string;
-      readonly name: string;
-      readonly data: Record<string, unknown>;
-      readonly ts: number;
-    }[],
-  ) => Promise<void>;
-}
-
-/** At least once: an event is marked after it was handed over, and its id lets the engine drop a repeat. */
-const createDrain = (deps: DrainDeps) => {
-  let running: Promise<number> = Promise.resolve(0);
-  const drainOnce = async (): Promise<number> => {
-    let handed = 0;
-    for (;;) {
-      const events = await deps.store.journal.unsent(deps.db.sql, drainBatch);
-      if (events.length === 0) return handed;
-      await deps.at("outbox.read");
-      await deps.send(
-        events.map((event) => ({ id: event.id, name: event.name, data: event.data, ts: event.at.getTime() })),
-      );
-      await deps.at("outbox.handed");
-      await deps.store.journal.markSent(
-        deps.db.sql,
-        events.map((event) => event.seq),
-      );
-      handed += events.length;
-    }
-  };
-  return (): Promise<number> => {
-    running = running.catch(() => 0).then(drainOnce);
-    return running;
-  };
-};
-
-interface LoopDeps {
-  readonly drain: () => Promise<number>;
-  readonly simulators: readonly Simulator[];
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
-const createLoop = (deps: LoopDeps) => {
-  let going = false;
-  let wanted = false;
-  let wakeUp = (): void => {};
-  let done: Promise<void> = Promise.resolve();
-  const pauseMs = (): number => {
-    const dues = deps.simulators.map((simulator) => simulator.nextDueAt()?.getTime() ?? Number.POSITIVE_INFINITY);
-    return Math.max(0, Math.min(drainEveryMs, ...dues.map((due) => due - deps.clock.now().getTime())));
-  };
-  const pause = (): Promise<void> =>
-    wanted
-      ? Promise.resolve()
-      : new Promise((resume) => {
-          const timer = setTimeout(resume, pauseMs());
-          wakeUp = () => {
-            clearTimeout(timer);
-            resume();
-          };
-        });
-  const run = async (): Promise<void> => {
-    while (going) {
-      wanted = false;
-      try {
-        await deps.drain();
-        for (const simulator of deps.simulators) await simulator.tick();
-      } catch (error) {
-        deps.log.error("the outbox could not be drained; it is tried again in a second", {
-          error: error instanceof Error ? error.name : "unknown",
-        });
-        await new Promise((resume) => setTimeout(resume, drainEveryMs));
-      }
-      if (going) await pause();
-    }
-  };
-  return {
-    wake: () => {
-      wanted = true;
-      wakeUp();
-    },
-    start: () => {
-      if (going) return;
-      going = true;
-      done = run();
-    },
-    stop: async () => {
-      going = false;
-      wakeUp();
-      await done;
-    },
-  };
-};
-
-/** The SDK's own chatter, without the arguments: they may carry event data. */
-const quietLogger = (log: Log) => {
-  const first = (value: unknown): string => (typeof value === "string" ? value : "inngest");
-  return {
-    info: () => {},
-    debug: () => {},
-    warn: (message: unknown) => log.warn(`inngest: ${first(message)}`),
-    error: (message: unknown) => log.error(`inngest: ${first(message)}`),
-  };
-};

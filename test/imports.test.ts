@@ -11,7 +11,7 @@ const files = ["src", "adapters", "workflows"].flatMap((folder) =>
 
 /** The rooms of the design's section 6. The first pattern that fits names a file's room. */
 const rooms: readonly (readonly [string, RegExp])[] = [
-  ["root", /^src\/(node|cli|worker|service|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//],
+  ["root", /^src\/(node|cli|worker|service|engine|drain|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//],
   ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
   ["domain", /^src\/domain\//],
   ["ports", /^src\/(ports|clock|ids|log|outbound)\.ts$/],
@@ -105,7 +105,7 @@ describe("the import rules", () => {
     );
     expect(
       broken.concat(
-        ["src/service.ts", "src/rehearsal.ts", "src/simulation.ts"].filter((file) =>
+        ["src/service.ts", "src/engine.ts", "src/drain.ts", "src/rehearsal.ts", "src/simulation.ts"].filter((file) =>
           importsOf(file).some((name) => name.startsWith("node:")),
         ),
       ),

@@ -1,10 +1,12 @@
 /** A whole service in virtual time against the AWS simulator: what the workflow, crash and demo tests run in. */
+
+import { serve } from "@hono/node-server";
 import { createAws } from "../adapters/aws/index.ts";
 import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/simulator/index.ts";
-import { createVirtualClock, type VirtualClock } from "../src/clock.ts";
+import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import type { OpportunityInput } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
-import type { Db, Log } from "../src/ports.ts";
+import type { Clock, Db, Log } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
 import { createService, type Service } from "../src/service.ts";
 import { connectSimulator, createDatabaseState } from "../src/simulation.ts";
@@ -14,6 +16,8 @@ import { openTestDatabase } from "./template.ts";
 
 export interface WorldOptions {
   readonly seed: string;
+  /** A server that drives the workflows, in real time, over HTTP; absent: the embedded runner in virtual time. */
+  readonly executor?: { readonly url: string; readonly eventKey: string; readonly signingKey: string };
   readonly reviewer?: "seeded" | "manual";
   readonly settings?: AwsSimulatorOptions["settings"];
   readonly at?: (point: string) => void | Promise<void>;
@@ -21,10 +25,12 @@ export interface WorldOptions {
 }
 export interface World {
   readonly db: Db;
-  readonly clock: VirtualClock;
+  readonly clock: Clock;
   readonly service: Service;
   readonly aws: ReturnType<typeof createAwsSimulator>;
   readonly timeline: Timeline;
+  /** Lets time pass: `virtualMs` on the embedded runner; with an executor real time, until `holds` or half a minute. */
+  readonly pass: (virtualMs: number, holds: () => Promise<boolean>) => Promise<void>;
   readonly connectionId: string;
   readonly logged: readonly string[];
   /** Calls the API as an administrator. */
@@ -39,12 +45,14 @@ export interface World {
   readonly close: () => Promise<void>;
 }
 
-const publicUrl = "http://cosell.test";
-
 export const openWorld = async (options: WorldOptions): Promise<World> => {
   const database = await openTestDatabase();
   const db = options.wrapDb?.(database.db) ?? database.db;
-  const clock = createVirtualClock(testStart);
+  const { executor } = options;
+  const real = executor === undefined ? null : await listen();
+  const publicUrl = real?.url ?? "http://cosell.test";
+  const virtual = createVirtualClock(testStart);
+  const clock = executor === undefined ? virtual : { ...createSystemClock(), advanceTo: () => {} };
   const ids = createSeededIds(clock, options.seed);
   const seal = await createSeal(testKey, ids);
   const logged: string[] = [];
@@ -65,7 +73,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
       seed: options.seed,
       reviewer: options.reviewer ?? "manual",
       instantTimeouts: true,
-      ...(options.settings === undefined ? {} : { settings: options.settings }),
+      settings: { ...(executor === undefined ? {} : fastSettings), ...options.settings },
     },
   );
   const service = await createService({
@@ -76,15 +84,23 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     seal,
     secrets: createSecrets({ db, clock, seal, env: {} }),
     http: async () => new Response("no network in tests", { status: 599 }),
-    marketplaces: [createAws({})],
+    marketplaces: [executor === undefined ? createAws({}) : unhurried(createAws({}))],
     simulators: { aws },
     publicUrl,
-    signingKey: `signkey-test-${"0".repeat(64)}`,
+    signingKey: executor?.signingKey ?? testSigningKey,
+    ...(executor === undefined
+      ? {}
+      : { executor: { url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl } }),
     retentionDays: 90,
     parallel: 1,
     ...(options.at === undefined ? {} : { at: options.at }),
   });
   inside = service.app;
+  if (real !== null) {
+    real.open(service);
+    await service.runner.sync();
+    service.start();
+  }
   const actorId = await service.store.access.actor(db.sql, "person", "tester");
   const { secret: token } = await service.store.access.createKey(db.sql, {
     actorId,
@@ -109,6 +125,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     const text = await response.text();
     return { status: response.status, body: (text === "" ? null : JSON.parse(text)) as T };
   };
+  const timeline = createTimeline({ clock: virtual, service, simulators: [aws] });
   return {
     db,
     clock,
@@ -117,7 +134,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     connectionId: connection.id,
     logged,
     call,
-    timeline: createTimeline({ clock, service, simulators: [aws] }),
+    timeline,
     share: async (deal) => {
       const saved = await call<{ id: string }>("POST", "/v1/opportunities", deal);
       const shared = await call<{ share: { id: string } }>("POST", `/v1/opportunities/${saved.body.id}/shares`, {
@@ -127,6 +144,46 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
       return shared.body.share.id;
     },
     state: async (shareId) => (await service.store.shares.find(db.sql, shareId))?.state ?? "none",
-    close: database.close,
+    pass: async (virtualMs, holds) => {
+      if (executor === undefined) return timeline.advance(virtualMs);
+      for (const end = Date.now() + 30_000; Date.now() < end && !(await holds()); )
+        await new Promise((done) => setTimeout(done, 50));
+    },
+    close: async () => {
+      await service.stop();
+      real?.close();
+      await database.close();
+    },
+  };
+};
+
+export const testSigningKey = `signkey-test-${"0".repeat(64)}`;
+
+/** With a real executor seconds pass for what takes hours in virtual time. */
+const fastSettings: NonNullable<AwsSimulatorOptions["settings"]> = {
+  quotas: { writesPerSecond: 1_000, readsPerSecond: 1_000, writesBurst: 1_000, readsBurst: 1_000 },
+  timing: { taskSeconds: [0.05, 0.2], eventSeconds: [0.02, 0.1] },
+};
+const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof createAws> => ({
+  ...marketplace,
+  limits: { ...marketplace.limits, writesPerSecond: 100, readsPerSecond: 100 },
+});
+
+/** A port on which the service answers once it is there. */
+const listen = async () => {
+  let service: Service | null = null;
+  const server = serve({
+    fetch: async (request) => (service === null ? new Response(null, { status: 503 }) : service.app.fetch(request)),
+    port: 0,
+    hostname: "127.0.0.1",
+  });
+  await new Promise<void>((listening) => server.once("listening", () => listening()));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
+    open: (opened: Service) => {
+      service = opened;
+    },
+    close: () => server.close(),
   };
 };

@@ -1,0 +1,106 @@
+/** The outbox on its way to the workflow engine, and the loop that keeps it and the simulators going in real time. */
+import type { Simulator } from "../adapters/contract.ts";
+import type { Clock, Db, Log } from "./ports.ts";
+import type { Store } from "./store/index.ts";
+
+const drainBatch = 500;
+const drainEveryMs = 1_000;
+
+export interface DrainDeps {
+  readonly db: Db;
+  readonly store: Store;
+  readonly at: (point: string) => Promise<void> | void;
+  readonly send: (
+    events: readonly {
+      readonly id: string;
+      readonly name: string;
+      readonly data: Record<string, unknown>;
+      readonly ts: number;
+    }[],
+  ) => Promise<void>;
+}
+
+/** At least once: an event is marked after it was handed over, and its id lets the engine drop a repeat. */
+export const createDrain = (deps: DrainDeps) => {
+  let running: Promise<number> = Promise.resolve(0);
+  const drainOnce = async (): Promise<number> => {
+    let handed = 0;
+    for (;;) {
+      const events = await deps.store.journal.unsent(deps.db.sql, drainBatch);
+      if (events.length === 0) return handed;
+      await deps.at("outbox.read");
+      await deps.send(
+        events.map((event) => ({ id: event.id, name: event.name, data: event.data, ts: event.at.getTime() })),
+      );
+      await deps.at("outbox.handed");
+      await deps.store.journal.markSent(
+        deps.db.sql,
+        events.map((event) => event.seq),
+      );
+      handed += events.length;
+    }
+  };
+  return (): Promise<number> => {
+    running = running.catch(() => 0).then(drainOnce);
+    return running;
+  };
+};
+
+export interface LoopDeps {
+  readonly drain: () => Promise<number>;
+  readonly simulators: readonly Simulator[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export const createLoop = (deps: LoopDeps) => {
+  let going = false;
+  let wanted = false;
+  let wakeUp = (): void => {};
+  let done: Promise<void> = Promise.resolve();
+  const pauseMs = (): number => {
+    const dues = deps.simulators.map((simulator) => simulator.nextDueAt()?.getTime() ?? Number.POSITIVE_INFINITY);
+    return Math.max(0, Math.min(drainEveryMs, ...dues.map((due) => due - deps.clock.now().getTime())));
+  };
+  const pause = (): Promise<void> =>
+    wanted
+      ? Promise.resolve()
+      : new Promise((resume) => {
+          const timer = setTimeout(resume, pauseMs());
+          wakeUp = () => {
+            clearTimeout(timer);
+            resume();
+          };
+        });
+  const run = async (): Promise<void> => {
+    while (going) {
+      wanted = false;
+      try {
+        await deps.drain();
+        for (const simulator of deps.simulators) await simulator.tick();
+      } catch (error) {
+        deps.log.error("the outbox could not be drained; it is tried again in a second", {
+          error: error instanceof Error ? error.name : "unknown",
+        });
+        await new Promise((resume) => setTimeout(resume, drainEveryMs));
+      }
+      if (going) await pause();
+    }
+  };
+  return {
+    wake: () => {
+      wanted = true;
+      wakeUp();
+    },
+    start: () => {
+      if (going) return;
+      going = true;
+      done = run();
+    },
+    stop: async () => {
+      going = false;
+      wakeUp();
+      await done;
+    },
+  };
+};
