@@ -127,7 +127,8 @@ export type Revision =
       /** Fields among `fields` that the partner had changed too: our value replaces theirs. */
       readonly overwrote?: readonly string[];
     }
-  | { readonly kind: "locked"; readonly reason: string; readonly fields: readonly string[] }
+  /** `isDrift`: their record does not fit what we know, so an update might destroy something; a person must know. */
+  | { readonly kind: "locked"; readonly reason: string; readonly fields: readonly string[]; readonly isDrift?: boolean }
   | { readonly kind: "gaps"; readonly gaps: readonly Gap[] };
 /** An edit of ours that will never be sent, and why: overtaken by theirs, or locked for good. */
 export interface DroppedEdit {

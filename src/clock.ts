@@ -23,3 +23,16 @@ export const createVirtualClock = (start: Date): VirtualClock => {
     advanceTo,
   };
 };
+
+/** The system's time, moved forward by what `advanceTo` asked for: a simulator may live weeks ahead of its service. */
+export const createShiftableClock = (): VirtualClock => {
+  let aheadMs = 0;
+  const now = (): Date => new Date(Date.now() + aheadMs);
+  return {
+    now,
+    sleep: (ms) => new Promise((done) => setTimeout(done, Math.max(0, ms))),
+    advanceTo: (at) => {
+      aheadMs += Math.max(0, at.getTime() - now().getTime());
+    },
+  };
+};

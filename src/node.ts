@@ -8,7 +8,7 @@ import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import type { Marketplace, Simulator } from "../adapters/contract.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
-import { createSystemClock } from "./clock.ts";
+import { createShiftableClock, createSystemClock } from "./clock.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
 import { createBoundedHttp } from "./outbound.ts";
@@ -98,15 +98,21 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
     const secrets = createSecrets({ db: database.db, clock, seal, env: process.env });
     const publicUrl = config.COSELL_PUBLIC_URL ?? `http://${config.COSELL_HOST}:${config.PORT}`;
     let inside: Service["app"] | null = null;
+    // Under a real clock the simulator may be sent weeks ahead: POST /simulator/aws/control/advance {"days": 7}.
+    const ahead = options.clock === undefined ? createShiftableClock() : null;
     const aws = createAwsSimulator(
       {
-        clock,
+        clock: ahead ?? clock,
         ids,
         state: createDatabaseState(database.db, "aws"),
         deliver: async (request) =>
           inside !== null && request.url.startsWith(publicUrl) ? inside.fetch(request) : fetch(request),
       },
-      { seed: options.seed ?? "cosell", reviewer: options.reviewer ?? "seeded" },
+      {
+        seed: options.seed ?? "cosell",
+        reviewer: options.reviewer ?? "seeded",
+        ...(ahead === null ? {} : { advance: (to: Date) => ahead.advanceTo(to) }),
+      },
     );
     const service = await createService({
       db: database.db,

@@ -223,7 +223,7 @@ describe("when AWS's answer is lost or odd", () => {
       const deal = awsDeal(nextKey());
       await aws.controls.setFaults([{ on, fault, nth: 1 }]);
       const share = await world.share(deal);
-      await timeline.advance(3 * hour);
+      await timeline.advance(45 * 60_000);
       expect([await world.state(share), (await ours(deal.key)).length]).toEqual(["submitted", 1]);
       const open = await world.db
         .sql`select state from effect where share_id = ${share} and state not in ('confirmed', 'refused')`;
@@ -239,7 +239,7 @@ describe("when AWS's answer is lost or odd", () => {
         { on: "StartEngagementFromOpportunityTask", fault: "async_task_fails", reason, nth: 1 },
       ]);
       const share = await world.share(deal);
-      await timeline.advance(3 * hour);
+      await timeline.advance(45 * 60_000);
       expect(await world.state(share)).toBe(reason === "OpportunityValidationFailed" ? "needs_action" : "submitted");
       expect(await ours(deal.key)).toHaveLength(1);
     },
@@ -268,6 +268,47 @@ describe("when AWS's answer is lost or odd", () => {
     await timeline.advance(5 * 60_000);
     expect(await exceptions(share)).toContain("DRIFT");
     expect(["submitted", "in_review"]).toContain(await world.state(share));
+  });
+
+  it.each(
+    [
+      "CreateOpportunity",
+      "StartEngagementFromOpportunityTask",
+      "ListEngagementFromOpportunityTasks",
+      "GetOpportunity",
+      "GetAwsOpportunitySummary",
+    ].flatMap((on) =>
+      ["unknown_status_word", "missing_field", "extra_field", "null_for_list"].map((fault) => [on, fault] as const),
+    ),
+  )("%s answered with %s never leads to a second opportunity or a wrong state", async (on, fault) => {
+    const deal = awsDeal(nextKey());
+    await aws.controls.setFaults([{ on, fault, nth: 1 }]);
+    const share = await world.share(deal);
+    await timeline.advance(40 * 60_000);
+    await aws.controls.clearFaults();
+    await aws.controls.approve(await remoteId(share));
+    await timeline.advance(20 * 60_000);
+    expect((await ours(deal.key)).length).toBe(1);
+    // What could not be understood kept its state and told somebody; everything else went on as if nothing had been odd.
+    const state = await world.state(share);
+    if (state !== "accepted") expect([state, (await exceptions(share)).length > 0]).toEqual(["submitting", true]);
+  });
+
+  it("sends no update while AWS's record carries members it would erase, and tells a person", async () => {
+    const deal = awsDeal(nextKey());
+    const share = await world.share(deal);
+    await timeline.advance(40 * 60_000);
+    await aws.controls.approve(await remoteId(share));
+    await timeline.advance(5 * 60_000);
+    const before = (await calls()).UpdateOpportunity ?? 0;
+    await aws.controls.setFaults([{ on: "GetOpportunity", fault: "extra_field" }]);
+    await world.call("POST", "/v1/opportunities", awsDeal(deal.key, { nextSteps: "must not erase" }));
+    await timeline.advance(10 * 60_000);
+    expect((await calls()).UpdateOpportunity ?? 0).toBe(before);
+    expect(await exceptions(share)).toContain("DRIFT");
+    expect((await world.service.store.shares.listEdits(world.db.sql, share)).map((edit) => edit.state)).toContain(
+      "waiting",
+    );
   });
 
   it("re-reads and redoes an update whose LastModifiedDate was stale", async () => {

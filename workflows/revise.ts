@@ -157,6 +157,8 @@ const keep = async (
       return { kind: "end", why: "nothing to send" };
     case "locked":
       await shares.keepWaiting(tx, share.id, revision.fields, revision.reason);
+      if (revision.isDrift === true)
+        await deps.store.journal.openException(tx, "DRIFT", share.id, `No edit is sent. ${revision.reason}`);
       await shares.wantRevision(tx, share.id, true);
       return { kind: "end", why: revision.reason };
     case "gaps":

@@ -229,7 +229,7 @@ const unsafe = (theirs: Theirs, changed: readonly Path[]): Revision | null => {
   const unknown = unknownMembers(theirs.raw);
   if (unknown.length === 0) return null;
   const reason = `drift: AWS's record carries members this version of cosell does not know (${unknown.slice(0, 5).join(", ")}); an update would erase them. Update cosell.`;
-  return { kind: "locked", reason, fields: names(changed) };
+  return { kind: "locked", reason, fields: names(changed), isDrift: true };
 };
 
 /** What to do with our edits; see the head of this file. */
@@ -240,6 +240,7 @@ export const revise = (input: RevisionInput, target: Target): Revision => {
       kind: "locked",
       reason: `drift: the record is of catalog ${theirs.opportunity.Catalog}, the connection of ${target.catalog}`,
       fields: [],
+      isDrift: true,
     };
   const ours = documentOf(input.draft, target);
   const base = isObject(input.base) ? input.base : null;

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { serve } from "@hono/node-server";
 import { createAwsSimulator, simulatedCredential } from "../../adapters/aws/simulator/index.ts";
-import { createSystemClock } from "../clock.ts";
+import { createShiftableClock } from "../clock.ts";
 import { createIds } from "../ids.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Command, type Report, type Shell, textFlag } from "./command.ts";
@@ -78,12 +78,12 @@ const readWanted = (shell: Shell, typed: Arguments): Wanted => {
 const runSimulator = async (shell: Shell, typed: Arguments): Promise<Report> => {
   const wanted = readWanted(shell, typed);
   const state = await openStateFile(wanted.state);
-  const clock = createSystemClock();
+  const clock = createShiftableClock();
   const deliver = (request: Request): Promise<Response> =>
     fetch(request, { redirect: "manual", signal: AbortSignal.timeout(deliveryMsMax) });
   const simulator = createAwsSimulator(
     { clock, ids: createIds(clock), state, deliver },
-    { seed: wanted.seed, reviewer: wanted.reviewer, basePath: "" },
+    { seed: wanted.seed, reviewer: wanted.reviewer, basePath: "", advance: (to) => clock.advanceTo(to) },
   );
   try {
     if (wanted.destination !== null) await putDestination(simulator.control, wanted.destination);
