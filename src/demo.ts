@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
 import { z } from "zod";
+import { createMemoryState } from "../adapters/aws/simulator/index.ts";
 import { parseArguments } from "./cli/arguments.ts";
 import type { Command, Report, Shell } from "./cli/command.ts";
 import { importCommand } from "./cli/import.ts";
@@ -25,7 +26,7 @@ const weeks = 8;
 const dayMs = 24 * 3_600_000;
 /** Webhooks carry the news; the safety net may be wide while weeks pass in seconds. */
 const sweepCron = "TZ=UTC 0 5 * * *";
-const refreshHours = 7 * 24;
+const refreshHours = 10 * 7 * 24;
 /** After the second week the partner manager answers what AWS's reviewers asked. */
 const answerAfterDay = 14;
 const answer =
@@ -43,7 +44,15 @@ export const runDemo = async (shell: Shell): Promise<Report> => {
   const clock = createVirtualClock(start);
   const config = { ...readConfig({}), COSELL_DATA: directory, PORT: await freePort("127.0.0.1") };
   shell.tell("Opening an embedded database, the workflow runner and a simulated AWS …");
-  const opened = await openLocal(config, { clock, parallel: 1, seed: "demo", connect: false, sweepCron, refreshHours });
+  const opened = await openLocal(config, {
+    clock,
+    parallel: 1,
+    seed: "demo",
+    connect: false,
+    sweepCron,
+    refreshHours,
+    simulatorState: createMemoryState(),
+  });
   const server = serve({ fetch: opened.service.app.fetch, port: config.PORT, hostname: "127.0.0.1" });
   try {
     const endpoint = `${opened.publicUrl}/simulator/aws`;

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { serve } from "@hono/node-server";
 import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
-import type { Marketplace, Simulator } from "../adapters/contract.ts";
+import type { Marketplace, Simulator, SimulatorState } from "../adapters/contract.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
 import { createShiftableClock, createSystemClock } from "./clock.ts";
 import { createIds } from "./ids.ts";
@@ -78,6 +78,8 @@ export interface OpenOptions {
   /** How often connections are swept, as a cron line; default every 15 minutes. */
   readonly sweepCron?: string;
   readonly refreshHours?: number;
+  /** Where the simulator keeps its ledger; default: its own schema of the service's database. */
+  readonly simulatorState?: SimulatorState;
   /** The adapters to use instead of the built-in ones; rehearsals raise quotas with it. */
   readonly adapt?: (marketplace: Marketplace) => Marketplace;
 }
@@ -104,7 +106,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       {
         clock: ahead ?? clock,
         ids,
-        state: createDatabaseState(database.db, "aws"),
+        state: options.simulatorState ?? createDatabaseState(database.db, "aws"),
         deliver: async (request) =>
           inside !== null && request.url.startsWith(publicUrl) ? inside.fetch(request) : fetch(request),
       },

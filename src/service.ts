@@ -39,6 +39,8 @@ export interface ServiceDeps {
   readonly sweepCron?: string;
   /** How old a look at an open share may be before a sweep refreshes it, in hours; default 24. */
   readonly refreshHours?: number;
+  /** The least time between two looks at one record that webhooks cause, in seconds; default 60. */
+  readonly hintGapSeconds?: number;
 }
 
 export interface Service {
@@ -89,6 +91,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       kick,
       retentionDays: deps.retentionDays,
       refreshHours: deps.refreshHours ?? 24,
+      hintGapSeconds: deps.hintGapSeconds ?? 60,
       sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
       purgeRuns: (before) => engine.runner.purge(before),
     }),

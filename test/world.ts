@@ -92,6 +92,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
       ? {}
       : { executor: { url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl } }),
     retentionDays: 90,
+    ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
     parallel: 1,
     ...(options.at === undefined ? {} : { at: options.at }),
   });

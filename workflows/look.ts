@@ -66,6 +66,11 @@ export const lookOnce = async (deps: WorkflowDeps, shareId: string, options: Loo
     if (options.isFirst === true && (await store.shares.readBase(tx, shareId)) === null) {
       await store.shares.keepBase(tx, shareId, coSell.baseOf(observation));
     }
+    // Word that came while we looked during a push raised no hint of its own.
+    if (options.isFirst === true && known?.hintedAt != null && known.hintedAt > lookedAt) {
+      const hint = { connectionId: engagement.connectionId, remoteId: engagement.remoteId };
+      await store.journal.tell(tx, "hint.raised", shareId, hint);
+    }
     // The gate may have opened for edits that wait. A run that revises already will see for itself.
     const changed = moved || options.isFirst === true || known?.remoteVersion !== observation.version;
     if (options.isRevising !== true && changed && (await store.shares.isRevisionWanted(tx, shareId)))

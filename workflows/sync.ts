@@ -6,8 +6,8 @@ import { isEnded } from "../src/domain/deal.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { lookOnce } from "./look.ts";
 
-/** At most one look a minute per record that word from outside can cause. */
-const coalesceMs = 60_000;
+/** How long a record that we do not know may still be on its way back to us from our own create. */
+const unknownMs = 60_000;
 /** A push reads the record itself when it ends; hints in between wait, unless it seems to have died. */
 const pushMsMax = 3_600_000;
 const roundsMax = 6;
@@ -52,7 +52,8 @@ const syncRound = async (
     return { kind: "end", why: "already seen" };
   const since =
     engagement.hintLookedAt === null ? Number.POSITIVE_INFINITY : now.getTime() - engagement.hintLookedAt.getTime();
-  if (since < coalesceMs) return { kind: "again", until: new Date(now.getTime() + coalesceMs - since).toISOString() };
+  const gapMs = deps.hintGapSeconds * 1_000;
+  if (since < gapMs) return { kind: "again", until: new Date(now.getTime() + gapMs - since).toISOString() };
   await store.shares.noteHintLook(db.sql, share.id);
   const looked = await lookOnce(deps, share.id, { attempt: hint.round });
   if (looked.kind === "wait") return { kind: "again", until: looked.until };
@@ -61,7 +62,7 @@ const syncRound = async (
   const after = await store.shares.findByRemote(db.sql, hint.connectionId, hint.remoteId);
   const unseen = after?.hintedAt != null && after.lookedAt !== null && after.hintedAt > after.lookedAt;
   return unseen
-    ? { kind: "again", until: new Date(now.getTime() + coalesceMs).toISOString() }
+    ? { kind: "again", until: new Date(now.getTime() + gapMs).toISOString() }
     : { kind: "end", why: looked.state };
 };
 
@@ -70,7 +71,7 @@ const unknownRecord = async (
   deps: WorkflowDeps,
   hint: { readonly connectionId: string; readonly remoteId: string; readonly round: number },
 ): Promise<Round> => {
-  if (hint.round < 3) return { kind: "again", until: new Date(deps.clock.now().getTime() + coalesceMs).toISOString() };
+  if (hint.round < 3) return { kind: "again", until: new Date(deps.clock.now().getTime() + unknownMs).toISOString() };
   await deps.db.transaction((tx) =>
     deps.store.journal.openException(
       tx,

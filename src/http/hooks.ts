@@ -125,8 +125,9 @@ const store = async (deps: AppDeps, tx: Tx, received: Received, delivery: Verifi
     });
   const remoteIds = new Set(delivery.hints.slice(0, hintsMax).map((hint) => hint.id));
   for (const remoteId of remoteIds) {
-    const shareId = await shares.hinted(tx, connectionId, remoteId);
-    await journal.tell(tx, "hint.raised", shareId ?? connectionId, { connectionId, remoteId });
+    const hinted = await shares.hinted(tx, connectionId, remoteId);
+    if (hinted?.isLookPending === true) continue;
+    await journal.tell(tx, "hint.raised", hinted?.shareId ?? connectionId, { connectionId, remoteId });
   }
   return true;
 };

@@ -20,6 +20,12 @@ export const engagementSchema = z.object({
 });
 export type Engagement = z.infer<typeof engagementSchema>;
 
+export interface Hinted {
+  readonly shareId: string;
+  /** A push of this share is under way and will look by itself. */
+  readonly isLookPending: boolean;
+}
+
 export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
   const findEngagement = async (query: Query, shareId: string): Promise<Engagement | null> =>
     parseFirst(engagementSchema, await query`select * from engagement where share_id = ${shareId}`);
@@ -34,10 +40,14 @@ export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
     },
 
     /** A person at the partner told us that their side moved. Returns the share concerned, or null when we know none. */
-    hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<string | null> => {
-      const [row] = await tx<{ share_id: string }[]>`update engagement set hinted_at = ${deps.clock.now()}
-        where connection_id = ${connectionId} and remote_id = ${remoteId} returning share_id`;
-      return row?.share_id ?? null;
+    hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<Hinted | null> => {
+      const [row] = await tx<
+        { share_id: string; state: string }[]
+      >`update engagement set hinted_at = ${deps.clock.now()}
+        from share where share.id = share_id and engagement.connection_id = ${connectionId} and remote_id = ${remoteId}
+        returning share_id, share.state`;
+      // A push reads the record when it ends: until then the mark is enough.
+      return row === undefined ? null : { shareId: row.share_id, isLookPending: row.state === "submitting" };
     },
     findByRemote: async (query: Query, connectionId: string, remoteId: string): Promise<Engagement | null> =>
       parseFirst(
