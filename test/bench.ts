@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: each figure against something in the same run, as a ratio. `-- --small` is the size of CI.
+ * `npm run bench`: each figure against something in the same run, as a ratio. `-- --small` is the size of CI, `-- --backlog 500` another backlog.
  * Absolute times are noise on shared machines and are printed only beside what they are compared with.
  */
 import { parseArgs } from "node:util";
@@ -16,8 +16,9 @@ import { openInMemory } from "../src/store/embedded.ts";
 import { createSeal, createSecrets } from "../src/store/seal.ts";
 import { awsDeal } from "./deals.ts";
 
-const { values } = parseArgs({ options: { small: { type: "boolean", default: false } } });
-const sizes = values.small ? { backlog: 60, hooks: 20 } : { backlog: 2_000, hooks: 200 };
+const { values } = parseArgs({ options: { small: { type: "boolean", default: false }, backlog: { type: "string" } } });
+const usual = values.small ? { backlog: 60, hooks: 20 } : { backlog: 2_000, hooks: 200 };
+const sizes = { ...usual, backlog: Number(values.backlog ?? usual.backlog) };
 const publicUrl = "http://cosell.bench";
 const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const log: Log = { info: () => {}, warn: () => {}, error: (message) => process.stderr.write(`${message}\n`) };
