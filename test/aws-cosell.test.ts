@@ -225,7 +225,7 @@ describe("a look", () => {
     expect(result.value).toMatchObject({ ref: { id: "O1" }, version: micro, event: "partner_accepted", seenAt: now });
     expect(result.value.facts).toMatchObject({
       stage: "Qualified",
-      awsStage: "Seller Registered",
+      partnerStage: "Seller Registered",
       involvementType: "Co-Sell",
       nextBestActions: "Call (e-mail)",
       engagementScore: "High",
@@ -245,7 +245,7 @@ describe("a look", () => {
     const approved: Canned = { body: record({}, { ReviewStatus: "Approved" }) };
     for (const type of ["ResourceNotFoundException", "AccessDeniedException"]) {
       aws.script({ GetOpportunity: [approved], GetAwsOpportunitySummary: [refusal(type)] });
-      expect(await open().look({ id: "O1" })).toMatchObject({ ok: true, value: { facts: { awsStage: null } } });
+      expect(await open().look({ id: "O1" })).toMatchObject({ ok: true, value: { facts: { partnerStage: null } } });
     }
     aws.script({ GetOpportunity: [approved], GetAwsOpportunitySummary: [refusal("ThrottlingException")] });
     expect(await open().look({ id: "O1" })).toMatchObject({ ok: false, fault: { kind: "throttled" } });

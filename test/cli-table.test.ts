@@ -92,7 +92,7 @@ test("a share's row tells the deal, what was said and what to do, whatever is mi
     accountName: "Example",
     marketplace: "aws",
     remoteId: "O123",
-    facts: { reviewStatus: "Action Required", reviewComments: "Describe the business problem", awsStage: null },
+    facts: { reviewStatus: "Action Required", reviewComments: "Describe the business problem", partnerStage: null },
   });
   const row = shareRowOf(asked);
   expect(row).toMatchObject({

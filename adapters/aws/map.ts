@@ -286,7 +286,7 @@ const factsOf = (opportunity: WireOpportunity, summary: WireSummary | null, raw:
     stage: life.Stage ?? null,
     closedLostReason: life.ClosedLostReason ?? null,
     targetCloseDate: life.TargetCloseDate ?? null,
-    awsStage: summary?.LifeCycle?.Stage ?? null,
+    partnerStage: summary?.LifeCycle?.Stage ?? null,
     awsClosedLostReason: summary?.LifeCycle?.ClosedLostReason ?? null,
     awsTargetCloseDate: summary?.LifeCycle?.TargetCloseDate ?? null,
     awsNextSteps: shown(summary?.LifeCycle?.NextSteps),

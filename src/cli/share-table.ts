@@ -72,7 +72,7 @@ export const shareRowOf = (share: ListedShare): ShareRow => {
 export const shortId = (id: string): string => (id.length <= 14 ? id : `${id.slice(0, 8)}…${id.slice(-4)}`);
 
 /** What adapters put into an observation's facts that is worth a cell, most telling first. */
-const spokenFacts = ["reviewStatus", "reviewStatusReason", "reviewComments", "awsStage"] as const;
+const spokenFacts = ["reviewStatus", "reviewStatusReason", "reviewComments", "partnerStage"] as const;
 export const saidBy = (facts: Readonly<Record<string, Json>>): readonly string[] => [
   ...new Set(spokenFacts.flatMap((name) => textIn(facts, name) ?? [])),
 ];

@@ -1,0 +1,92 @@
+/** The built command line as a process of its own: what a user starts, stops and asks. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort, readConfig } from "../src/node.ts";
+
+const root = join(import.meta.dirname, "..");
+const directory = mkdtempSync(join(tmpdir(), "cosell-process-"));
+const data = join(directory, "data");
+const run = promisify(execFile);
+const port = await freePort("127.0.0.1");
+const environment = { ...process.env, COSELL_DATA: data, PORT: String(port), DATABASE_URL: "", COSELL_URL: "" };
+const cosell = (...words: readonly string[]) =>
+  run(process.execPath, [join(root, "dist/cli.mjs"), ...words], { env: environment, cwd: root, timeout: 60_000 }).catch(
+    (error: { readonly stdout: string; readonly stderr: string; readonly code: number }) => error,
+  );
+let service: ChildProcess;
+const answers = async (path: string): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${port}${path}`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+
+beforeAll(async () => {
+  await run(process.execPath, [join(root, "infra/build.mjs")], { cwd: root });
+  service = spawn(process.execPath, [join(root, "dist/cli.mjs"), "serve"], {
+    env: environment,
+    cwd: root,
+    stdio: "ignore",
+  });
+  for (let tries = 0; tries < 600 && !(await answers("/readyz")); tries++)
+    await new Promise((done) => setTimeout(done, 50));
+}, 60_000);
+afterAll(() => {
+  service.kill("SIGKILL");
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe("the service as a process", () => {
+  it("is ready, documents itself, and keeps its key and token to the owner", async () => {
+    expect(await answers("/healthz")).toBe(true);
+    expect(await answers("/docs")).toBe(true);
+    for (const name of ["key", "local-token", "owner.json"])
+      expect(statSync(join(data, name)).mode & 0o077, name).toBe(0);
+  });
+  it("is what a command on this machine talks to", async () => {
+    const { stdout } = await cosell(
+      "import",
+      "examples/deals-salesforce.csv",
+      "--mapping",
+      "examples/mapping-salesforce.json",
+      "--json",
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ counts: { created: 4 } });
+    const token = readFileSync(join(data, "local-token"), "utf8");
+    const listed = await fetch(`http://127.0.0.1:${port}/v1/opportunities`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(((await listed.json()) as { items: readonly unknown[] }).items).toHaveLength(4);
+  });
+  it("is the only owner of its directory: a second one names the first and changes nothing", async () => {
+    const second = await cosell("serve", "--port", "0");
+    expect(second).toMatchObject({ code: 1 });
+    expect(second.stderr).toContain(`process ${service.pid}`);
+    expect(await answers("/healthz")).toBe(true);
+  });
+  it("drains and stops on SIGTERM, exit code 0, within 10 seconds, and gives the directory back", async () => {
+    const exited = new Promise<number | null>((done) => service.once("exit", (code) => done(code)));
+    const began = Date.now();
+    service.kill("SIGTERM");
+    expect(await exited).toBe(0);
+    expect(Date.now() - began).toBeLessThan(10_000);
+    expect(existsSync(join(data, "owner.json"))).toBe(false);
+  });
+});
+
+describe("settings", () => {
+  it("of a mode that this version lacks are refused by name", () => {
+    expect(() => readConfig({ INNGEST_MODE: "server" })).toThrow("INNGEST_MODE=server");
+  });
+  it("that are wrong are all told at once, each with what it should be", () => {
+    expect(() => readConfig({ PORT: "99999", COSELL_KEY: "short", COSELL_RETENTION_DAYS: "0" })).toThrow(
+      /PORT[\s\S]*COSELL_KEY[\s\S]*COSELL_RETENTION_DAYS/,
+    );
+  });
+  it("for PostgreSQL need the key that every instance shares", () => {
+    expect(() => readConfig({ DATABASE_URL: "postgres://127.0.0.1/x" })).toThrow("COSELL_KEY");
+  });
+});
