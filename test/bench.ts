@@ -120,8 +120,7 @@ const shareMany = async (stand: Stand, count: number, prefix: string): Promise<r
   return shares;
 };
 
-const results: { readonly figure: string; readonly value: string; readonly bound: string; readonly holds: boolean }[] =
-  [];
+const verdicts: boolean[] = [];
 const judge = (figure: string, value: number, bound: number): void => {
   // Told at once: the next part may take minutes.
   process.stdout.write(
