@@ -20,6 +20,8 @@ import { openEmbedded } from "./store/embedded.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
 
 const stopMsMax = 9_000;
+/** Longer than callers keep an idle connection: one closed just as they reuse it looks like a lost request to them. */
+export const keepAliveTimeout = 65_000;
 
 /** The settings in `env`, or an error that lists every wrong one with what it should be. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
@@ -175,7 +177,12 @@ export const serveForever = async (env: Readonly<Record<string, string | undefin
     level: "info",
   });
   const opened = await openLocal(config, { log });
-  const server = serve({ fetch: opened.service.app.fetch, port: config.PORT, hostname: config.COSELL_HOST });
+  const server = serve({
+    fetch: opened.service.app.fetch,
+    port: config.PORT,
+    hostname: config.COSELL_HOST,
+    serverOptions: { keepAliveTimeout },
+  });
   await new Promise<void>((listening, failed) => {
     server.once("listening", listening);
     server.once("error", failed);

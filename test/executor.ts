@@ -6,6 +6,7 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { createSystemClock } from "../src/clock.ts";
 import { createIds } from "../src/ids.ts";
+import { keepAliveTimeout } from "../src/node.ts";
 import { createRunner, type EventInput, type Runner } from "../workflows/runner/index.ts";
 import { openTestDatabase } from "./template.ts";
 
@@ -51,7 +52,7 @@ export const startExecutor = async (signingKey: string): Promise<ExecutorServer>
     const ids = await runner?.send((await context.req.json()) as readonly EventInput[]);
     return context.json({ ids: ids ?? [], status: runner === null ? 503 : 200 }, runner === null ? 503 : 200);
   });
-  const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" });
+  const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1", serverOptions: { keepAliveTimeout } });
   await new Promise<void>((listening) => server.once("listening", () => listening()));
   const address = server.address();
   return {

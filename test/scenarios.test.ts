@@ -51,7 +51,7 @@ describe.each(executors)("driven by %s", (name, executor) => {
     await world.aws.controls.approve(await remoteId(share));
     await reach(share, "accepted", 5 * 60_000);
     expect(await world.state(share)).toBe("accepted");
-  }, 90_000);
+  }, 200_000);
 
   it("a lost answer is looked for, and the deal stands at AWS once", async () => {
     const deal = awsDeal(key());
@@ -60,7 +60,7 @@ describe.each(executors)("driven by %s", (name, executor) => {
     await reach(share, "submitted");
     await world.aws.controls.clearFaults();
     expect([await world.state(share), (await ours(deal.key)).length]).toEqual(["submitted", 1]);
-  }, 90_000);
+  }, 200_000);
 
   it("an edit waits for the review and is sent after it", async () => {
     const deal = awsDeal(key());
@@ -76,7 +76,7 @@ describe.each(executors)("driven by %s", (name, executor) => {
       JSON.stringify((await ours(deal.key))[0]?.document).includes("edited while locked");
     await world.pass(10 * 60_000, sent);
     expect(await sent()).toBe(true);
-  }, 120_000);
+  }, 200_000);
 
   it("a sweep finds what no webhook told", async () => {
     const share = await world.share(awsDeal(key()));
@@ -87,5 +87,5 @@ describe.each(executors)("driven by %s", (name, executor) => {
     await reach(share, "accepted", 10 * 60_000);
     await world.aws.controls.clearFaults();
     expect(await world.state(share)).toBe("accepted");
-  }, 90_000);
+  }, 200_000);
 });

@@ -6,6 +6,7 @@ import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/si
 import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import type { OpportunityInput } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
+import { keepAliveTimeout } from "../src/node.ts";
 import type { Clock, Db, Log } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
 import { createService, type Service } from "../src/service.ts";
@@ -29,7 +30,7 @@ export interface World {
   readonly service: Service;
   readonly aws: ReturnType<typeof createAwsSimulator>;
   readonly timeline: Timeline;
-  /** Lets time pass: `virtualMs` on the embedded runner; with an executor real time, until `holds` or half a minute. */
+  /** Lets time pass: `virtualMs` on the embedded runner; with an executor real time, until `holds` or 80 s. */
   readonly pass: (virtualMs: number, holds: () => Promise<boolean>) => Promise<void>;
   readonly connectionId: string;
   readonly logged: readonly string[];
@@ -147,7 +148,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     state: async (shareId) => (await service.store.shares.find(db.sql, shareId))?.state ?? "none",
     pass: async (virtualMs, holds) => {
       if (executor === undefined) return timeline.advance(virtualMs);
-      for (const end = Date.now() + 30_000; Date.now() < end && !(await holds()); )
+      for (const end = Date.now() + 80_000; Date.now() < end && !(await holds()); )
         await new Promise((done) => setTimeout(done, 50));
     },
     close: async () => {
@@ -177,6 +178,7 @@ const listen = async () => {
     fetch: async (request) => (service === null ? new Response(null, { status: 503 }) : service.app.fetch(request)),
     port: 0,
     hostname: "127.0.0.1",
+    serverOptions: { keepAliveTimeout },
   });
   await new Promise<void>((listening) => server.once("listening", () => listening()));
   const address = server.address();
