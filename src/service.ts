@@ -186,7 +186,7 @@ const whenUpToDate = async (simulator: Simulator, request: Request): Promise<Res
 };
 
 /** Under `/simulator/<marketplace>`: the vendor's wire protocol at the root, the controls under `/control`. */
-export const simulatorDoor =
+const simulatorDoor =
   (simulator: Simulator) =>
   (request: Request): Promise<Response> => {
     const url = new URL(request.url);

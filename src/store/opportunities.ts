@@ -192,11 +192,6 @@ export const createOpportunities = (
     /** The deal, held until the transaction ends, or null. */
     lock,
     findAccount,
-    findByKey: async (query: Query, source: string, key: string): Promise<Opportunity | null> => {
-      const [row] =
-        await query`select ${readColumns(query)} from opportunity where source = ${source} and key = ${key}`;
-      return row === undefined ? null : readOpportunity(row);
-    },
     /** The deal with its account, contacts and partner, or null. */
     whole: async (query: Query, id: string): Promise<WholeDeal | null> => {
       const opportunity = await find(query, id);
