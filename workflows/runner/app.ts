@@ -25,6 +25,8 @@ export interface AppDeps {
   readonly signingKeyFallback?: string;
   /** Calls in flight at once. */
   readonly parallel: number;
+  /** As in `RunnerDeps`. */
+  readonly isSoleOwner?: boolean;
   readonly called?: (note: CallNote) => void;
   /** Aborted when the runner stops: nobody waits for a registration any more. */
   readonly stopping: AbortSignal;
@@ -104,6 +106,7 @@ export const createApp = (deps: AppDeps): App => {
     url: () => url,
     register,
     resume: async () => {
+      if (url !== null) return true;
       if (target !== null) return register(target).then(() => true);
       const stored = await readApp(db);
       if (stored === null) return false;

@@ -50,7 +50,7 @@ const retryMsMax = 60_000;
 const stopMsMax = 5_000;
 
 export const createOutside = (deps: OutsideDeps): Outside => {
-  const { log, handler, appUrl, apiUrl } = deps;
+  const { handler, appUrl, apiUrl } = deps;
   const signer = createSigner(deps.signingKey);
   const stopping = new AbortController();
   const inFlight = new Set<Promise<unknown>>();
