@@ -1,18 +1,22 @@
 /**
- * The workflows as their users see them, on every executor: the embedded runner in virtual time, the same protocol from
- * another server over HTTP, and, with EXECUTOR_URL (and EXECUTOR_EVENT_KEY, EXECUTOR_SIGNING_KEY), a real Inngest server.
+ * The workflows as their users see them, on every executor: the embedded runner in virtual time; `cosell runner`, a process of its
+ * own, over HTTP; and, with EXECUTOR_URL (and EXECUTOR_EVENT_KEY, EXECUTOR_SIGNING_KEY), any server that speaks Inngest's
+ * protocol. EXECUTOR_APP_URL is where such a server reaches this machine when that is not loopback.
  */
 import { afterAll, describe, expect, it } from "vitest";
 import { awsDeal } from "./deals.ts";
-import { startExecutor } from "./executor.ts";
-import { openWorld, testSigningKey, type World } from "./world.ts";
+import { startRunner } from "./runner-process.ts";
+import { openWorld, testSigningKey, type World, type WorldOptions } from "./world.ts";
 
 const environment = process.env;
-const server = await startExecutor(testSigningKey);
-afterAll(() => server.close());
-const executors = [
+const keys = { eventKey: "test", signingKey: testSigningKey };
+const runner = await startRunner(keys);
+afterAll(() => runner.close());
+
+type Executor = NonNullable<WorldOptions["executor"]>;
+const executors: readonly (readonly [string, Executor | undefined])[] = [
   ["the embedded runner", undefined],
-  ["another server over HTTP", { url: server.url, eventKey: "test", signingKey: testSigningKey }],
+  ["cosell runner, a process of its own", { ...keys, url: runner.url }],
   ...(environment.EXECUTOR_URL === undefined
     ? []
     : [
@@ -20,12 +24,13 @@ const executors = [
           "EXECUTOR_URL",
           {
             url: environment.EXECUTOR_URL,
-            eventKey: environment.EXECUTOR_EVENT_KEY ?? "test",
-            signingKey: environment.EXECUTOR_SIGNING_KEY ?? testSigningKey,
+            eventKey: environment.EXECUTOR_EVENT_KEY ?? keys.eventKey,
+            signingKey: environment.EXECUTOR_SIGNING_KEY ?? keys.signingKey,
+            ...(environment.EXECUTOR_APP_URL === undefined ? {} : { appOrigin: environment.EXECUTOR_APP_URL }),
           },
         ] as const,
       ]),
-] as const;
+];
 
 const hour = 3_600_000;
 
@@ -87,5 +92,16 @@ describe.each(executors)("driven by %s", (name, executor) => {
     await reach(share, "accepted", 10 * 60_000);
     await world.aws.controls.clearFaults();
     expect(await world.state(share)).toBe("accepted");
+  }, 200_000);
+
+  // Only the process of this file may be killed.
+  if (executor?.url !== runner.url) return;
+  it("a runner that is killed goes on where it was once it is started again", async () => {
+    const deal = awsDeal(key());
+    const share = await world.share(deal);
+    await world.pass(0, async () => (await ours(deal.key)).length > 0);
+    await runner.restart();
+    await reach(share, "submitted");
+    expect([await world.state(share), (await ours(deal.key)).length]).toEqual(["submitted", 1]);
   }, 200_000);
 });
