@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { benchBacklog } from "./bench/backlog.ts";
 import { benchDoor } from "./bench/door.ts";
+import { benchFootprint } from "./bench/footprint.ts";
 import { benchLatency } from "./bench/latency.ts";
 import { benchRunner } from "./bench/runner.ts";
 import { createVerdict } from "./bench/verdict.ts";
@@ -20,6 +21,7 @@ const verdict = createVerdict();
 const parts: Readonly<Record<string, () => Promise<void>>> = {
   door: () => benchDoor(verdict, small ? 2 : 8),
   runner: () => benchRunner(verdict, small ? 60 : 400),
+  footprint: () => benchFootprint(verdict, small ? 500 : 10_000),
   backlog: () => benchBacklog(verdict, Number(values.backlog ?? (small ? 60 : 2_000))),
   latency: () => benchLatency(verdict, small ? 20 : 200),
 };
