@@ -115,6 +115,6 @@ const onServer = async (): Promise<readonly Contestant[]> => {
     process.stderr.write("runner on PostgreSQL: skipped, TEST_DATABASE_URL is not set\n");
     return [];
   }
-  const database = await openTestDatabase();
+  const database = await openTestDatabase({ isDurable: true });
   return [{ name: "PostgreSQL", bound: 0.6, ...(await onDatabase(database.db)), close: database.close }];
 };

@@ -34,7 +34,7 @@ export interface StandOptions {
 }
 
 export const openStand = async ({ clock, fast }: StandOptions): Promise<Stand> => {
-  const database = await openTestDatabase();
+  const database = await openTestDatabase({ isDurable: fast });
   const { db } = database;
   const ids = fast ? createIds(clock) : createSeededIds(clock, "bench");
   const seal = await createSeal(sealKey, ids);
