@@ -85,6 +85,36 @@ describe("the list of invitations", () => {
   });
 });
 
+describe("quotas", () => {
+  it("take answers to invitations, qualifying and task starts for writes, and looking for reads", async () => {
+    const world = await openRig();
+    const { id } = await world.controls.refer();
+    const send = async (operation: string, input: object) =>
+      (await rawOf(await fetch(signed(world.url, operation, JSON.stringify({ Catalog, ...input }))))).body.__type;
+    const writes = [
+      ["RejectEngagementInvitation", { Identifier: id, RejectionReason: "Other" }],
+      ["AcceptEngagementInvitation", { Identifier: id }],
+      ["StartEngagementByAcceptingInvitationTask", { Identifier: id, ClientToken: "t" }],
+      [
+        "StartOpportunityFromEngagementTask",
+        { Identifier: "eng-0123456789abcd", ContextIdentifier: "1", ClientToken: "t" },
+      ],
+    ] as const;
+    const types: (string | undefined)[] = [];
+    for (const [operation, input] of writes) types.push(await send(operation, input));
+    expect(types[0]).toBeUndefined();
+    for (const type of types.slice(1)) expect(type).toContain("ThrottlingException");
+    const reads = [
+      "ListEngagementInvitations",
+      "ListEngagementByAcceptingInvitationTasks",
+      "ListOpportunityFromEngagementTasks",
+    ];
+    for (const operation of reads) expect(await send(operation, { ParticipantType: "RECEIVER" })).toBeUndefined();
+    expect((await world.controls.ledger()).counters).toMatchObject([{ writes: 1, reads: 3, throttled: 3 }]);
+    await world.close();
+  });
+});
+
 describe("an invitation's time", () => {
   it("runs out at its ExpirationDate, to the moment, and cannot be answered afterwards", async () => {
     const { id } = await rig.controls.refer({ expirationDays: 5 });

@@ -215,7 +215,9 @@ describe("the control API", () => {
   it("says what was wrong: what AWS's model does not allow, an unknown account, an unknown or closed invitation", () =>
     withRig({}, async (rig) => {
       const wrong = await post(rig, "refer", { customer: { Account: { Industry: "Baking" } } });
-      expect([wrong.status, wrong.body.detail]).toEqual([409, expect.stringContaining("Customer.Account.Industry")]);
+      expect([wrong.status, wrong.body.detail]).toEqual([400, expect.stringContaining("Customer.Account.Industry")]);
+      const misspelt = await post(rig, "refer", { project: { Titel: "Mills" } });
+      expect(misspelt.body.detail).toContain("Project.Titel");
       const short = await post(rig, "refer", { project: { CustomerBusinessProblem: "Short" } });
       expect(short.body.detail).toContain("BusinessProblem");
       const lead = await post(rig, "refer_lead", { interaction: { Contact: { Email: 5 } } });
