@@ -249,6 +249,33 @@ describe("a run over deals that are here already", () => {
   });
 });
 
+describe("a dry run over 2,000 deals", () => {
+  it("reads them in pages of at most 200, and ends well within 20 seconds", async () => {
+    const first = await deal();
+    await http.db
+      .sql`insert into opportunity (id, source, key, account_id, title, problem, stage, type, created_at, updated_at)
+      select 'opp_' || lpad(to_hex(n), 32, '0'), source, 'many-' || n, account_id, title, problem,
+        case when n % 4 = 0 then 'prospect' else 'qualified' end, type, created_at, updated_at
+      from opportunity, generate_series(1, 2000) as n where id = ${first}`;
+    await save({ defaults: { termMonths: 12 } });
+    const startedMs = performance.now();
+    let totals = { deals: 0, blocked: 0, would_skip: 0, would_share: 0 };
+    for (let after: string | null = null, pages = 0; ; pages++) {
+      const { body } = await ask("POST", "/v1/share-rules/dry-run", { body: { after } });
+      expect(body.items.length).toBeLessThanOrEqual(200);
+      totals = body.totals;
+      after = body.next;
+      if (after === null) break;
+      expect(pages).toBeLessThan(12);
+    }
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
+    expect(totals.deals).toBeGreaterThan(2_000);
+    expect(totals.blocked).toBeGreaterThanOrEqual(1_500);
+    expect(totals.would_share + totals.would_skip + totals.blocked).toBe(totals.deals);
+    await clear();
+  });
+});
+
 describe("the fields that rules read", () => {
   it("are published with type, description and values, and with how conditions are written", async () => {
     const { body } = await ask("GET", "/v1/share-rules/fields");
