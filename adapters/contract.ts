@@ -13,6 +13,7 @@ import type {
   ShareDraft,
 } from "../src/domain/deal.ts";
 import type { Fault, Gap, Result } from "../src/domain/fault.ts";
+import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
 
 export interface Marketplace {
@@ -139,6 +140,8 @@ export interface DroppedEdit {
 export interface CoSell {
   /** Pure: what the programme would refuse, and why. A draft with gaps is never sent. */
   readonly gaps: (draft: ShareDraft) => readonly Gap[];
+  /** Pure: the programme's own fields for how the partner is asked to join. Absent: the programme knows no difference. */
+  readonly involvement?: (wanted: Involvement) => JsonObject;
   /** Pure: the next write or poll of a submission, given what is confirmed so far. The engine loops until `done`. */
   readonly submission: (draft: ShareDraft, done: readonly Outcome[]) => Next;
   /** Pure: our edits merged into their record (base, ours, theirs), through the gate of what may be edited now. */
