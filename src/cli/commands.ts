@@ -6,6 +6,7 @@ import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, ho
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   withdrawCommand,
   syncCommand,
   simulatorCommand,
+  runnerCommand,
   eventsCommand,
   exceptionsCommand,
   keysCommand,
