@@ -5,6 +5,7 @@ import {
   accountSchema,
   contactSchema,
   dateSchema,
+  type Opportunity,
   type OpportunityInput,
   opportunityInputSchema,
   opportunitySchema,
@@ -224,7 +225,7 @@ const replaceEndpoint = (deps: AppDeps): Endpoint =>
         const stored = await deps.store.opportunities.lock(tx, params.id);
         if (stored === null) throw notFound("deal", params.id);
         checkMatch(match, stored.version);
-        return replace(deps, tx, { id: params.id, input: body, actorId: caller.actorId, ...keyOf(stored) });
+        return replace(deps, tx, { stored, input: body, actorId: caller.actorId });
       });
       return { status: 200, body: withoutContacts(whole), headers: { etag: tagOf(whole.opportunity.version) } };
     },
@@ -256,7 +257,7 @@ const patchEndpoint = (deps: AppDeps): Endpoint =>
           const errors = itemsOf(parsed.error);
           throw new ProblemError("invalid", `${errors[0]?.field}: ${errors[0]?.message}`, { errors });
         }
-        return replace(deps, tx, { id: params.id, input: parsed.data, actorId: caller.actorId, ...keyOf(stored) });
+        return replace(deps, tx, { stored, input: parsed.data, actorId: caller.actorId });
       });
       return { status: 200, body: withoutContacts(whole), headers: { etag: tagOf(whole.opportunity.version) } };
     },
@@ -333,18 +334,14 @@ const mustReadWhole = async (deps: AppDeps, tx: Tx, id: string): Promise<WholeDe
 };
 
 interface Replacement {
-  readonly id: string;
-  readonly source: string;
-  readonly key: string;
+  readonly stored: Opportunity;
   readonly input: OpportunityInput;
   readonly actorId: string;
 }
 
-const keyOf = ({ source, key }: { readonly source: string; readonly key: string }) => ({ source, key });
-
 const replace = async (deps: AppDeps, tx: Tx, change: Replacement): Promise<WholeDeal> => {
   for (const name of ["source", "key"] as const) {
-    if (change.input[name] === change[name]) continue;
+    if (change.input[name] === change.stored[name]) continue;
     throw new ProblemError("invalid", `${name}: a deal keeps its source and key`, {
       errors: [
         {
@@ -357,8 +354,18 @@ const replace = async (deps: AppDeps, tx: Tx, change: Replacement): Promise<Whol
       ],
     });
   }
-  await deps.store.opportunities.save(tx, change.input, change.actorId);
-  return mustReadWhole(deps, tx, change.id);
+  const { refused } = await deps.store.opportunities.edit(tx, change.stored, change.input, change.actorId);
+  if (refused.length > 0) {
+    const errors = refused.map(({ name, why }) => ({
+      pointer: `/${(/^(aws|azure|gcp)\./.test(name) ? `programmes.${name}` : name).replaceAll(".", "/")}`,
+      field: name,
+      code: "not_ours",
+      message: `${why} (field authority)`,
+      fix: `change it in ${change.stored.source}, or let ours change it: PUT /v1/field-authority`,
+    }));
+    throw new ProblemError("invalid", `${errors[0]?.field}: ${errors[0]?.message}`, { errors });
+  }
+  return mustReadWhole(deps, tx, change.stored.id);
 };
 
 /** The stored deal as an input that would change nothing. `taggedAt` is left out: the store keeps it while the tag stays. */
