@@ -36,7 +36,7 @@ export const stageWords = {
   closed_lost: "Closed Lost",
 } as const satisfies Record<DealStage, string>;
 
-const typeWords = { new: "Net New Business", expansion: "Expansion", renewal: "Flat Renewal" } as const;
+export const typeWords = { new: "Net New Business", expansion: "Expansion", renewal: "Flat Renewal" } as const;
 
 /**
  * AWS's review words → what they mean for the share; null is deliberately without meaning. Model literals, then the
