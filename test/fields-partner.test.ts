@@ -15,7 +15,8 @@ const updates = async (): Promise<number> =>
 const remoteId = async (shareId: string): Promise<string> =>
   (await world.service.store.shares.findEngagement(world.db.sql, shareId))?.remoteId ?? "none";
 const record = async (key: string) =>
-  (await aws.controls.ledger()).opportunities.find((row) => row.document.PartnerOpportunityIdentifier === key)?.document;
+  (await aws.controls.ledger()).opportunities.find((row) => row.document.PartnerOpportunityIdentifier === key)
+    ?.document;
 const accepted = async () => {
   const deal = awsDeal(`follow-${counter++}`);
   const share = await world.share(deal);

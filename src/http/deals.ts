@@ -187,11 +187,11 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
     scope: "write",
     summary: "Save a deal by its CRM key",
     description:
-      "Makes the deal with this (source, key), or brings the known one up to the body: what the body leaves out becomes empty. Open shares follow by themselves.",
+      "Makes the deal with this (source, key), or takes in what its CRM says now: what the body leaves out the CRM says is empty. Only what differs from the CRM's last word changes the deal, so an old value sent again never undoes what a person or a partner changed since; where they changed the same field, /v1/field-authority decides. Open shares follow by themselves.",
     body: dealInputSchema,
     bodyExample: dealExample,
     answers: {
-      200: { ...savedAnswer, description: "the deal was known: brought up to the body, or unchanged" },
+      200: { ...savedAnswer, description: "the deal was known: changed by what the CRM says, or unchanged" },
       201: { ...savedAnswer, description: "the deal was new", headers: ["ETag", "Location"] },
     },
     handle: async ({ body, caller }) => {
@@ -213,7 +213,8 @@ const replaceEndpoint = (deps: AppDeps): Endpoint =>
     tag: "Deals",
     scope: "write",
     summary: "Replace a deal",
-    description: "What the body leaves out becomes empty. Source and key stay: they are what the deal is found by.",
+    description:
+      "What the body leaves out becomes empty. Source and key stay: they are what the deal is found by. What differs from the deal is ours from then on, until the CRM or a partner changes it.",
     ifMatch: "required",
     params: dealParams,
     body: dealInputSchema,
