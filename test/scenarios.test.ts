@@ -94,6 +94,34 @@ describe.each(executors)("driven by %s", (name, executor) => {
     expect(await world.state(share)).toBe("accepted");
   }, 200_000);
 
+  it("what AWS changes on its record reaches our deal", async () => {
+    const deal = awsDeal(key());
+    const share = await world.share(deal);
+    await reach(share, "submitted");
+    await world.aws.controls.approve(await remoteId(share));
+    await reach(share, "accepted", 5 * 60_000);
+    await world.aws.controls.edit(await remoteId(share), { "LifeCycle.TargetCloseDate": "2027-06-30" });
+    const closeDates = () =>
+      world.db.sql<{ at: string }[]>`select close_date::text as at from opportunity where key = ${deal.key}`;
+    await world.pass(10 * 60_000, async () => (await closeDates())[0]?.at === "2027-06-30");
+    expect(await closeDates()).toEqual([{ at: "2027-06-30" }]);
+  }, 200_000);
+
+  it("a rule shares a deal that arrives, and it is pushed", async () => {
+    const { connectionId } = world;
+    const rule = { name: "Ruled", connectionId, condition: 'source == "ruled"' };
+    expect((await world.call("POST", "/v1/share-rules", rule)).status).toBe(201);
+    const deal = awsDeal(key(), { source: "ruled" });
+    await world.call("POST", "/v1/opportunities", deal);
+    const states = async () => {
+      const rows = await world.db.sql<{ state: string }[]>`select share.state from share
+        join opportunity on opportunity.id = share.opportunity_id where opportunity.key = ${deal.key}`;
+      return rows.map((row) => row.state);
+    };
+    await world.pass(hour, async () => (await states())[0] === "submitted");
+    expect(await states()).toEqual(["submitted"]);
+  }, 200_000);
+
   // Only the process of this file may be killed.
   if (executor?.url !== runner.url) return;
   it("a runner that is killed goes on where it was once it is started again", async () => {
