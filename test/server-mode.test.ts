@@ -268,6 +268,12 @@ describe("while the server is away", () => {
     expect([(await ready()).ready, await serverIsWell()]).toEqual([true, false]);
     await world.share(awsDeal("away-1"));
     expect((await deliver(world)).status).toBe(202);
+    // The API's door (a key, 1 MB) is not in front of the server's calls: their signature is what is judged.
+    const unsigned = new Request("http://cosell.test/api/inngest", {
+      method: "POST",
+      body: `"${"x".repeat(2_000_000)}"`,
+    });
+    expect(await (await world.service.app.fetch(unsigned)).json()).toEqual({ message: "Unauthorized" });
     const outbox = async (): Promise<readonly string[]> =>
       (await world.db.sql<{ id: string }[]>`select id from outbox order by seq`).map((row) => row.id);
     const unsent = async () => (await world.db.sql`select from outbox where sent_at is null`).length;
@@ -292,6 +298,24 @@ describe("while the server is away", () => {
     const ids = server.events.map((event) => event.id);
     expect(new Set(ids).size).toBeLessThan(ids.length);
     expect(new Set(ids)).toEqual(new Set(await outbox()));
+  });
+});
+
+describe("a server that hangs", () => {
+  it("does not hold the service back when it stops: what waits for an answer is given up, the event stays unsent", async () => {
+    const hanging = await listenOn(() => new Promise<Response>(() => {}));
+    open.push(hanging);
+    const app = await openApp(hanging.url);
+    const sending = app.engine.send([{ id: "e", name: "count", data: {}, ts: 1 }]).then(
+      () => "sent",
+      (error: Error) => error.name,
+    );
+    await new Promise((done) => setTimeout(done, 50));
+    const began = performance.now();
+    await app.engine.runner.stop();
+    expect(await sending).toBe("ServerRefusedError");
+    expect(performance.now() - began).toBeLessThan(6_000);
+    expect((await fetch(app.url, { method: "PUT" })).status).toBe(503);
   });
 });
 
