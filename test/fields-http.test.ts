@@ -1,4 +1,7 @@
 /** Where a deal's values come from and who may change them, over HTTP and on the command line. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { cosell } from "./cli-shell.ts";
 import { dealOf, openHttp } from "./http-fixture.ts";
@@ -154,6 +157,31 @@ describe("the field authority", () => {
       headers: { "if-match": "*" },
     });
     expect([taken.status, taken.body.account.city]).toEqual([200, "Berlin"]);
+    await put([], `"${version + 1}"`);
+  });
+});
+
+describe("an import", () => {
+  it("tells which changes of a row were kept but not taken, and why, also as a dry run", async () => {
+    const { version } = (await ask("GET", authority)).body;
+    const rule = { field: "nextSteps", sides: ["ours", "crm"], decides: "order" };
+    await put([rule], `"${version}"`);
+    const { body } = await ask("POST", "/v1/opportunities", { body: dealOf("I1", { nextSteps: "call" }) });
+    const headers = { "if-match": "*" };
+    await ask("PATCH", `/v1/opportunities/${body.id}`, { body: { nextSteps: "visit" }, headers });
+    const rows = [{ input: dealOf("I1", { nextSteps: "write", title: "New title" }) }];
+    for (const dryRun of [true, false]) {
+      const told = await ask("POST", "/v1/opportunities/import", { body: { rows, dryRun } });
+      expect(told.body.results[0]).toMatchObject({
+        outcome: "updated",
+        overridden: [{ field: "nextSteps", why: "ours changed it too and goes first" }],
+      });
+    }
+    const path = join(mkdtempSync(join(tmpdir(), "cosell-fields-")), "deals.csv");
+    writeFileSync(path, "source,key,title,account.name,nextSteps\nsalesforce,I1,New title,Customer I1,fax\n");
+    const ran = await cli("import", path);
+    expect(ran.out).toContain("1 deal keeps a value that another side has changed and owns");
+    rmSync(dirname(path), { recursive: true });
     await put([], `"${version + 1}"`);
   });
 });
