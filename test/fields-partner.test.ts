@@ -1,5 +1,6 @@
 /** What AWS changes on its record reaches our deal as far as the field authority lets it, and is never sent back. */
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import type { Rule } from "../src/domain/fields.ts";
 import { awsDeal } from "./deals.ts";
 import { openWorld } from "./world.ts";
 
@@ -92,8 +93,8 @@ describe("what AWS changes", () => {
     await timeline.advance(1_000);
     await aws.controls.edit(late.remote, { "LifeCycle.TargetCloseDate": "2027-08-01" });
     await timeline.advance(5 * minute);
-    const theirs = (await record(late.deal.key))?.LifeCycle as { TargetCloseDate?: string };
-    expect((await late.read()).closeDate).toBe(theirs.TargetCloseDate);
+    expect((await late.read()).closeDate).toBe("2027-08-01");
+    expect(await record(late.deal.key)).toMatchObject({ LifeCycle: { TargetCloseDate: "2027-08-01" } });
 
     const early = await accepted();
     await aws.controls.edit(early.remote, { "LifeCycle.TargetCloseDate": "2027-08-01" });
@@ -127,6 +128,35 @@ describe("what AWS changes", () => {
     expect(await world.state(share)).toBe("lost");
     expect(await read()).toMatchObject({ closeDate: "2027-03-31", nextSteps: "Joint workshop with the customer" });
     expect(await read()).toMatchObject({ stage: "qualified", version: 1 });
+  });
+
+  it("and we answered since stays answered, also while our other edits wait and AWS goes first", async () => {
+    const rule: Rule = { field: "nextSteps", source: null, sides: ["partner", "ours", "crm"], decides: "order" };
+    const { store } = world.service;
+    const actorId = await store.access.actor(world.db.sql, "person", "tester");
+    await world.db.transaction((tx) => store.statements.putAuthority(tx, { rules: [rule], expected: 0, actorId }));
+    const deal = awsDeal(`follow-${counter++}`);
+    const share = await world.share(deal);
+    await timeline.advance(12 * minute);
+    const remote = await remoteId(share);
+    await world.call("POST", "/v1/opportunities", { ...deal, title: "A title that waits for the review" });
+    await timeline.advance(minute);
+    await aws.controls.edit(remote, { "LifeCycle.NextSteps": "Theirs" });
+    await timeline.advance(3 * minute);
+    const [row] = await world.db.sql<{ id: string; next: string }[]>`
+      select id, next_steps as next from opportunity where key = ${deal.key}`;
+    expect(row?.next).toBe("Theirs");
+    await world.db.transaction(async (tx) => {
+      const held = await store.opportunities.lock(tx, row?.id ?? "");
+      const whole = await store.opportunities.whole(tx, row?.id ?? "");
+      if (held === null || whole === null) throw new Error("no deal");
+      const { opportunity, account, contacts } = whole;
+      const input = { ...opportunity, account, contacts: [...contacts], taggedAt: null, nextSteps: "Our answer" };
+      await store.opportunities.edit(tx, held, input, actorId);
+    });
+    await aws.controls.review(remote);
+    await timeline.advance(3 * minute);
+    expect((await store.opportunities.find(world.db.sql, row?.id ?? ""))?.nextSteps).toBe("Our answer");
   });
 
   it("together with a question of theirs leaves the question open, and sends nothing", async () => {

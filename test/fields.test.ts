@@ -24,7 +24,8 @@ const wholeInput = async (id: string): Promise<OpportunityInput> => {
   return { ...opportunity, account, contacts: [...contacts], partner: partner?.name ?? null, taggedAt: null };
 };
 /** Reads, then changes what it read: as a PATCH with If-Match does. */
-const edit = (id: string, change: Partial<OpportunityInput>) =>
+type Change = Partial<OpportunityInput> | ((now: OpportunityInput) => Partial<OpportunityInput>);
+const edit = (id: string, change: Change) =>
   db.transaction(async (tx) => {
     const held = await store.opportunities.lock(tx, id);
     if (held === null) throw new Error("no deal");
@@ -32,7 +33,8 @@ const edit = (id: string, change: Partial<OpportunityInput>) =>
     if (whole === null) throw new Error("no deal");
     const { opportunity, account, contacts, partner } = whole;
     const input = { ...opportunity, account, contacts: [...contacts], partner: partner?.name ?? null, taggedAt: null };
-    return store.opportunities.edit(tx, held, { ...input, ...change }, actorId);
+    const changed = typeof change === "function" ? change(input) : change;
+    return store.opportunities.edit(tx, held, { ...input, ...changed }, actorId);
   });
 interface Word {
   readonly name: string;
@@ -378,6 +380,29 @@ describe("at the same time", () => {
       expect(new Set(made.map(({ opportunity }) => opportunity.id)).size).toBe(1);
       const version = (await store.opportunities.find(db.sql, made[0]?.opportunity.id ?? ""))?.version;
       expect(version).toBe(3);
+    }
+  });
+
+  it("two deals of one company lose no field of it, and never wait for each other for ever", async () => {
+    const account = { name: "Crowd", website: `https://crowd-${counter++}.example`, country: "FR" };
+    const one = dealInput(`company-${counter++}`, { account });
+    const two = dealInput(`company-${counter++}`, { account });
+    const { opportunity } = await save(one);
+    const other = await save(two);
+    for (let round = 1; round <= 8; round++) {
+      await Promise.all([
+        save({ ...one, account: { ...account, city: `City ${round}` } }),
+        save({ ...two, account: { ...account, industry: `Industry ${round}` } }),
+        edit(other.opportunity.id, (now) => ({ account: { ...now.account, street: `Street ${round}` } })),
+        edit(opportunity.id, { title: `Title ${round}` }),
+      ]);
+      const now = await wholeInput(opportunity.id);
+      expect(now.account).toMatchObject({
+        city: `City ${round}`,
+        industry: `Industry ${round}`,
+        street: `Street ${round}`,
+      });
+      expect(now.title).toBe(`Title ${round}`);
     }
   });
 
