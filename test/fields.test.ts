@@ -168,6 +168,34 @@ describe("what a CRM says again", () => {
   });
 });
 
+describe("a save", () => {
+  it("of an unchanged deal takes three round trips, of one changed field seven, however many fields there are", async () => {
+    const input = dealInput(`trips-${counter++}`, { partner: "Trips Ltd", programmes: { aws: { useCase: "x" } } });
+    await save(input);
+    const options = (db.sql as unknown as { readonly options: { debug: unknown } }).options;
+    const tripsOf = async (next: OpportunityInput) => {
+      const seen: string[] = [];
+      options.debug = (_: number, text: string) => seen.push(text);
+      await save(next);
+      options.debug = false;
+      return seen.filter((text) => !/^(begin|commit)/.test(text)).length;
+    };
+    expect(await tripsOf(input)).toBe(3);
+    expect(await tripsOf({ ...input, nextSteps: "call" })).toBe(7);
+  });
+
+  it("of a deal from before words were kept takes the CRM's word, which is its source from then on", async () => {
+    const input = dealInput(`old-${counter++}`);
+    const { opportunity } = await save(input);
+    await db.sql`delete from statement where opportunity_id = ${opportunity.id}`;
+    expect((await save(input)).outcome).toBe("unchanged");
+    const { said } = await store.opportunities.known(db.sql, opportunity);
+    expect(said[0]?.fields.title).toMatchObject({ value: input.title, holds: true });
+    await db.sql`delete from statement where opportunity_id = ${opportunity.id}`;
+    expect((await save({ ...input, title: "New" })).opportunity.title).toBe("New");
+  });
+});
+
 describe("a partner", () => {
   it("never changes an amount, a company or people by default, however it claims to", async () => {
     const { opportunity } = await save(dealInput(`never-${counter++}`));
