@@ -13,6 +13,7 @@ import type {
   ShareDraft,
 } from "../src/domain/deal.ts";
 import type { Fault, Gap, Result } from "../src/domain/fault.ts";
+import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
 
 export interface Marketplace {
@@ -161,6 +162,8 @@ export interface Theirs {
 export interface CoSell {
   /** Pure: what the programme would refuse, and why. A draft with gaps is never sent. */
   readonly gaps: (draft: ShareDraft) => readonly Gap[];
+  /** Pure: the programme's own fields for how the partner is asked to join. Absent: the programme knows no difference. */
+  readonly involvement?: (wanted: Involvement) => JsonObject;
   /** Pure: the next write or poll of a submission, given what is confirmed so far. The engine loops until `done`. */
   readonly submission: (draft: ShareDraft, done: readonly Outcome[]) => Next;
   /** Pure: our edits merged into their record (base, ours, theirs), through the gate of what may be edited now. */
@@ -190,7 +193,7 @@ export interface Page<T> {
 
 /** "Look at X." The truth is always re-read. */
 export interface Hint {
-  readonly kind: "opportunity";
+  readonly kind: "opportunity" | "invitation";
   readonly id: string;
   /** The partner's time of the change, ISO 8601, when it states one. */
   readonly at: string | null;

@@ -15,6 +15,8 @@ import { marketplaceEndpoints } from "./http/marketplaces.ts";
 import { pageEndpoints } from "./http/pages.ts";
 import { ProblemError } from "./http/problem.ts";
 import { createReference } from "./http/reference.ts";
+import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
+import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
 
@@ -31,6 +33,9 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...fieldEndpoints(deps),
     ...shareReadEndpoints(deps),
     ...shareWriteEndpoints(deps),
+    // Before the route of one rule: it would take "fields" for an id.
+    ...shareRuleTrialEndpoints(deps),
+    ...shareRuleEndpoints(deps),
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),

@@ -8,6 +8,7 @@ import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   withdrawCommand,
   syncCommand,
   simulatorCommand,
+  runnerCommand,
   eventsCommand,
   exceptionsCommand,
   keysCommand,
