@@ -28,6 +28,10 @@ const accepted = async () => {
   const [saved] = await world.db.sql<{ id: string }[]>`select id from opportunity where key = ${deal.key}`;
   const id = saved?.id ?? "";
   const read = async () => (await world.call("GET", `/v1/opportunities/${id}`)).body;
+  const field = async (name: string) => {
+    const { body } = await world.call<{ items: readonly { field: string }[] }>("GET", `/v1/opportunities/${id}/fields`);
+    return body.items.find((one) => one.field === name);
+  };
   const history = async () =>
     (await world.service.store.journal.listHistory(world.db.sql, { subject: id, after: 0n, limit: 100 })).items.map(
       ({ actorName, what, note }) => [actorName, what, note],
@@ -36,12 +40,12 @@ const accepted = async () => {
     (await world.service.store.journal.listEvents(world.db.sql, { after: 0n, limit: 100, subject: id })).items.map(
       ({ name }) => name,
     );
-  return { deal, share, remote, id, read, history, told };
+  return { deal, share, remote, id, read, field, history, told };
 };
 
 describe("what AWS changes", () => {
   it("becomes the deal's where the later word decides: told, signed, and nothing is ever sent back", async () => {
-    const { deal, share, remote, read, history, told } = await accepted();
+    const { deal, share, remote, read, field, history, told } = await accepted();
     const before = await updates();
     await aws.controls.edit(remote, {
       "LifeCycle.TargetCloseDate": "2027-06-30",
@@ -60,6 +64,12 @@ describe("what AWS changes", () => {
     expect([actor, what]).toEqual(["cosell", "changed"]);
     expect(note).toContain("stage, closeDate, nextSteps");
     expect(note).toContain(share);
+    expect(await field("closeDate")).toMatchObject({
+      value: "2027-06-30",
+      from: { side: "partner", source: world.connectionId, actorName: "cosell" },
+      others: [{ side: "crm", value: "2027-03-31", agrees: false, reason: "partner changed it later" }],
+      conflict: true,
+    });
     // Sweeps, looks and repeated imports of what the CRM said all along.
     for (const stage of ["Qualified", "Technical Validation"]) {
       await world.call("POST", "/v1/opportunities", deal);
@@ -73,7 +83,7 @@ describe("what AWS changes", () => {
   });
 
   it("of what the CRM owns stays theirs: the deal keeps its value, and the difference is recorded once", async () => {
-    const { deal, remote, read, history } = await accepted();
+    const { deal, remote, read, field, history } = await accepted();
     const before = await updates();
     await aws.controls.edit(remote, { "Customer.Account.Address.City": "Bremen", "Project.Title": "Another title" });
     await timeline.advance(3 * minute);
@@ -83,6 +93,12 @@ describe("what AWS changes", () => {
     const overridden = (await history()).filter(([, what]) => what === "overridden");
     expect(overridden).toHaveLength(1);
     expect(overridden[0]?.[2]).toContain("title (only crm and ours may change it)");
+    expect(await field("title")).toMatchObject({
+      value: deal.title,
+      from: { source: "crm:test" },
+      others: [{ side: "partner", value: "Another title", reason: "only crm and ours may change it" }],
+      conflict: true,
+    });
     expect(await updates()).toBe(before);
   });
 
