@@ -124,7 +124,9 @@ describe("the field authority", () => {
     }
     expect((await put([rule, rule], '"0"')).body.errors[0]).toMatchObject({ field: "rules.1.field", code: "repeated" });
     expect((await ask("GET", authority)).body.version).toBe(0);
-    expect((await put([rule], '"0"')).status).toBe(200);
+    const made = await put([rule], '"0"');
+    expect([made.status, made.headers.get("etag")]).toEqual([200, '"1"']);
+    expect(made.body).toMatchObject({ version: 1, changedBy: "Ann Admin", changedAt: http.clock.now().toISOString() });
     expect((await put([], '"0"')).status).toBe(412);
     const races = await Promise.all([put([rule], '"1"'), put([], '"1"'), put([rule], '"1"')]);
     expect(races.map(({ status }) => status).toSorted()).toEqual([200, 412, 412]);
@@ -206,6 +208,7 @@ describe("the command line", () => {
   });
 
   it("shows and sets the authority, for all deals or one CRM's, and takes a rule back", async () => {
+    expect((await cli("authority")).out).toMatch(/version \d+, by Ann Admin on 2026-10-01\n$/);
     expect((await cli("authority")).out).toMatch(/closeDate +all +crm, ours, partner: latest +default/);
     const set = await cli("authority", "set", "closeDate", "ours,crm", "--source", "hubspot");
     expect([set.err, set.code]).toEqual(["", 0]);
