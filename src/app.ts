@@ -16,6 +16,8 @@ import { ProblemError } from "./http/problem.ts";
 import { createReference } from "./http/reference.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
+import { webhookMessageEndpoints } from "./http/webhook-messages.ts";
+import { webhookEndpoints } from "./http/webhooks.ts";
 
 export type { AppDeps, RunFilter } from "./http/endpoint.ts";
 
@@ -33,6 +35,8 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),
     ...hookEndpoints(deps),
+    ...webhookEndpoints(deps),
+    ...webhookMessageEndpoints(deps),
     ...pageEndpoints(deps, {
       openapi: once(() => JSON.stringify(describe())),
       page: () => createReference(describe()),

@@ -67,6 +67,7 @@ const openStand = async (clock: Clock, fast: boolean): Promise<Stand> => {
     seal,
     secrets: createSecrets({ db, clock, seal, env: {} }),
     http: async () => new Response(null, { status: 599 }),
+    publicHttp: { refusal: async () => null, post: async () => ({ status: 599, retryAfter: null }) },
     marketplaces: [
       fast ? { ...builtIn, limits: { ...builtIn.limits, writesPerSecond: 500, readsPerSecond: 500 } } : builtIn,
     ],

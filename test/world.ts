@@ -7,7 +7,7 @@ import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import type { OpportunityInput } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
 import { keepAliveTimeout } from "../src/node.ts";
-import type { Clock, Db, Log } from "../src/ports.ts";
+import type { Clock, Db, Log, PublicHttp } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
 import { createService, type Service } from "../src/service.ts";
 import { connectSimulator, createDatabaseState } from "../src/simulation.ts";
@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly settings?: AwsSimulatorOptions["settings"];
   readonly at?: (point: string) => void | Promise<void>;
   readonly wrapDb?: (db: Db) => Db;
+  /** The way to webhook endpoints; default: nothing is reached. */
+  readonly publicHttp?: PublicHttp;
 }
 export interface World {
   readonly db: Db;
@@ -85,6 +87,10 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     seal,
     secrets: createSecrets({ db, clock, seal, env: {} }),
     http: async () => new Response("no network in tests", { status: 599 }),
+    publicHttp: options.publicHttp ?? {
+      refusal: async () => null,
+      post: async () => ({ status: 599, retryAfter: null }),
+    },
     marketplaces: [executor === undefined ? createAws({}) : unhurried(createAws({}))],
     simulators: { aws },
     publicUrl,

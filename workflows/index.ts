@@ -4,6 +4,7 @@ import { createPush } from "./push.ts";
 import { createChanged, createRevise } from "./revise.ts";
 import { createSweep, createSweepClock, createSync } from "./sync.ts";
 import { createExpiry, createResumed } from "./upkeep.ts";
+import { createWebhookDeliver } from "./webhook.ts";
 
 export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createPush(client, deps),
@@ -14,4 +15,5 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createRevise(client, deps),
   createResumed(client, deps),
   createExpiry(client, deps),
+  createWebhookDeliver(client, deps),
 ];

@@ -39,6 +39,12 @@ export const eventCatalogue = {
   "effect.stuck": z.object({ effectId: z.string(), shareId: z.string().nullable(), operation: z.string() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
+  "webhook.delivery.requested": z.object({
+    messageId: z.string(),
+    webhookId: z.string(),
+    generation: z.number().int(),
+  }),
+  "webhook.disabled": z.object({ webhookId: z.string(), reason: z.string() }),
 } as const satisfies Record<string, z.ZodType>;
 
 export type EventName = keyof typeof eventCatalogue;

@@ -7,6 +7,8 @@ import { createEffects } from "./effects.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createShares } from "./shares.ts";
+import { createWebhookMessages } from "./webhook-messages.ts";
+import { createWebhooks } from "./webhooks.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -22,5 +24,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
     shares: createShares({ ...deps, journal, contacts, opportunities }),
+    webhooks: createWebhooks({ ...deps, journal }),
+    webhookMessages: createWebhookMessages({ ...deps, journal }),
   };
 };
