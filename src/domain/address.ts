@@ -21,6 +21,8 @@ const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
 /** Names that never leave a machine or a site (RFC 6761, 6762, 8375, 9476 and ICANN's private-use TLD). */
 const localSuffixes = ["localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa", "alt"];
 const urlCharactersMax = 2_048;
+/** What ends in a number is an address, or none. */
+const hostPattern = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*(?![0-9]+$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 
 /** A list such as `hooks.corp.example,10.1.0.0/16`, or what is wrong with it. */
 export const parseAllowance = (text: string): AddressAllowance | { readonly wrong: string } => {
@@ -32,7 +34,7 @@ export const parseAllowance = (text: string): AddressAllowance | { readonly wron
     .filter((part) => part !== "")) {
     const network = networkOf(entry);
     if (network !== null) networks.push(network);
-    else if (/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(entry)) hosts.push(entry);
+    else if (hostPattern.test(entry)) hosts.push(entry);
     else return { wrong: `${entry} is neither a host name, an address nor a network such as 10.1.0.0/16` };
   }
   return { hosts, networks };
