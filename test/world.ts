@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly settings?: AwsSimulatorOptions["settings"];
   readonly at?: (point: string) => void | Promise<void>;
   readonly wrapDb?: (db: Db) => Db;
+  /** How often connections are swept; default as the service has it. */
+  readonly sweepCron?: string;
   /** The way to webhook endpoints; default: nothing is reached. */
   readonly publicHttp?: PublicHttp;
 }
@@ -102,6 +104,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
     parallel: 1,
     ...(options.at === undefined ? {} : { at: options.at }),
+    ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
   });
   inside = service.app;
   if (real !== null) {
