@@ -241,6 +241,7 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
     ask,
     conform,
     connect,
+    keyOf,
     actorId,
     close: () => database.close(),
   };

@@ -43,6 +43,7 @@ export interface World {
     method: string,
     path: string,
     body?: unknown,
+    headers?: Readonly<Record<string, string>>,
   ) => Promise<{ readonly status: number; readonly body: T }>;
   /** Imports a deal and shares it with AWS; returns the share's id. */
   readonly share: (deal: OpportunityInput) => Promise<string>;
@@ -122,12 +123,18 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   await connectSimulator({ service, token, aws, publicUrl });
   const [connection] = await service.store.connections.list(db.sql);
   if (connection === undefined) throw new Error("the simulator was not connected");
-  const call: World["call"] = async <T>(method: string, path: string, body?: unknown) => {
+  const call: World["call"] = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
     const response = await service.app.fetch(
       new Request(`${publicUrl}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
+          ...headers,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
