@@ -191,7 +191,8 @@ const recordAttempt = async (deps: SenderDeps, message: Deliverable, answered: A
   const dueAt = delayMs === null ? null : new Date(now.getTime() + delayMs);
   const pausedUntil = retryAfterMs === null ? null : new Date(now.getTime() + retryAfterMs);
   const recorded = await db.transaction(async (tx) => {
-    // The endpoint first, then its message: the order in which everybody takes them.
+    // The endpoint first, then its message: the order in which everybody takes them. A failure may come to disable it.
+    if (error !== null) await store.webhooks.lock(tx, message.webhookId);
     await store.webhooks.noteHealth(tx, message.webhookId, { ok: error === null, pausedUntil });
     if (!(await store.webhookMessages.record(tx, message, { at, durationMs, status, error, dueAt }))) return false;
     if (error !== null) await disableHopeless(deps, tx, message.webhookId, error);

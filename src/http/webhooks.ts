@@ -25,6 +25,8 @@ import { notFound, ProblemError } from "./problem.ts";
 /** The specification asks for 24 to 64 random bytes. */
 const secretBytes = 32;
 const oldSecretHoursDefault = 24;
+const purgeBatch = 2_000;
+const purgeRoundsMax = 10_000;
 
 export const webhookParams = z.strictObject({ id: idOf("whk", "endpoint") });
 
@@ -206,6 +208,8 @@ const deleteEndpoint = (deps: AppDeps): Endpoint =>
     answers: { 200: { description: "the endpoint as it was", schema: webhookSchema } },
     problems: ["not-found"],
     handle: async ({ params, caller, match }) => {
+      checkMatch(match, (await mustFindWebhook(deps, params.id)).version);
+      await purge(deps, params.id);
       const { webhook, refs } = await commit(deps, async (tx) => {
         const stored = await lockMatching(deps, tx, { id: params.id, match });
         return { webhook: stored, refs: await deps.store.webhooks.remove(tx, params.id, caller.actorId) };
@@ -300,6 +304,12 @@ export const mustFindWebhook = async (deps: AppDeps, id: string): Promise<Webhoo
   const webhook = await deps.store.webhooks.find(deps.db.sql, id);
   if (webhook === null) throw notFound("endpoint", id);
   return webhook;
+};
+
+/** A long log would hold one transaction open for too long. */
+const purge = async (deps: AppDeps, id: string): Promise<void> => {
+  for (let round = 0; round < purgeRoundsMax; round++)
+    if ((await deps.store.webhookMessages.purge(deps.db.sql, id, purgeBatch)) < purgeBatch) return;
 };
 
 const lockMatching = async (

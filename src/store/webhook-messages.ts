@@ -198,6 +198,14 @@ export const createWebhookMessages = (deps: ClockDep & IdsDep & { readonly journ
       return wishes.length;
     },
 
+    /** Deletes messages of an endpoint, at most `limit`. Returns how many. */
+    purge: async (query: Query, webhookId: string, limit: number): Promise<number> => {
+      const gone = await query`delete from webhook_message where id in (
+          select id from webhook_message where webhook_id = ${webhookId} order by id limit ${limit}
+        )`;
+      return gone.count;
+    },
+
     list: async (query: Query, filter: MessageFilter): Promise<ListPage<WebhookMessage>> => {
       const rows = parseRows(
         webhookMessageSchema,
