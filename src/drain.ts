@@ -36,6 +36,7 @@ export const createDrain = (deps: DrainDeps) => {
         events.map((event) => ({ id: event.id, name: event.name, data: event.data, ts: event.at.getTime() })),
       );
       const wishes = await fanOut(deps, events);
+      await deps.at("outbox.fanned");
       for (let from = 0; from < wishes.length; from += sendBatch) await deps.send(wishes.slice(from, from + sendBatch));
       await deps.at("outbox.handed");
       await deps.store.journal.markSent(

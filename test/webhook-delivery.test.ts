@@ -98,7 +98,7 @@ describe("events", () => {
 });
 
 describe("a failure of ours", () => {
-  it.each(["outbox.read", "outbox.handed"])(
+  it.each(["outbox.read", "outbox.fanned", "outbox.handed"])(
     "at %s, when the drain is repeated: one message, one delivery",
     async (point) => {
       const { id, posted } = await add();

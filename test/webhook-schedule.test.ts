@@ -91,32 +91,45 @@ describe("the schedule", () => {
 const network = (kind: OutboundError["kind"], code?: string): Error =>
   new OutboundError(kind, "x", { sent: true, ...(code === undefined ? {} : { code }) });
 
-describe("an attempt fails", () => {
-  it.each<[string, number | Error, string]>([
-    ["with 301", 301, "redirect"],
-    ["with 304", 304, "redirect"],
-    ["with 308", 308, "redirect"],
-    ["with 400", 400, "client_error"],
-    ["with 404", 404, "client_error"],
-    ["with 429", 429, "throttled"],
-    ["with 500", 500, "server_error"],
-    ["with 504", 504, "server_error"],
-    ["with 100", 100, "server_error"],
-    ["when nothing comes in time", network("timeout"), "timeout"],
-    ["when the address may not be called", network("host"), "address_refused"],
-    ["when the name leads nowhere", network("network", "ENOTFOUND"), "name_not_found"],
-    ["when nobody listens", network("network", "ECONNREFUSED"), "connection_failed"],
-    ["when the certificate is not trusted", network("network", "DEPTH_ZERO_SELF_SIGNED_CERT"), "tls_failed"],
-    ["when the connection breaks off", network("network", "ECONNRESET"), "no_answer"],
-  ])("%s, is logged as what it was, and is repeated after 5 s", async (_, answer, error) => {
-    const { id, posted } = await add((__, nth) => (nth === 1 ? answer : 204));
+/** Answers that are no 2xx, and what the log calls them. */
+const failures: readonly (readonly [answer: number | Error, error: string])[] = [
+  [301, "redirect"],
+  [304, "redirect"],
+  [308, "redirect"],
+  [400, "client_error"],
+  [404, "client_error"],
+  [429, "throttled"],
+  [500, "server_error"],
+  [504, "server_error"],
+  [100, "server_error"],
+  [network("timeout"), "timeout"],
+  [network("host"), "address_refused"],
+  [network("network", "ENOTFOUND"), "name_not_found"],
+  [network("network", "ECONNREFUSED"), "connection_failed"],
+  [network("network", "DEPTH_ZERO_SELF_SIGNED_CERT"), "tls_failed"],
+  [network("network", "ECONNRESET"), "no_answer"],
+];
+
+describe("an attempt", () => {
+  it("that fails in whatever way is logged as what it was, and repeated after 5 s", async () => {
+    const endpoints = await Promise.all(
+      failures.map(async ([answer, error]) => ({
+        answer,
+        error,
+        ...(await add((_, nth) => (nth === 1 ? answer : 204))),
+      })),
+    );
     await tell();
-    const waiting = await message(id);
-    expect([waiting.state, waiting.log.at(-1)?.error]).toEqual(["pending", error]);
-    expect(waiting.log.at(-1)?.status).toBe(typeof answer === "number" ? answer : null);
+    for (const { id, answer, error } of endpoints) {
+      const waiting = await message(id);
+      const status = typeof answer === "number" ? answer : null;
+      expect(waiting).toMatchObject({ state: "pending", log: [{ status, error }] });
+    }
     await timeline.advance(6 * second);
-    expect([(await message(id)).state, posted().length]).toEqual(["delivered", 2]);
-    await rig.call("DELETE", `/v1/webhooks/${id}`);
+    for (const { id, posted, error } of endpoints) {
+      expect([error, (await message(id)).state, posted().length]).toEqual([error, "delivered", 2]);
+      await rig.call("DELETE", `/v1/webhooks/${id}`);
+    }
   });
 });
 
@@ -138,28 +151,32 @@ describe("Retry-After", () => {
     expect(retryAfterMsOf({ status, retryAfter }, now)).toBe(expected);
   });
 
-  it.each([429, 502, 503, 504])(
-    "of a %i holds back that message and every other one of the endpoint, not those of others",
-    async (status) => {
-      const { id, posted } = await add((_, nth) => (nth === 1 ? { status, retryAfter: "600" } : 204));
-      const other = await add();
-      await tell("opp_a");
-      const from = clock.now().getTime();
-      await tell("opp_b");
-      expect([posted().length, other.posted().length]).toEqual([1, 2]);
-      expect((await webhook(id)).pausedUntil).toBe(new Date(from + 600 * second).toISOString());
-      await timeline.advance(599 * second);
+  it("of a 429, 502, 503 or 504 holds back every message of that endpoint, and none of others", async () => {
+    const held = await Promise.all(
+      [429, 502, 503, 504].map((status) => add((_, nth) => (nth === 1 ? { status, retryAfter: "600" } : 204))),
+    );
+    const other = await add();
+    await tell("opp_a");
+    const from = clock.now().getTime();
+    await tell("opp_b");
+    expect(other.posted()).toHaveLength(2);
+    for (const { id, posted } of held) {
       expect(posted()).toHaveLength(1);
-      await timeline.advance(80 * second);
+      expect((await webhook(id)).pausedUntil).toBe(new Date(from + 600 * second).toISOString());
+    }
+    await timeline.advance(599 * second);
+    expect(held.map(({ posted }) => posted().length)).toEqual([1, 1, 1, 1]);
+    await timeline.advance(80 * second);
+    for (const { id, posted } of held) {
       expect(posted()).toHaveLength(3);
       expect((await messages(id)).map((one) => [one.state, one.attempts])).toEqual([
         ["delivered", 1],
         ["delivered", 2],
       ]);
       expect((await webhook(id)).pausedUntil).toBeNull();
-      for (const one of [id, other.id]) await rig.call("DELETE", `/v1/webhooks/${one}`);
-    },
-  );
+    }
+    for (const { id } of [...held, other]) await rig.call("DELETE", `/v1/webhooks/${id}`);
+  });
 
   it("shorter than the schedule changes nothing", async () => {
     const { id, posted } = await add((_, nth) => (nth <= 2 ? { status: 429, retryAfter: "1" } : 204));
