@@ -5,11 +5,11 @@ import { eventNames } from "../src/domain/events.ts";
 import { isEventFilter, offeredEvents, payloadOf, wants } from "../src/domain/webhook.ts";
 import { openWebhooks } from "./webhook-rig.ts";
 
-let failing: { readonly point: string } | null = null;
+let failing: { readonly point: string; readonly lasting?: boolean } | null = null;
 const rig = await openWebhooks("delivery", {
   at: (point) => {
     if (failing?.point !== point) return;
-    failing = null;
+    if (failing.lasting !== true) failing = null;
     throw new Error(`planted failure at ${point}`);
   },
 });
@@ -161,6 +161,31 @@ describe("a failure of ours", () => {
     expect([posted().length, (await message(id)).log.length]).toEqual([1, 1]);
     await remove(id);
   });
+
+  it("of a run whose time is over sends nothing, also when the message is due", async () => {
+    const { id, posted } = await add(() => 500);
+    await tell();
+    const one = await message(id);
+    await db.sql`update webhook_message set due_at = ${rig.clock.now()} where id = ${one.id}`;
+    await service.store.journal.tell(db.sql, "webhook.delivery.requested", one.id, {
+      ...{ messageId: one.id, webhookId: id, generation: 7 },
+    });
+    await timeline.settle();
+    expect(posted()).toHaveLength(1);
+    await remove(id);
+  });
+
+  it("that lasts through every try of a run leaves the message failed, to be replayed", async () => {
+    const { id } = await add();
+    await tell();
+    const [first] = await messages(id);
+    failing = { point: "webhook.answered", lasting: true };
+    await call("POST", `/v1/webhooks/${id}/messages/${first?.id}/replay`);
+    await timeline.advance(24 * hour);
+    failing = null;
+    expect(await message(id)).toMatchObject({ state: "failed", dueAt: null });
+    await remove(id);
+  });
 });
 
 describe("a replay", () => {
@@ -190,6 +215,18 @@ describe("a replay", () => {
     await timeline.advance(3 * hour);
     expect(posted()).toHaveLength(4);
     await remove(id);
+  });
+
+  it("while an attempt is under way makes that attempt count for nothing", async () => {
+    const hooks = await add(async (post, nth) => {
+      if (nth > 1) return 204;
+      await call("POST", `/v1/webhooks/${hooks.id}/messages/${post.headers["webhook-id"]}/replay`);
+      return 500;
+    });
+    await tell();
+    expect(hooks.posted()).toHaveLength(2);
+    expect(await message(hooks.id)).toMatchObject({ state: "delivered", attempts: 1, log: [{ status: 204 }] });
+    await remove(hooks.id);
   });
 
   it("of all that failed since a time takes those and no others; a disabled endpoint is refused", async () => {

@@ -5,7 +5,8 @@ import { openWorld, type WorldOptions } from "./world.ts";
 export interface Posted extends PublicPost {
   readonly at: Date;
 }
-export type Receiver = (post: Posted, nth: number) => PublicAnswer | Error | number;
+type Answer = PublicAnswer | Error | number;
+export type Receiver = (post: Posted, nth: number) => Answer | Promise<Answer>;
 
 export interface ShownMessage {
   readonly id: string;
@@ -36,7 +37,7 @@ export const openWebhooks = async (seed: string, options: Partial<WorldOptions> 
       const post = { ...request, at: world.clock.now() };
       posts.push(post);
       const nth = posts.filter((other) => other.url === request.url).length;
-      const answer = receivers.get(request.url)?.(post, nth) ?? 204;
+      const answer = (await receivers.get(request.url)?.(post, nth)) ?? 204;
       if (answer instanceof Error) throw answer;
       return typeof answer === "number" ? { status: answer, retryAfter: null } : answer;
     },
