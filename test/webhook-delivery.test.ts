@@ -36,7 +36,8 @@ describe("events", () => {
   it("that are offered are facts: no wish, nothing internal", () => {
     expect(offeredEvents).toContain("share.accepted");
     expect(offeredEvents).toContain("webhook.disabled");
-    for (const name of ["hint.raised", "delivery.accepted"]) expect(offeredEvents).not.toContain(name);
+    for (const name of ["hint.raised", "invitation.hinted", "delivery.accepted"])
+      expect(offeredEvents).not.toContain(name);
     expect(offeredEvents.filter((name) => name.endsWith(".requested"))).toEqual([]);
     expect(eventNames.filter((name) => name.endsWith(".requested")).length).toBeGreaterThan(3);
   });

@@ -208,7 +208,7 @@ export const webhookUpdateCommand: Command = {
         throw usageFailure("say what to change", "cosell help webhooks update lists the flags");
       const changed = await client.patch(
         `/v1/webhooks/${webhook.id}`,
-        { version: webhook.version, changes },
+        { version: webhook.version, body: changes },
         webhookSchema,
       );
       return {

@@ -11,7 +11,7 @@ import { webhookMessageStates, webhookStates } from "./machine.ts";
 export const testEventName = "webhook.test";
 
 /** Told between our own parts only; wishes (`*.requested`) are neither. */
-const internalEvents: readonly EventName[] = ["delivery.accepted", "hint.raised"];
+const internalEvents: readonly EventName[] = ["delivery.accepted", "hint.raised", "invitation.hinted"];
 const isOffered = (name: string): boolean =>
   !name.endsWith(".requested") && !internalEvents.some((internal) => internal === name);
 /** The events an endpoint may ask for. */
