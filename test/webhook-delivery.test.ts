@@ -98,6 +98,38 @@ describe("events", () => {
   });
 });
 
+describe("deliveries", () => {
+  it("to one endpoint are at most four at once, whatever is due; others do not wait for it", async () => {
+    const wide = await openWebhooks("delivery-wide", { parallel: 12 });
+    try {
+      const counts = { slow: 0, slowMost: 0, both: 0, bothMost: 0 };
+      const counting = (own: boolean) => async (): Promise<number> => {
+        counts.both++;
+        counts.bothMost = Math.max(counts.bothMost, counts.both);
+        if (own) counts.slowMost = Math.max(counts.slowMost, ++counts.slow);
+        await new Promise((done) => setTimeout(done, 120));
+        counts.both--;
+        if (own) counts.slow--;
+        return 204;
+      };
+      const slow = await wide.add(counting(true));
+      const other = await wide.add(counting(false));
+      const told = Array.from({ length: 16 }, (_, version) => ({
+        subject: "opp_1",
+        data: { opportunityId: "opp_1", version },
+      }));
+      await wide.service.store.journal.tellAll(wide.db.sql, "opportunity.changed", told);
+      await wide.timeline.settle();
+      expect([slow.posted().length, other.posted().length]).toEqual([16, 16]);
+      expect(counts.slowMost).toBeLessThanOrEqual(4);
+      expect(counts.slowMost).toBeGreaterThan(1);
+      expect(counts.bothMost).toBeGreaterThan(counts.slowMost);
+    } finally {
+      await wide.close();
+    }
+  });
+});
+
 describe("a failure of ours", () => {
   it.each(["outbox.read", "outbox.fanned", "outbox.handed"])(
     "at %s, when the drain is repeated: one message, one delivery",

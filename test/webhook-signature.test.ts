@@ -190,6 +190,19 @@ describe("secrets", () => {
     await call("DELETE", `/v1/webhooks/${created.id}`);
   });
 
+  it("that cannot be read keep a message back: nothing goes out unsigned", async () => {
+    const created = await register();
+    await db.sql`delete from secret where ref like ${`webhook:${created.id}:%`}`;
+    const before = received.length;
+    await tell("opp_1");
+    const [row] = await db.sql`select message.state, attempt.error from webhook_message message
+      join webhook_attempt attempt on attempt.message_id = message.id where webhook_id = ${created.id}`;
+    expect(row).toEqual({ state: "pending", error: "secret_missing" });
+    // The other endpoint at this address got its own.
+    expect(received.length).toBe(before + 1);
+    await call("DELETE", `/v1/webhooks/${created.id}`);
+  });
+
   it("lie sealed: no row holds one in the clear, and a deleted endpoint's is erased", async () => {
     const created = await register();
     const bare = created.secret.slice("whsec_".length);

@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly wrapDb?: (db: Db) => Db;
   /** How often connections are swept; default as the service has it. */
   readonly sweepCron?: string;
+  /** Jobs in flight at once; default 1, which makes the order reproducible. */
+  readonly parallel?: number;
   /** The way to webhook endpoints; default: nothing is reached. */
   readonly publicHttp?: PublicHttp;
 }
@@ -103,7 +105,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
       : { executor: { url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl } }),
     retentionDays: 90,
     ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
-    parallel: 1,
+    parallel: options.parallel ?? 1,
     ...(options.at === undefined ? {} : { at: options.at }),
     ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
   });

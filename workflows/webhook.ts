@@ -161,12 +161,14 @@ const attempt = async (deps: SenderDeps, message: Deliverable): Promise<Answered
   }
 };
 
-/** One signature by each live secret, the newest first; null when one cannot be read. */
+/** One signature by each live secret, the newest first; null when that one cannot be read. */
 const sign = async (deps: SenderDeps, message: Deliverable, at: Date): Promise<string | null> => {
   const refs = await deps.store.webhooks.liveSecrets(deps.db.sql, message.webhookId);
   const secrets = await Promise.all(refs.map((ref) => deps.secrets.get(ref)));
+  const isNewestMissing = secrets[0] === undefined || secrets[0] === null || secrets[0].value === "";
+  if (isNewestMissing) return null;
+  // The older one may just have been dropped.
   const values = secrets.flatMap((secret) => (secret === null || secret.value === "" ? [] : [secret.value]));
-  if (values.length === 0 || values.length < refs.length) return null;
   return values.map((value) => new Webhook(value).sign(message.id, at, message.body)).join(" ");
 };
 
