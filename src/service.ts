@@ -169,14 +169,17 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
   };
 };
 
-/** Told, but no reason not to be ready: deals and webhooks are taken while the server is away, and it may reach us through what asks. */
+/**
+ * Told, but no reason not to be ready: deals and webhooks are taken while the server is away, and it may reach us through what
+ * asks. Addresses stay in the log: anybody may ask.
+ */
 const serverCheck = (engine: Engine): readonly Readiness[] => {
   const server = engine.server();
   if (server === null) return [];
-  const { problem, url } = server;
-  return [
-    { name: "workflow server", ok: problem === null, detail: problem ?? `registered at ${url}`, isNeeded: false },
-  ];
+  const ok = server.problem === null;
+  const registered = ok ? "registered" : "events wait until it takes them; the log says why";
+  const detail = engine.takesEvents() ? registered : "it does not have our functions yet; the log says why";
+  return [{ name: "workflow server", ok, detail, isNeeded: false }];
 };
 
 const httpFor = (deps: ServiceDeps, connection: Connection): Http => {

@@ -18,7 +18,13 @@ import { openTestDatabase } from "./template.ts";
 export interface WorldOptions {
   readonly seed: string;
   /** A server that drives the workflows, in real time, over HTTP; absent: the embedded runner in virtual time. */
-  readonly executor?: { readonly url: string; readonly eventKey: string; readonly signingKey: string };
+  readonly executor?: {
+    readonly url: string;
+    readonly eventKey: string;
+    readonly signingKey: string;
+    /** Where the server reaches this machine, for example http://host.docker.internal:4999; default: a free port of loopback. */
+    readonly appOrigin?: string;
+  };
   readonly reviewer?: "seeded" | "manual";
   readonly settings?: AwsSimulatorOptions["settings"];
   readonly at?: (point: string) => void | Promise<void>;
@@ -57,8 +63,8 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   const database = await openTestDatabase();
   const db = options.wrapDb?.(database.db) ?? database.db;
   const { executor } = options;
-  const real = executor === undefined ? null : await listen();
-  const publicUrl = real?.url ?? "http://cosell.test";
+  const real = executor === undefined ? null : await listen(executor.appOrigin);
+  const publicUrl = executor?.appOrigin ?? real?.url ?? "http://cosell.test";
   const virtual = createVirtualClock(testStart);
   const clock = executor === undefined ? virtual : { ...createSystemClock(), advanceTo: () => {} };
   const ids = createSeededIds(clock, options.seed);
@@ -112,7 +118,6 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   inside = service.app;
   if (real !== null) {
     real.open(service);
-    await service.runner.sync();
     service.start();
   }
   const actorId = await service.store.access.actor(db.sql, "person", "tester");
@@ -182,7 +187,7 @@ export const testSigningKey = `signkey-test-${"0".repeat(64)}`;
 /** With a real executor seconds pass for what takes hours in virtual time. */
 const fastSettings: NonNullable<AwsSimulatorOptions["settings"]> = {
   quotas: { writesPerSecond: 1_000, readsPerSecond: 1_000, writesBurst: 1_000, readsBurst: 1_000 },
-  timing: { taskSeconds: [0.05, 0.2], eventSeconds: [0.02, 0.1] },
+  timing: { taskSeconds: [0, 0.01], eventSeconds: [0, 0.01] },
 };
 const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof createAws> => ({
   ...marketplace,
@@ -190,12 +195,12 @@ const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof
 });
 
 /** A port on which the service answers once it is there. */
-const listen = async () => {
+const listen = async (origin?: string) => {
   let service: Service | null = null;
   const server = serve({
     fetch: async (request) => (service === null ? new Response(null, { status: 503 }) : service.app.fetch(request)),
-    port: 0,
-    hostname: "127.0.0.1",
+    port: origin === undefined ? 0 : Number(new URL(origin).port),
+    hostname: origin === undefined ? "127.0.0.1" : "0.0.0.0",
     serverOptions: { keepAliveTimeout },
   });
   await new Promise<void>((listening) => server.once("listening", () => listening()));
