@@ -350,7 +350,7 @@ describe("three sides speaking in any order", () => {
           return { model: models, real };
         }, commands);
       }),
-      { seed: 2026, numRuns: 25 },
+      { seed: 2026, numRuns: 16 },
     );
   }, 60_000);
 
@@ -365,7 +365,7 @@ describe("three sides speaking in any order", () => {
         await runStep(real, last);
         expect(await digest()).toBe(before);
       }),
-      { seed: 2027, numRuns: 12 },
+      { seed: 2027, numRuns: 8 },
     );
   }, 60_000);
 
@@ -385,7 +385,7 @@ describe("three sides speaking in any order", () => {
         for (const name of names.filter((one) => orders[one]?.latest !== true))
           expect(each.get(name)).toBe(all.get(name));
       }),
-      { seed: 2028, numRuns: 12 },
+      { seed: 2028, numRuns: 8 },
     );
   }, 60_000);
 });
