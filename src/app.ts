@@ -11,6 +11,8 @@ import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
 import { journalEndpoints } from "./http/journal.ts";
 import { marketplaceEndpoints } from "./http/marketplaces.ts";
+import { oauthEndpoints } from "./http/oauth.ts";
+import { oauthClientEndpoints } from "./http/oauth-clients.ts";
 import { pageEndpoints } from "./http/pages.ts";
 import { ProblemError } from "./http/problem.ts";
 import { createReference } from "./http/reference.ts";
@@ -25,6 +27,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
   const endpoints: readonly Endpoint[] = [
     ...marketplaceEndpoints(deps),
     ...connectionEndpoints(deps),
+    ...oauthClientEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),
     ...shareReadEndpoints(deps),
@@ -33,6 +36,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),
     ...hookEndpoints(deps),
+    ...oauthEndpoints(deps),
     ...pageEndpoints(deps, {
       openapi: once(() => JSON.stringify(describe())),
       page: () => createReference(describe()),

@@ -14,7 +14,7 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["root", /^src\/(node|cli|worker|service|engine|drain|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//],
   ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
   ["domain", /^src\/domain\//],
-  ["ports", /^src\/(ports|clock|ids|log|outbound)\.ts$/],
+  ["ports", /^src\/(ports|clock|ids|log|outbound|tokens)\.ts$/],
   ["store", /^src\/store\//],
   ["http", /^src\/http\//],
   ["app", /^src\/app\.ts$/],

@@ -46,10 +46,10 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
       const target = targetOf(connection);
       const wire = createWire(deps, target, finder);
       const at = { clock: deps.clock, wire, target };
-      const keys = target.settings.hookKeys;
+      const { hookKeys, hookOAuth } = target.settings;
       return {
         check: () => check(at),
-        ...(keys === undefined ? {} : { hooks: createHooks(deps, target, keys) }),
+        ...(hookKeys === undefined && hookOAuth === undefined ? {} : { hooks: createHooks(deps, target) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),
           submission: (draft, done) => nextStep(draft, done, target),

@@ -1,6 +1,7 @@
 /** What a connection to AWS is set up with, and the fields only AWS's programme asks for. */
 import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
+import { tokenSecondsDefault, tokenSecondsMax, tokenSecondsMin } from "../../src/tokens.ts";
 import {
   apnPrograms,
   channels,
@@ -132,7 +133,24 @@ export const settingsSchema = z.strictObject({
       keyRefs: z.array(secretRefSchema).min(1).max(2).describe("the valid keys: one, or two while you rotate"),
     })
     .exactOptional()
-    .describe("keys of the EventBridge API destination; absent: no webhook is accepted"),
+    .describe("keys of the EventBridge API destination; absent: no webhook is accepted by key"),
+  hookOAuth: z
+    .strictObject({
+      clientId: z.string().min(1).max(128).describe("the client id of the API destination's connection"),
+      secretRefs: z
+        .array(secretRefSchema)
+        .min(1)
+        .max(2)
+        .describe("the live client secrets: one, or two while you rotate"),
+      tokenSeconds: z
+        .int()
+        .min(tokenSecondsMin)
+        .max(tokenSecondsMax)
+        .default(tokenSecondsDefault)
+        .describe("how long a token lives, in seconds"),
+    })
+    .exactOptional()
+    .describe("OAuth client of the EventBridge API destination; absent: no webhook is accepted by token"),
   industryMap: z
     .record(z.string(), z.enum(industries))
     .exactOptional()
@@ -142,6 +160,7 @@ export type Settings = z.infer<typeof settingsSchema>;
 
 /** Everything about a connection that the rest of the adapter needs, checked. */
 export interface Target {
+  readonly connectionId: string;
   readonly account: string;
   readonly catalog: Catalog;
   readonly endpoint: string;
@@ -172,7 +191,7 @@ export const targetOf = (connection: Connection): Target => {
   const host = new URL(endpoint).host;
   if (environment === "simulated" && host.endsWith(".api.aws"))
     refuse("environment simulated points at real AWS; give the simulator's address in settings.endpoint");
-  return { account: settings.accountId, catalog, endpoint, host, settings };
+  return { connectionId: connection.id, account: settings.accountId, catalog, endpoint, host, settings };
 };
 
 /** The connection's defaults overlaid by the deal's fields: what the programme is asked. */

@@ -6,6 +6,7 @@ import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, ho
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { oauthCommand } from "./oauth.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   connectionCheckCommand,
   connectionResumeCommand,
   hookKeysCommand,
+  oauthCommand,
   importCommand,
   exportCommand,
   shareCommand,

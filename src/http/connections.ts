@@ -16,10 +16,12 @@ import {
   type KeptSecrets,
   keepSecrets,
   parseSettings,
+  referencesIn,
   rotateHookKey,
   sessionOf,
 } from "./credentials.ts";
 import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageOf, pageQuery } from "./endpoint.ts";
+import { saveSettings } from "./oauth-clients.ts";
 import { notFound, ProblemError } from "./problem.ts";
 
 const connectionParams = z.strictObject({ id: idOf("con", "connection") });
@@ -98,6 +100,7 @@ export const connectionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   resumeEndpoint(deps),
   sweepEndpoint(deps),
   hookKeyEndpoint(deps),
+  hookKeyRevokeEndpoint(deps),
 ];
 
 const saveEndpoint = (deps: AppDeps): Endpoint =>
@@ -108,7 +111,7 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
     scope: "admin",
     summary: "Connect a seller identity, or change its settings",
     description:
-      "The connection is checked with one cheap read before it is saved. The same marketplace, account and environment again replaces label and settings; webhook keys stay unless the settings name others.",
+      "The connection is checked with one cheap read before it is saved. The same marketplace, account and environment again replaces label and settings; webhook keys, OAuth client and queue stay unless the settings name others.",
     body: connectionInput,
     bodyExample: {
       marketplace: "aws",
@@ -130,8 +133,7 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
       const { marketplace, account, environment } = body;
       const existing = await deps.store.connections.findBySeller(deps.db.sql, marketplace, account, environment);
       const outcome = existing === null ? ("created" as const) : ("updated" as const);
-      const hookKeys = existing?.settings.hookKeys;
-      const given = hookKeys === undefined ? body.settings : { hookKeys, ...body.settings };
+      const given = { ...deliverySettings(existing), ...body.settings };
       const kept = await keepSecrets(deps, body, { settings: given, secrets: body.secrets });
       try {
         const { settings, facts } = await judge(deps, { existing, kept, input: body });
@@ -151,6 +153,15 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
       }
     },
   });
+
+/** How the partner's word reaches us: set up by routes of their own, so a change of the other settings keeps it. */
+const deliverySettings = (existing: Connection | null): JsonObject =>
+  Object.fromEntries(
+    ["hookKeys", "hookOAuth", "queue"].flatMap((name) => {
+      const value = existing?.settings[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 
 interface Judged {
   readonly existing: Connection | null;
@@ -269,15 +280,30 @@ const hookKeyEndpoint = (deps: AppDeps): Endpoint =>
     handle: async ({ params, body, caller }) => {
       const connection = await mustFind(deps, params.id);
       const made = await rotateHookKey(deps, connection, body.headerName);
-      await commit(deps, async (tx) => {
-        const now = await deps.store.connections.find(tx, params.id);
-        if (now?.version !== connection.version)
-          throw new ProblemError("conflict", "The connection was changed at the same time. Ask again.");
-        await deps.store.connections.save(tx, { ...connection, settings: made.settings }, caller.actorId);
-      });
+      await saveSettings(deps, connection, { settings: made.settings, actorId: caller.actorId });
       const { secret, headerName, live } = made;
       const shown = { secret, headerName, url: `${deps.publicUrl}/hooks/${connection.id}`, liveKeys: live };
       return { status: 201, body: shown, replayBody: { ...shown, secret: null } };
+    },
+  });
+
+const hookKeyRevokeEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "DELETE",
+    path: "/v1/connections/{id}/hook-keys",
+    tag: "Connections",
+    scope: "admin",
+    summary: "Revoke all webhook keys",
+    description: "From now on deliveries are taken by OAuth token or from the queue only, where those are set up.",
+    params: connectionParams,
+    answers: { 200: { description: "none is left", schema: z.object({ liveKeys: z.literal(0) }) } },
+    problems: ["not-found", "conflict"],
+    handle: async ({ params, caller }) => {
+      const connection = await mustFind(deps, params.id);
+      const { hookKeys, ...settings } = connection.settings;
+      await saveSettings(deps, connection, { settings, actorId: caller.actorId });
+      await eraseSecrets(deps, referencesIn(hookKeys));
+      return { status: 200, body: { liveKeys: 0 } };
     },
   });
 
