@@ -33,7 +33,7 @@ export interface World {
   readonly cancel: (subject: string, kinds: readonly Due["kind"][]) => void;
   /** Loads the ledger; once. */
   readonly open: () => Promise<void>;
-  /** Empties the ledger; destinations and settings stay. */
+  /** Empties the ledger; destinations, queues and settings stay. */
   readonly reset: () => void;
 }
 
@@ -106,8 +106,10 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions): World =
       return opening;
     },
     reset: () => {
-      const { opportunities, tasks, engagements, tokens, events, due, faults, counters, windows, fates } = ledger;
-      for (const table of [opportunities, tasks, engagements, tokens, events, due, faults, counters, windows, fates]) {
+      const { opportunities, tasks, engagements, tokens, events, due, faults, counters, windows, fates, messages } =
+        ledger;
+      const own = [opportunities, tasks, engagements, tokens, events, due, faults, counters, windows, fates, messages];
+      for (const table of own) {
         for (const id of table.ids()) table.remove(id);
       }
       ledger.meta.put("meta", { ...meta(), resets: meta().resets + 1 });
