@@ -166,7 +166,7 @@ export interface Page<T> {
 
 /** "Look at X." The truth is always re-read. */
 export interface Hint {
-  readonly kind: "opportunity";
+  readonly kind: "opportunity" | "invitation";
   readonly id: string;
   /** The partner's time of the change, ISO 8601, when it states one. */
   readonly at: string | null;

@@ -4,6 +4,7 @@ import { createAccess } from "./access.ts";
 import { createConnections } from "./connections.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
+import { createInbox } from "./inbox.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createShares } from "./shares.ts";
@@ -19,6 +20,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     contacts,
     opportunities,
     access: createAccess(deps),
+    inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
     shares: createShares({ ...deps, journal, contacts, opportunities }),
