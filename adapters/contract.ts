@@ -66,6 +66,7 @@ export interface Session {
   /** Tells whether credentials and permissions work: one cheap read. */
   readonly check: () => Promise<Result<JsonObject>>;
   readonly hooks?: Hooks;
+  readonly pull?: Pull;
   readonly coSell?: CoSell;
 }
 
@@ -198,6 +199,34 @@ export interface Hooks {
   /** Lower-case names of the headers worth keeping with a delivery; never one that authenticates. */
   readonly headers: readonly string[];
   readonly verify: (delivery: RawDelivery) => Promise<Verdict>;
+}
+
+/** Deliveries that wait at the partner until we fetch them: the alternative to webhooks, with nothing of ours exposed. */
+export interface Pull {
+  /** Up to ten deliveries, hidden from others for a minute. Waits for a first one up to `waitSeconds`, 0 to 20. */
+  readonly receive: (waitSeconds: number, signal?: AbortSignal) => Promise<Result<readonly Pulled[]>>;
+  /** Says that these are kept, so that they do not come again. Returns how many the partner took; call it only after a commit. */
+  readonly acknowledge: (receipts: readonly string[]) => Promise<Result<number>>;
+  /** How much waits, and where what nobody can use goes. */
+  readonly state: () => Promise<Result<QueueState>>;
+}
+export interface Pulled {
+  /** The partner's id of the message; not the event's. */
+  readonly id: string;
+  readonly receipt: string;
+  /** How often it was handed out, this time included. */
+  readonly receives: number;
+  readonly body: string;
+  /** `ignored`: for us, of no use. `misplaced`: none of ours or no event at all; it is left to the queue's own policy. */
+  readonly verdict:
+    | { readonly kind: "verified"; readonly delivery: VerifiedDelivery }
+    | { readonly kind: "ignored" | "misplaced"; readonly reason: string };
+}
+export interface QueueState {
+  readonly waiting: number;
+  readonly inFlight: number;
+  /** Null: messages that nobody can use come back until their retention ends. */
+  readonly deadLetter: { readonly name: string; readonly account: string; readonly maxReceives: number } | null;
 }
 
 /** For adapters' hooks only: brands a delivery after all checks passed. */

@@ -15,6 +15,7 @@ import { oauthEndpoints } from "./http/oauth.ts";
 import { oauthClientEndpoints } from "./http/oauth-clients.ts";
 import { pageEndpoints } from "./http/pages.ts";
 import { ProblemError } from "./http/problem.ts";
+import { queueEndpoints } from "./http/queues.ts";
 import { createReference } from "./http/reference.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
@@ -28,6 +29,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...marketplaceEndpoints(deps),
     ...connectionEndpoints(deps),
     ...oauthClientEndpoints(deps),
+    ...queueEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),
     ...shareReadEndpoints(deps),

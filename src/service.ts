@@ -10,6 +10,7 @@ import type { Connection } from "./domain/deal.ts";
 import { createDrain, createLoop } from "./drain.ts";
 import { createEngine, type Engine, type Executor } from "./engine.ts";
 import type { Clock, Db, Http, Ids, Log, Seal, Secrets } from "./ports.ts";
+import { createPuller, type Puller } from "./puller.ts";
 import { pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
 import { createQuota } from "./store/quota.ts";
@@ -52,7 +53,9 @@ export interface Service {
   readonly drain: () => Promise<number>;
   /** Whether events were committed since the last drain began. */
   readonly isKicked: () => boolean;
-  /** Real-time work: drains, runs workflows, lets simulators live. */
+  /** Fetches from the queues of connections that have one. */
+  readonly puller: Pick<Puller, "pull" | "pullAll" | "states">;
+  /** Real-time work: drains, runs workflows, fetches from queues, lets simulators live. */
   readonly start: () => void;
   /** Stops taking up work and finishes what is in flight. */
   readonly stop: () => Promise<void>;
@@ -112,6 +115,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     kicked = false;
     return handOver();
   };
+  const puller = createPuller({ db, clock, log, store, registry, actorId, kick, at });
   const loop = createLoop({
     drain,
     log,
@@ -157,11 +161,14 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     runner,
     drain,
     isKicked: () => kicked,
+    puller,
     start: () => {
+      puller.start();
       runner.start();
       loop.start();
     },
     stop: async () => {
+      await puller.stop();
       await loop.stop();
       await runner.stop();
     },

@@ -10,6 +10,7 @@ import {
 } from "./client.ts";
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
 import { createHooks } from "./hooks.ts";
+import { createPull } from "./queue.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
@@ -50,6 +51,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
       return {
         check: () => check(at),
         ...(hookKeys === undefined && hookOAuth === undefined ? {} : { hooks: createHooks(deps, target) }),
+        ...(target.queue === null ? {} : { pull: createPull(deps, target, { queue: target.queue, finder }) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),
           submission: (draft, done) => nextStep(draft, done, target),

@@ -7,6 +7,7 @@ import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
 import { oauthCommand } from "./oauth.ts";
+import { queueCommand } from "./queue.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   connectionResumeCommand,
   hookKeysCommand,
   oauthCommand,
+  queueCommand,
   importCommand,
   exportCommand,
   shareCommand,

@@ -21,7 +21,7 @@ import {
   sessionOf,
 } from "./credentials.ts";
 import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageOf, pageQuery } from "./endpoint.ts";
-import { saveSettings } from "./oauth-clients.ts";
+import { mustFindConnection, saveSettings } from "./oauth-clients.ts";
 import { notFound, ProblemError } from "./problem.ts";
 
 const connectionParams = z.strictObject({ id: idOf("con", "connection") });
@@ -93,7 +93,7 @@ export const connectionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     params: connectionParams,
     answers: { 200: { description: "the connection; settings name secrets, never hold them", schema: shownSchema } },
     problems: ["not-found"],
-    handle: async ({ params }) => ({ status: 200, body: show(deps, await mustFind(deps, params.id)) }),
+    handle: async ({ params }) => ({ status: 200, body: show(deps, await mustFindConnection(deps, params.id)) }),
   }),
   saveEndpoint(deps),
   checkEndpoint(deps),
@@ -198,7 +198,7 @@ const checkEndpoint = (deps: AppDeps): Endpoint =>
     answers: { 200: { description: "it works", schema: z.object({ ok: z.literal(true), facts: jsonObjectSchema }) } },
     problems: ["not-found", "check-failed"],
     handle: async ({ params }) => {
-      const facts = await checkConnection(deps, await mustFind(deps, params.id));
+      const facts = await checkConnection(deps, await mustFindConnection(deps, params.id));
       return { status: 200, body: { ok: true, facts } };
     },
   });
@@ -237,7 +237,7 @@ const sweepEndpoint = (deps: AppDeps): Endpoint =>
     },
     problems: ["not-found", "conflict"],
     handle: async ({ params }) => {
-      const connection = await mustFind(deps, params.id);
+      const connection = await mustFindConnection(deps, params.id);
       if (connection.state === "parked")
         throw new ProblemError("conflict", "The connection is parked. Mend it and resume it first.");
       const data = { connectionId: connection.id };
@@ -278,7 +278,7 @@ const hookKeyEndpoint = (deps: AppDeps): Endpoint =>
     },
     problems: ["not-found", "conflict"],
     handle: async ({ params, body, caller }) => {
-      const connection = await mustFind(deps, params.id);
+      const connection = await mustFindConnection(deps, params.id);
       const made = await rotateHookKey(deps, connection, body.headerName);
       await saveSettings(deps, connection, { settings: made.settings, actorId: caller.actorId });
       const { secret, headerName, live } = made;
@@ -299,16 +299,10 @@ const hookKeyRevokeEndpoint = (deps: AppDeps): Endpoint =>
     answers: { 200: { description: "none is left", schema: z.object({ liveKeys: z.literal(0) }) } },
     problems: ["not-found", "conflict"],
     handle: async ({ params, caller }) => {
-      const connection = await mustFind(deps, params.id);
+      const connection = await mustFindConnection(deps, params.id);
       const { hookKeys, ...settings } = connection.settings;
       await saveSettings(deps, connection, { settings, actorId: caller.actorId });
       await eraseSecrets(deps, referencesIn(hookKeys));
       return { status: 200, body: { liveKeys: 0 } };
     },
   });
-
-const mustFind = async (deps: AppDeps, id: string): Promise<Connection> => {
-  const connection = await deps.store.connections.find(deps.db.sql, id);
-  if (connection === null) throw notFound("connection", id);
-  return connection;
-};

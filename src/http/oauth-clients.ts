@@ -58,7 +58,7 @@ export const oauthClientEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     answers: { 200: { description: "the client, without its secrets", schema: shownSchema } },
     problems: ["not-found"],
     handle: async ({ params: { id } }) => {
-      const connection = await mustFind(deps, id);
+      const connection = await mustFindConnection(deps, id);
       return { status: 200, body: show(deps, connection, mustHave(connection)) };
     },
   }),
@@ -90,7 +90,7 @@ const makeEndpoint = (deps: AppDeps): Endpoint =>
     answers: { 201: { description: "the client with its new secret", schema: madeSchema } },
     problems: ["not-found", "conflict"],
     handle: async ({ params: { id }, body, caller }) => {
-      const connection = await mustFind(deps, id);
+      const connection = await mustFindConnection(deps, id);
       const known = oauthClientOf(connection);
       const suffix = () => toHex(deps.ids.bytes(suffixBytes));
       const ref = `${nameOf(connection, "oauth-secret")}:${suffix()}`;
@@ -129,7 +129,7 @@ const revokeEndpoint = (deps: AppDeps): Endpoint =>
     },
     problems: ["not-found", "conflict"],
     handle: async ({ params: { id }, query, caller }) => {
-      const connection = await mustFind(deps, id);
+      const connection = await mustFindConnection(deps, id);
       const client = mustHave(connection);
       const kept = query.which === "all" ? [] : client.secretRefs.slice(0, 1);
       const settings = settingsWith(deps, connection, kept.length === 0 ? null : { ...client, secretRefs: kept });
@@ -170,7 +170,8 @@ export const saveSettings = (
     return deps.store.connections.save(tx, { ...connection, settings: change.settings }, change.actorId);
   });
 
-const mustFind = async (deps: AppDeps, id: string): Promise<Connection> => {
+/** The connection. Throws the problem where there is none. */
+export const mustFindConnection = async (deps: AppDeps, id: string): Promise<Connection> => {
   const connection = await deps.store.connections.find(deps.db.sql, id);
   if (connection === null) throw notFound("connection", id);
   return connection;
