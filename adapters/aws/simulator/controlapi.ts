@@ -10,6 +10,8 @@ import {
   faultsSchema,
   idSchema,
   progressSchema,
+  referLeadSchema,
+  referSchema,
   replaySchema,
   wordsSchema,
 } from "./control.ts";
@@ -78,6 +80,9 @@ const routesOf = (controls: AwsSimulatorControls): readonly Route[] => {
     ),
     "POST /edit": json("AWS edits the partner's record", editSchema, ({ id, changes }) => controls.edit(id, changes)),
     "POST /progress": json("AWS moves its own side", progressSchema, (input) => controls.progress(input)),
+    "POST /refer": json("AWS refers an opportunity", referSchema, (input) => controls.refer(input)),
+    "POST /refer_lead": json("AWS hands on a lead", referLeadSchema, (input) => controls.referLead(input)),
+    "POST /expire": json("an invitation runs out now", idSchema, ({ id }) => controls.expire(id)),
     "POST /advance": json("move a virtual clock through all that is due", daysSchema, ({ days }) =>
       controls.advance(days),
     ),
@@ -133,10 +138,15 @@ const help = (routes: readonly Route[]) => ({
 
 const problem = (status: number, detail: string, more: object = {}): Response =>
   Response.json({ title: "The simulator did not do that", status, detail, ...more }, { status });
+const statuses: Readonly<Record<string, number>> = {
+  ResourceNotFoundException: 404,
+  QueueDoesNotExist: 404,
+  ValidationException: 400,
+};
 const problemOf = (error: unknown): Response => {
   if (error instanceof Refusal) {
     return problem(
-      /(ResourceNotFoundException|QueueDoesNotExist)$/.test(error.type) ? 404 : 409,
+      statuses[error.type.split("#")[1] ?? ""] ?? 409,
       String(error.members.Message ?? error.members.message),
     );
   }

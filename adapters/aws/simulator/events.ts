@@ -12,7 +12,7 @@ import { enqueue } from "./queues.ts";
 import { createSender } from "./sender.ts";
 import { simulatedRegion } from "./signature.ts";
 import type { Destination } from "./targets.ts";
-import { addSeconds, type Occasion, type World } from "./world.ts";
+import { addSeconds, arnOf, type Occasion, type World } from "./world.ts";
 
 const attemptsMax = 185;
 const retrySecondsMax = 86_400;
@@ -169,6 +169,11 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
         occasion,
       );
     },
+    /** News of a resource that belongs to no account: an engagement or an invitation. */
+    resource: (to: Audience, { detailType, about, detail }: News, occasion: Occasion): void => {
+      const resources = [arnOf(to.catalog, ...about)];
+      emit({ ...to, detailType, detail: { catalog: to.catalog, ...detail }, resources }, occasion);
+    },
     /** Schedules the last `count` events once more, with their old ids. Returns how many. */
     replay: (count: number): number => {
       const events = ledger.events.all().toSorted((a, b) => a.sequence - b.sequence);
@@ -194,6 +199,19 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
 export type Events = ReturnType<typeof createEvents>;
 
 const queueIdOf = (event: EventRecord, name: string): string => `${event.account}/${name}`;
+
+/** Who hears of it, and about which opportunity, if any. */
+export interface Audience {
+  readonly account: string;
+  readonly catalog: string;
+  readonly opportunityId: string | null;
+}
+export interface News {
+  readonly detailType: string;
+  /** Kind and id of the resource the event is about. */
+  readonly about: readonly [kind: string, id: string];
+  readonly detail: JsonObject;
+}
 
 interface Subject {
   readonly id: string;
