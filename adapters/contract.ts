@@ -12,7 +12,9 @@ import type {
   RemoteRef,
   ShareDraft,
 } from "../src/domain/deal.ts";
+import type { Check } from "../src/domain/diagnosis.ts";
 import type { Fault, Gap, Result } from "../src/domain/fault.ts";
+import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
 
 export interface Marketplace {
@@ -65,9 +67,19 @@ export interface QuotaDep {
 export interface Session {
   /** Tells whether credentials and permissions work: one cheap read. */
   readonly check: () => Promise<Result<JsonObject>>;
+  /** Everything the connection needs of the partner, as checks to run in order. None of them can change anything there. */
+  readonly diagnose?: (known: Known) => readonly Check[];
   readonly hooks?: Hooks;
   readonly pull?: Pull;
   readonly coSell?: CoSell;
+}
+
+/** What we know of a connection's past, for a diagnosis. */
+export interface Known {
+  /** The partner's id of a record of ours, where there is one. */
+  readonly remoteId: string | null;
+  /** Operations that the partner confirmed lately, with the time of the last one, ISO 8601. */
+  readonly confirmed: Readonly<Record<string, string>>;
 }
 
 /** One write on the partner's system, as data. `body` is frozen in the journal: a retry sends exactly these bytes. */
@@ -140,6 +152,8 @@ export interface DroppedEdit {
 export interface CoSell {
   /** Pure: what the programme would refuse, and why. A draft with gaps is never sent. */
   readonly gaps: (draft: ShareDraft) => readonly Gap[];
+  /** Pure: the programme's own fields for how the partner is asked to join. Absent: the programme knows no difference. */
+  readonly involvement?: (wanted: Involvement) => JsonObject;
   /** Pure: the next write or poll of a submission, given what is confirmed so far. The engine loops until `done`. */
   readonly submission: (draft: ShareDraft, done: readonly Outcome[]) => Next;
   /** Pure: our edits merged into their record (base, ours, theirs), through the gate of what may be edited now. */

@@ -17,6 +17,8 @@ import { pageEndpoints } from "./http/pages.ts";
 import { ProblemError } from "./http/problem.ts";
 import { queueEndpoints } from "./http/queues.ts";
 import { createReference } from "./http/reference.ts";
+import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
+import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
 
@@ -34,6 +36,9 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...dealEndpoints(deps),
     ...shareReadEndpoints(deps),
     ...shareWriteEndpoints(deps),
+    // Before the route of one rule: it would take "fields" for an id.
+    ...shareRuleTrialEndpoints(deps),
+    ...shareRuleEndpoints(deps),
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),

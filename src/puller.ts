@@ -6,6 +6,7 @@ import type { Pull, Pulled } from "../adapters/contract.ts";
 import type { Registry } from "../adapters/registry.ts";
 import type { Connection } from "./domain/deal.ts";
 import { type Fault, failed, ok, type Result } from "./domain/fault.ts";
+import { createIntake, type Intake } from "./http/intake.ts";
 import type { Clock, Db, Log } from "./ports.ts";
 import type { Store } from "./store/index.ts";
 
@@ -64,7 +65,8 @@ export interface Puller {
   readonly stop: () => Promise<void>;
 }
 
-export const createPuller = (deps: PullerDeps): Puller => {
+export const createPuller = (given: PullerDeps): Puller => {
+  const deps = { ...given, intake: createIntake(given) };
   const { db, store, clock, log } = deps;
   const states = new Map<string, PullState>();
   const loops = new Map<string, Promise<void>>();
@@ -164,22 +166,23 @@ const queueOf = (deps: PullerDeps, connection: Connection): Pull | null => {
 };
 
 const fetchAndKeep = async (
-  deps: PullerDeps,
+  deps: PullerDeps & { readonly intake: Intake },
   { connection, queue }: { readonly connection: Connection; readonly queue: Pull },
   wait: { readonly seconds: number; readonly signal?: AbortSignal },
 ): Promise<Result<PullCount>> => {
   const fetched = await queue.receive(wait.seconds, wait.signal);
   if (!fetched.ok) return fetched;
+  const outcomes = await keepAll(deps, connection, fetched.value);
   const count = { ...none, received: fetched.value.length };
   const receipts: string[] = [];
-  for (const message of fetched.value) {
-    const outcome = await keep(deps, connection, message);
-    // The connection changed meanwhile: what is left comes again and is judged by its new settings.
-    if (outcome === "stale") break;
+  for (const [index, message] of fetched.value.entries()) {
+    const outcome = outcomes[index] ?? "stale";
+    // What is stale comes again and is judged by the connection's new settings.
+    if (outcome === "stale") continue;
     count[outcome] += 1;
-    if (outcome !== "misplaced") receipts.push(message.receipt);
+    if (outcome === "misplaced") tellMisplaced(deps, connection, message);
+    else receipts.push(message.receipt);
   }
-  if (count.accepted > 0) deps.kick();
   if (receipts.length === 0) return ok(count);
   await deps.at("queue.kept");
   const deleted = await queue.acknowledge(receipts);
@@ -189,27 +192,37 @@ const fetchAndKeep = async (
 };
 
 type Outcome = "accepted" | "duplicates" | "ignored" | "misplaced" | "stale";
-const keep = async (deps: PullerDeps, connection: Connection, message: Pulled): Promise<Outcome> => {
-  const { verdict } = message;
-  if (verdict.kind === "misplaced")
-    deps.log.warn("a queue message is none of this connection's; it is left to the queue's redrive policy", {
-      connection: connection.id,
-      message: message.id,
-      receives: message.receives,
-      why: verdict.reason,
-    });
+
+/** What becomes of each message; those to be kept are committed when it resolves. Rejects when nothing could be kept. */
+const keepAll = async (
+  deps: PullerDeps & { readonly intake: Intake },
+  connection: Connection,
+  messages: readonly Pulled[],
+): Promise<readonly Outcome[]> => {
+  const settled = await Promise.allSettled(messages.map((message) => keep(deps.intake, connection, message)));
+  const lost = settled.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+  if (lost.length > 0 && !settled.some((one) => one.status === "fulfilled" && keptOutcomes.has(one.value)))
+    throw lost[0];
+  // The database took the others: this one it cannot hold.
+  return settled.map((one) => (one.status === "fulfilled" ? one.value : "misplaced"));
+};
+const keptOutcomes: ReadonlySet<Outcome> = new Set(["accepted", "duplicates", "stale"]);
+
+const keep = async (intake: Intake, connection: Connection, { verdict, body }: Pulled): Promise<Outcome> => {
   if (verdict.kind !== "verified") return verdict.kind;
   const { key, kind, hints } = verdict.delivery;
-  const reception = await deps.store.inbox.receive(deps.db.sql, {
-    connection,
-    key,
-    kind,
-    headers: {},
-    body: message.body,
-    hints: hints.slice(0, hintsMax),
-  });
+  const delivery = { connection, key, kind, headers: {}, body, hints: hints.slice(0, hintsMax) };
+  const reception = await intake.receive(delivery);
   return reception === "duplicate" ? "duplicates" : reception;
 };
+
+const tellMisplaced = ({ log }: PullerDeps, connection: Connection, { id, receives, verdict }: Pulled): void =>
+  log.warn("a queue message is none of this connection's; it is left to the queue's redrive policy", {
+    connection: connection.id,
+    message: id,
+    receives,
+    why: verdict.kind === "verified" ? "it cannot be stored" : verdict.reason,
+  });
 
 /** A person hears of what a person must mend; the rest is tried again. */
 const tell = async ({ db, store, ...deps }: PullerDeps, connectionId: string, fault: Fault): Promise<void> => {

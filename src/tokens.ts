@@ -131,15 +131,22 @@ export const verifyToken = async (
 /** The part of a secret's reference that tells it from the client's other one. */
 export const secretIdOf = (ref: string): string => ref.split(":").at(-1) ?? ref;
 
-/** Whether two texts are the same, by their digests and without leaving early: the time says nothing about where they differ. */
+/** Whether two secrets are the same, compared whole and by their digests. */
 export const isSameSecret = async (given: string, known: string): Promise<boolean> => {
   const [left, right] = await Promise.all([digestOf(given), digestOf(known)]);
-  let difference = 0;
+  return isSameDigest(left, right);
+};
+
+/** SHA-256 of a text. */
+export const digestOf = async (text: string): Promise<Uint8Array> =>
+  new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+
+/** Compares digests of equal length without leaving early: the time says nothing about where they differ. */
+export const isSameDigest = (left: Uint8Array, right: Uint8Array): boolean => {
+  let difference = left.length ^ right.length;
   for (let index = 0; index < left.length; index++) difference |= (left[index] ?? 0) ^ (right[index] ?? 0);
   return difference === 0;
 };
-const digestOf = async (text: string): Promise<Uint8Array> =>
-  new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 
 const kidOf = (token: string): string | null => {
   try {

@@ -109,6 +109,18 @@ describe("the puller", () => {
     await puller.stop();
   });
 
+  it("keeps the others when the database cannot hold one, and leaves that one to the queue", async () => {
+    script.length = 0;
+    acknowledged.length = 0;
+    script.push(ok([message("e"), message("f\u0000"), message("g")]));
+    expect(await createPuller(deps).pull(withQueue)).toMatchObject({
+      value: { received: 3, accepted: 2, misplaced: 1, deleted: 2 },
+    });
+    expect(acknowledged).toEqual(["receipt-e", "receipt-g"]);
+    script.push(ok([message("f\u0000")]));
+    await expect(createPuller(deps).pull(withQueue)).rejects.toThrow();
+  });
+
   it("leaves a connection alone that is parked, and does not keep what came while it changed", async () => {
     const puller = createPuller(deps);
     const changing: PullerDeps = {
@@ -116,9 +128,10 @@ describe("the puller", () => {
       store: {
         ...store,
         inbox: {
-          receive: async (query, delivery) => {
+          ...store.inbox,
+          receive: async (query, deliveries) => {
             await db.sql`update connection set version = version + 1 where id = ${withQueue}`;
-            return store.inbox.receive(query, delivery);
+            return store.inbox.receive(query, deliveries);
           },
         },
       },

@@ -10,6 +10,7 @@ import {
 } from "./client.ts";
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
 import { createHooks } from "./hooks.ts";
+import { involvementWords } from "./map.ts";
 import { createPull } from "./queue.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
@@ -54,6 +55,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
         ...(target.queue === null ? {} : { pull: createPull(deps, target, { queue: target.queue, finder }) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),
+          involvement: (wanted) => ({ involvementType: involvementWords[wanted] }),
           submission: (draft, done) => nextStep(draft, done, target),
           revision: (input) => revise(input, target),
           withdrawal: (input) => withdraw(input, target),

@@ -8,6 +8,7 @@ import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
 import { oauthCommand } from "./oauth.ts";
 import { queueCommand } from "./queue.ts";
+import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   withdrawCommand,
   syncCommand,
   simulatorCommand,
+  runnerCommand,
   eventsCommand,
   exceptionsCommand,
   keysCommand,

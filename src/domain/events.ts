@@ -38,6 +38,7 @@ export const eventCatalogue = {
   "connection.parked": z.object({ connectionId: z.string(), reason: z.string() }),
   "connection.resumed": z.object({ connectionId: z.string() }),
   "effect.stuck": z.object({ effectId: z.string(), shareId: z.string().nullable(), operation: z.string() }),
+  "share_rule.changed": z.object({ ruleId: z.string(), version: z.number() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
 } as const satisfies Record<string, z.ZodType>;

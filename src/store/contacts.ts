@@ -67,6 +67,21 @@ export const createContacts = (deps: ClockDep & IdsDep & SealDep) => {
     },
     readForDeal: (query: Query, opportunityId: string): Promise<readonly Contact[]> =>
       read(query, opportunityId, ["owner", "customer"], contactSchema),
+    /** Contacts of many deals in one read, by deal. */
+    readForDeals: async (
+      query: Query,
+      opportunityIds: readonly string[],
+    ): Promise<ReadonlyMap<string, readonly Contact[]>> => {
+      const people = new Map<string, Contact[]>();
+      if (opportunityIds.length === 0) return people;
+      const rows = await query<(SealedRow & { readonly subject: string })[]>`select id, subject, sealed from contact
+        where subject = any(${[...opportunityIds]}::text[]) and role in ('owner', 'customer') order by role desc, position`;
+      for (const row of rows) {
+        const contact = contactSchema.parse(JSON.parse(await deps.seal.open(row.sealed, `contact:${row.id}`)));
+        people.set(row.subject, [...(people.get(row.subject) ?? []), contact]);
+      }
+      return people;
+    },
     putForShare: (tx: Query, shareId: string, people: readonly Person[]): Promise<boolean> =>
       put(
         tx,

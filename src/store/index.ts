@@ -1,12 +1,14 @@
 /** The repositories, assembled. Each function takes the pool or an open transaction first. */
 import type { ClockDep, IdsDep, SealDep } from "../ports.ts";
 import { createAccess } from "./access.ts";
+import { createAutoShare } from "./auto-share.ts";
 import { createConnections } from "./connections.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
 import { createInbox } from "./inbox.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
+import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 
 export type Store = ReturnType<typeof createStore>;
@@ -15,6 +17,8 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
   const journal = createJournal(deps);
   const contacts = createContacts(deps);
   const opportunities = createOpportunities({ ...deps, journal, contacts });
+  const shareRules = createShareRules({ ...deps, journal });
+  const shares = createShares({ ...deps, journal, contacts, opportunities, shareRules });
   return {
     journal,
     contacts,
@@ -23,6 +27,8 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
-    shares: createShares({ ...deps, journal, contacts, opportunities }),
+    shares,
+    shareRules,
+    autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
   };
 };
