@@ -4,6 +4,7 @@ import { accessEndpoints } from "./http/access.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
 import { dealEndpoints } from "./http/deals.ts";
+import { diagnosisEndpoints } from "./http/diagnosis.ts";
 import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
 import type { AppDeps, Endpoint, Mount } from "./http/endpoint.ts";
@@ -32,6 +33,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...connectionEndpoints(deps),
     ...oauthClientEndpoints(deps),
     ...queueEndpoints(deps),
+    ...diagnosisEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),
     ...shareReadEndpoints(deps),

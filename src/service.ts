@@ -7,6 +7,7 @@ import { createRegistry, type Registry } from "../adapters/registry.ts";
 import { createFunctions } from "../workflows/index.ts";
 import { createApp } from "./app.ts";
 import type { Connection } from "./domain/deal.ts";
+import type { Check } from "./domain/diagnosis.ts";
 import { createDrain, createLoop } from "./drain.ts";
 import { createEngine, type Engine, type Executor } from "./engine.ts";
 import type { Readiness } from "./http/endpoint.ts";
@@ -37,6 +38,8 @@ export interface ServiceDeps {
   readonly at?: (point: string) => Promise<void> | void;
   /** A server that drives the workflows instead of the embedded runner; call `runner.sync` once we listen. */
   readonly executor?: Executor;
+  /** Checks of the machine, for the diagnosis. */
+  readonly machineChecks?: readonly Check[];
   /** How often connections are swept, as a cron line with its time zone; default every 15 minutes. */
   readonly sweepCron?: string;
   /** How old a look at an open share may be before a sweep refreshes it, in hours; default 24. */
@@ -123,6 +126,12 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     store,
     registry,
     kick,
+    probes: {
+      http: deps.http,
+      pull: puller.pull,
+      hasRunner: deps.executor === undefined,
+      checks: deps.machineChecks ?? [],
+    },
     ready: async () => {
       const missing = await pendingMigrations(db.sql);
       return [

@@ -9,7 +9,10 @@ import {
   GetAwsOpportunitySummaryCommand,
   GetOpportunityCommand,
   ListEngagementFromOpportunityTasksCommand,
+  ListEngagementInvitationsCommand,
+  ListEngagementsCommand,
   ListOpportunitiesCommand,
+  ListSolutionsCommand,
   PartnerCentralSellingClient,
   StartEngagementFromOpportunityTaskCommand,
   UpdateOpportunityCommand,
@@ -79,6 +82,10 @@ const calls = {
   ListOpportunities: (client: Client) => client.send(new ListOpportunitiesCommand({ Catalog: seed.Catalog })),
   ListEngagementFromOpportunityTasks: (client: Client) =>
     client.send(new ListEngagementFromOpportunityTasksCommand({ Catalog: seed.Catalog })),
+  ListSolutions: (client: Client) => client.send(new ListSolutionsCommand({ Catalog: seed.Catalog })),
+  ListEngagements: (client: Client) => client.send(new ListEngagementsCommand({ Catalog: seed.Catalog })),
+  ListEngagementInvitations: (client: Client) =>
+    client.send(new ListEngagementInvitationsCommand({ Catalog: seed.Catalog, ParticipantType: "RECEIVER" })),
 } as const;
 export type Operation = keyof typeof calls;
 

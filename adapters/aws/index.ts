@@ -9,6 +9,7 @@ import {
   timeoutMs,
 } from "./client.ts";
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
+import { checksOf } from "./diagnosis.ts";
 import { createHooks } from "./hooks.ts";
 import { involvementWords } from "./map.ts";
 import { createPull } from "./queue.ts";
@@ -51,6 +52,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
       const { hookKeys, hookOAuth } = target.settings;
       return {
         check: () => check(at),
+        diagnose: (known) => checksOf({ deps, target, wire, finder, known }),
         ...(hookKeys === undefined && hookOAuth === undefined ? {} : { hooks: createHooks(deps, target) }),
         ...(target.queue === null ? {} : { pull: createPull(deps, target, { queue: target.queue, finder }) }),
         coSell: {

@@ -3,6 +3,7 @@ import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
+import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   hookKeysCommand,
   oauthCommand,
   queueCommand,
+  doctorCommand,
   importCommand,
   exportCommand,
   shareCommand,
