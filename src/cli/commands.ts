@@ -1,8 +1,10 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
+import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
+import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
@@ -28,6 +30,10 @@ export const commands: readonly Command[] = [
   doctorCommand,
   importCommand,
   exportCommand,
+  dealShowCommand,
+  dealFieldsCommand,
+  authorityCommand,
+  authoritySetCommand,
   shareCommand,
   sharesCommand,
   withdrawCommand,

@@ -66,7 +66,14 @@ const events = (count: number) => Array.from({ length: count }, (_, n) => ({ nam
 const inMemory = async (): Promise<Contestant> => {
   const clock = createSystemClock();
   const handler = sixSteps(() => async () => new Response(null, { status: 501 }));
-  const runner = await createMemoryRunner({ handler, appUrl, signingKey, parallel, clock, ids: createIds(clock) });
+  const runner = await createMemoryRunner({
+    handler,
+    appUrl,
+    signingKeys: [signingKey],
+    parallel,
+    clock,
+    ids: createIds(clock),
+  });
   return {
     name: "memory",
     bound: null,
