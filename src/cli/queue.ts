@@ -89,4 +89,6 @@ const setupText = (account: string): string => `In the AWS account ${account}, r
   3. IAM, for the connection's keys or role: sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on the queue,
      sqs:GetQueueUrl and sqs:GetQueueAttributes on the dead-letter queue.
   4. cosell connections queue <label> --queue-url <URL of the queue>
+With the simulator: PUT {"name":"events"} to /control/queues and {"id":"queue","queue":"events"} to /control/destinations;
+its queue's URL ends in /<account>/events, for example https://sqs.simulator.invalid/111122223333/events.
 `;

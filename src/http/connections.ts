@@ -30,11 +30,13 @@ export const capabilitiesSchema = z.object({
   coSell: z.boolean(),
   withdrawal: z.boolean().describe("a share that is with the partner can be taken back"),
   hooks: z.boolean().describe("the partner's webhooks are taken at hookUrl"),
+  queue: z.boolean().describe("the partner's events are fetched from a queue"),
 });
 export const capabilitiesOf = (session: Session): z.output<typeof capabilitiesSchema> => ({
   coSell: session.coSell !== undefined,
   withdrawal: session.coSell?.withdrawal !== undefined,
   hooks: session.hooks !== undefined,
+  queue: session.pull !== undefined,
 });
 
 const shownSchema = connectionSchema.extend({
