@@ -23,7 +23,7 @@ export const tokenSecondsMin = 900;
 export const tokenSecondsMax = 3_600;
 export const tokenSecondsDefault = 1_800;
 const skewSeconds = 300;
-export const tokenCharactersMax = 2_048;
+const tokenCharactersMax = 2_048;
 
 const ringSchema = z.object({
   keys: z
@@ -87,26 +87,55 @@ const claimsSchema = z.object({
   exp: z.number(),
 });
 
-/**
- * Whether the token is one of ours, for this audience, and alive (5 minutes of skew). Only HS256 with a known key id is
- * looked at: what the token says of algorithms, key addresses or certificates decides nothing.
- */
-export const verifyToken = async (
-  deps: ClockDep & SecretsDep,
-  token: string,
-  audience: string,
-): Promise<TokenVerdict> => {
-  if (token.length > tokenCharactersMax) return { kind: "bad", reason: "the token is too long" };
-  let ring: Ring | null;
-  try {
-    ring = ringOf(await deps.secrets.get(ringRef));
-  } catch {
-    return { kind: "unsure", reason: "the token keys cannot be read now" };
+export interface TokenVerifier {
+  /**
+   * Whether the token is one of ours, for this audience, and alive (5 minutes of skew). Only HS256 with a known key id is
+   * looked at: what the token says of algorithms, key addresses or certificates decides nothing.
+   */
+  readonly verify: (token: string, audience: string) => Promise<TokenVerdict>;
+}
+
+/** Verifies tokens; keys are imported once, and forgotten when the ring changes. */
+export const createTokenVerifier = (deps: ClockDep & SecretsDep): TokenVerifier => {
+  let read: { readonly value: string; readonly keys: ReadonlyMap<string, CryptoKey> } | null = null;
+  const keyOf = async (token: string): Promise<CryptoKey | null> => {
+    const stored = await deps.secrets.get(ringRef);
+    if (stored === null || stored.value === "") return null;
+    if (read?.value !== stored.value) read = { value: stored.value, keys: await importedKeys(ringOf(stored)) };
+    return read.keys.get(kidOf(token) ?? "") ?? null;
+  };
+  return {
+    verify: async (token, audience) => {
+      if (token.length > tokenCharactersMax) return { kind: "bad", reason: "the token is too long" };
+      let key: CryptoKey | null;
+      try {
+        key = await keyOf(token);
+      } catch {
+        return { kind: "unsure", reason: "the token keys cannot be read now" };
+      }
+      if (key === null) return { kind: "bad", reason: "the token is not signed by a key of ours" };
+      return verdictOf(token, { key, audience, now: deps.clock.now() });
+    },
+  };
+};
+
+const importedKeys = async (ring: Ring | null): Promise<ReadonlyMap<string, CryptoKey>> => {
+  const keys = new Map<string, CryptoKey>();
+  for (const { kid, key } of ring?.keys ?? []) {
+    const raw = new Uint8Array(base64url.decode(key));
+    keys.set(kid, await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]));
   }
-  const entry = ring?.keys.find(({ kid }) => kid === kidOf(token));
-  if (entry === undefined) return { kind: "bad", reason: "the token is not signed by a key of ours" };
+  return keys;
+};
+
+interface Expected {
+  readonly key: CryptoKey;
+  readonly audience: string;
+  readonly now: Date;
+}
+const verdictOf = async (token: string, { key, audience, now }: Expected): Promise<TokenVerdict> => {
   try {
-    const { payload } = await jwtVerify(token, base64url.decode(entry.key), {
+    const { payload } = await jwtVerify(token, key, {
       algorithms: [algorithm],
       typ: tokenType,
       issuer,
@@ -114,7 +143,7 @@ export const verifyToken = async (
       requiredClaims: ["sub", "jti", "iat", "exp"],
       maxTokenAge: tokenSecondsMax,
       clockTolerance: skewSeconds,
-      currentDate: deps.clock.now(),
+      currentDate: now,
     });
     const claims = claimsSchema.safeParse(payload);
     if (!claims.success || payload.sub !== claims.data.client_id)

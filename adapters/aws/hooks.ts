@@ -5,7 +5,14 @@
  */
 
 import type { ClockDep, SecretsDep } from "../../src/ports.ts";
-import { digestOf, hookAudience, isSameDigest, secretIdOf, verifyToken } from "../../src/tokens.ts";
+import {
+  createTokenVerifier,
+  digestOf,
+  hookAudience,
+  isSameDigest,
+  secretIdOf,
+  type TokenVerifier,
+} from "../../src/tokens.ts";
 import {
   brandVerified,
   type Hint,
@@ -39,7 +46,7 @@ const createDigests = () => {
 type Digests = ReturnType<typeof createDigests>;
 
 /** Whether the header carries one of the connection's keys. Every key is read and compared, whichever matches. */
-type ProofDeps = SecretsDep & ClockDep & { readonly digests: Digests };
+type ProofDeps = SecretsDep & { readonly digests: Digests; readonly tokens: TokenVerifier };
 const proveByKey = async (
   { secrets, digests }: ProofDeps,
   { headerName, keyRefs }: NonNullable<Settings["hookKeys"]>,
@@ -65,13 +72,13 @@ const proveByKey = async (
 
 /** Whether the request carries a token of ours for this connection, earned with a secret that is still live. */
 const proveByToken = async (
-  deps: ProofDeps,
+  { tokens }: ProofDeps,
   { client, audience }: { readonly client: NonNullable<Settings["hookOAuth"]>; readonly audience: string },
   delivery: RawDelivery,
 ): Promise<Proof> => {
   const token = /^Bearer ([A-Za-z0-9._-]+)$/i.exec(delivery.headers.authorization ?? "")?.[1];
   if (token === undefined) return forged("the bearer token is missing");
-  const verdict = await verifyToken(deps, token, audience);
+  const verdict = await tokens.verify(token, audience);
   if (verdict.kind === "unsure") return { kind: "unsure", reason: verdict.reason };
   if (verdict.kind === "bad") return forged(verdict.reason);
   const isLive = client.secretRefs.map(secretIdOf).includes(verdict.secretId);
@@ -171,7 +178,7 @@ export const judgeEvent = (body: Uint8Array, target: Target): Judged => {
 
 /** The webhooks of a connection. `verify` proves first, then reads. */
 export const createHooks = ({ secrets, clock }: SecretsDep & ClockDep, target: Target): Hooks => {
-  const deps = { secrets, clock, digests: createDigests() };
+  const deps = { secrets, digests: createDigests(), tokens: createTokenVerifier({ secrets, clock }) };
   return {
     headers: [],
     verify: async (delivery) => {

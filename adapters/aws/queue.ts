@@ -20,9 +20,9 @@ import type { QueueTarget, Target } from "./settings.ts";
 
 const messagesMax = 10;
 /** The most that SQS waits for a first message. */
-export const waitSecondsMax = 20;
+const waitSecondsMax = 20;
 /** How long what we received is hidden from others: ten messages are kept in far less. */
-export const visibilitySeconds = 60;
+const visibilitySeconds = 60;
 const answerMsMax = 10_000;
 const overLimitMs = 30_000;
 /** Ten bodies of SQS's largest size together are never more than one such size, in JSON's escapes. */

@@ -13,7 +13,7 @@ const tokenSchema = z.looseObject({ access_token: z.string().min(1), expires_in:
 
 type Deliver = SimulatorDeps["deliver"];
 type OAuthDestination = Extract<Destination, { oauth: unknown }>;
-export type ApiDestination = Exclude<Destination, { queue: string }>;
+type ApiDestination = Exclude<Destination, { queue: string }>;
 export interface Posting {
   readonly destination: ApiDestination;
   readonly envelope: JsonObject;
