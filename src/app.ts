@@ -23,6 +23,8 @@ import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
 import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
+import { webhookMessageEndpoints } from "./http/webhook-messages.ts";
+import { webhookEndpoints } from "./http/webhooks.ts";
 
 export type { AppDeps, RunFilter } from "./http/endpoint.ts";
 
@@ -48,6 +50,8 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...accessEndpoints(deps),
     ...hookEndpoints(deps),
     ...oauthEndpoints(deps),
+    ...webhookEndpoints(deps),
+    ...webhookMessageEndpoints(deps),
     ...pageEndpoints(deps, {
       openapi: once(() => JSON.stringify(describe())),
       page: () => createReference(describe()),

@@ -14,6 +14,7 @@ import { type Check, found } from "./domain/diagnosis.ts";
 import { readExecutor, ServerSettingsError } from "./engine.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
+import { createNodePublicHttp } from "./node-outbound.ts";
 import { createBoundedHttp } from "./outbound.ts";
 import { type Clock, type Config, configSchema, type Db, type Ids, type Log } from "./ports.ts";
 import { createService, type Service } from "./service.ts";
@@ -136,6 +137,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       secrets,
       http: createBoundedHttp(fetch),
       machineChecks: config.DATABASE_URL === undefined ? [diskCheck(directory)] : [],
+      publicHttp: createNodePublicHttp({ allowance: config.COSELL_WEBHOOK_ALLOW }),
       marketplaces: [createAws({ credentials: resolveAwsCredentials })].map(
         options.adapt ?? ((marketplace) => marketplace),
       ),

@@ -13,11 +13,11 @@ const files = ["src", "adapters", "workflows"].flatMap((folder) =>
 const rooms: readonly (readonly [string, RegExp])[] = [
   [
     "root",
-    /^src\/(node|cli|worker|service|engine|drain|puller|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//,
+    /^src\/(node|node-outbound|cli|worker|service|engine|drain|puller|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//,
   ],
   ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
   ["domain", /^src\/domain\//],
-  ["ports", /^src\/(ports|clock|ids|log|outbound|tokens)\.ts$/],
+  ["ports", /^src\/(ports|clock|ids|log|outbound|public-http|tokens)\.ts$/],
   ["store", /^src\/store\//],
   ["http", /^src\/http\//],
   ["app", /^src\/app\.ts$/],
