@@ -5,9 +5,12 @@ import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
+import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { oauthCommand } from "./oauth.ts";
+import { queueCommand } from "./queue.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -31,6 +34,9 @@ export const commands: readonly Command[] = [
   connectionCheckCommand,
   connectionResumeCommand,
   hookKeysCommand,
+  oauthCommand,
+  queueCommand,
+  doctorCommand,
   importCommand,
   exportCommand,
   dealShowCommand,
