@@ -32,10 +32,17 @@ export interface Answer {
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
+export interface Patch {
+  readonly version: number;
+  readonly changes: Readonly<Record<string, unknown>>;
+}
+
 export interface Client {
   readonly get: <T>(path: string, schema: z.ZodType<T>, query?: Query) => Promise<T>;
   readonly post: <T>(path: string, body: unknown, schema: z.ZodType<T>) => Promise<T>;
   readonly remove: (path: string) => Promise<void>;
+  /** Changes the thing as it was read: another version at the service is a failure. */
+  readonly patch: <T>(path: string, from: Patch, schema: z.ZodType<T>) => Promise<T>;
   /** The answer whatever its status, for commands for which a refusal is a result. */
   readonly attempt: (method: "GET" | "POST", path: string, body?: unknown) => Promise<Answer>;
   /** All items of a list, page by page, at most `max`. */
@@ -66,8 +73,9 @@ export const withClient = async <T>(
 };
 
 export const createClient = (reached: Reached, sleep: (milliseconds: number) => Promise<void>): Client => {
-  const attempt = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+  const attempt = async (method: string, path: string, body?: unknown, version?: number): Promise<Answer> => {
     const headers: Record<string, string> = { accept: "application/json" };
+    if (version !== undefined) headers["if-match"] = `"${version}"`;
     if (reached.token !== null) headers.authorization = `Bearer ${reached.token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
     // The same key on every attempt: a repeat of a write that was done gets its answer, not a second write.
@@ -79,8 +87,9 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
       await sleep(answer.retryAfterSeconds * 1000);
     }
   };
-  const demand = async <T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> => {
-    const answer = await attempt(method, path, body);
+  const demand = async <T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> =>
+    accept(method, path, schema, await attempt(method, path, body));
+  const accept = <T>(method: string, path: string, schema: z.ZodType<T>, answer: Answer): T => {
     if (answer.status >= 400) throw problemFailure(answer, reached.where);
     const parsed = schema.safeParse(answer.body);
     if (parsed.success) return parsed.data;
@@ -96,6 +105,8 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
     attempt,
     get: (path, schema, query) => demand("GET", withQuery(path, query), schema),
     post: (path, body, schema) => demand("POST", path, schema, body),
+    patch: async (path, { version, changes }, schema) =>
+      accept("PATCH", path, schema, await attempt("PATCH", path, changes, version)),
     remove: async (path) => {
       const answer = await attempt("DELETE", path);
       if (answer.status >= 400) throw problemFailure(answer, reached.where);
