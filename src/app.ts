@@ -7,6 +7,7 @@ import { dealEndpoints } from "./http/deals.ts";
 import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
 import type { AppDeps, Endpoint, Mount } from "./http/endpoint.ts";
+import { fieldEndpoints } from "./http/fields.ts";
 import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
 import { journalEndpoints } from "./http/journal.ts";
@@ -29,6 +30,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...connectionEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),
+    ...fieldEndpoints(deps),
     ...shareReadEndpoints(deps),
     ...shareWriteEndpoints(deps),
     // Before the route of one rule: it would take "fields" for an id.

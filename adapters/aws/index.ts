@@ -15,6 +15,7 @@ import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
 import { nextStep } from "./submission.ts";
+import { theirsOf } from "./theirs.ts";
 import { newer } from "./time.ts";
 
 export type { AwsKeys, CredentialsResolver } from "./client.ts";
@@ -58,6 +59,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           revision: (input) => revise(input, target),
           withdrawal: (input) => withdraw(input, target),
           baseOf: (observation) => baseOf(observation.body),
+          theirs: (input) => theirsOf(input, target),
           newer,
           run: (write, token) => run(at, write, token),
           locate: (write) => locate(at, write),

@@ -38,7 +38,7 @@ export const stageWords = {
   closed_lost: "Closed Lost",
 } as const satisfies Record<DealStage, string>;
 
-const typeWords = { new: "Net New Business", expansion: "Expansion", renewal: "Flat Renewal" } as const;
+export const typeWords = { new: "Net New Business", expansion: "Expansion", renewal: "Flat Renewal" } as const;
 
 /** How AWS is asked to join → AWS's words. https://docs.aws.amazon.com/partner-central/latest/APIReference/API_AwsSubmission.html */
 export const involvementWords = {

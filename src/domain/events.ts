@@ -33,6 +33,7 @@ export const eventCatalogue = {
     kind: z.string(),
   }),
   "hint.raised": z.object({ connectionId: z.string(), remoteId: z.string() }),
+  "invitation.hinted": z.object({ connectionId: z.string(), remoteId: z.string() }),
   "connection.sweep.requested": z.object({ connectionId: z.string() }),
   "connection.parked": z.object({ connectionId: z.string(), reason: z.string() }),
   "connection.resumed": z.object({ connectionId: z.string() }),
