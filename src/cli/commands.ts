@@ -8,6 +8,16 @@ import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import {
+  ruleDeleteCommand,
+  ruleDisableCommand,
+  ruleEnableCommand,
+  ruleMoveCommand,
+  ruleSaveCommand,
+  ruleShowCommand,
+  rulesCommand,
+} from "./rules.ts";
+import { ruleDryRunCommand, ruleFieldsCommand, ruleRunCommand } from "./rules-trial.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -32,6 +42,16 @@ export const commands: readonly Command[] = [
   sharesCommand,
   withdrawCommand,
   syncCommand,
+  rulesCommand,
+  ruleShowCommand,
+  ruleFieldsCommand,
+  ruleSaveCommand,
+  ruleDryRunCommand,
+  ruleRunCommand,
+  ruleEnableCommand,
+  ruleDisableCommand,
+  ruleMoveCommand,
+  ruleDeleteCommand,
   simulatorCommand,
   runnerCommand,
   eventsCommand,
