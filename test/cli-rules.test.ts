@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterAll, describe, expect, it } from "vitest";
 import { cosell, type Ran } from "./cli-shell.ts";
 import { openWorld } from "./world.ts";
@@ -70,6 +71,15 @@ describe("cosell rules", () => {
     expect((await run("rules")).out).toMatch(/1 {2}European deals.*on .*AWS \(simulated\).*co_sell/);
   });
 
+  it("reads a file from stdin as -", async () => {
+    const stdin = Object.getOwnPropertyDescriptor(process, "stdin");
+    const content = JSON.stringify({ name: example, condition: "true" });
+    Object.defineProperty(process, "stdin", { configurable: true, value: Readable.from([content]) });
+    const told = await run("rules", "save", "-", "--dry-run");
+    if (stdin !== undefined) Object.defineProperty(process, "stdin", stdin);
+    expect([told.code, told.out]).toEqual([0, `${example}: would be saved if it differs, version 3\n`]);
+  });
+
   it("tells by file, rule, place and remedy what is refused, and saves none of the file", async () => {
     const wrong = await file("wrong.json", [
       { name: "Good", condition: "true" },
@@ -99,7 +109,6 @@ describe("cosell rules", () => {
     const { json: ran } = await jsonOf("rules", "run");
     expect(ran).toEqual({ deals: 42, shared: totals.would_share, drafts: totals.blocked, skipped: totals.would_skip });
     expect((await run("rules", "run")).out).toContain("0 on their way, 0 kept as drafts");
-    await world.timeline.advance(5 * 60_000);
     const shares = (await jsonOf("shares", "--all")).json.shares as {
       ruleId: string;
       synthetic: { field: string }[];

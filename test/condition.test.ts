@@ -59,7 +59,9 @@ describe("a condition", () => {
     const empty = ['title == "x"', "termMonths < 5", "termMonths >= 5", 'title.contains("")', '"Pricing" in aws.needs'];
     expect([...empty, "size(title) < 9", "aws.security"].filter((source) => holds(source, {}))).toEqual([]);
     expect(
-      ["title == null", 'title != "x"', "!(termMonths < 5)", "!aws.security"].filter((s) => !holds(s, {})),
+      ["title == null", "aws.needs == null", 'title != "x"', "!(termMonths < 5)", "!aws.security"].filter(
+        (s) => !holds(s, {}),
+      ),
     ).toEqual([]);
     expect(holds("title == null", { title: "  " })).toBe(true);
     expect(holds("termMonths == null", { termMonths: "soon" })).toBe(true);

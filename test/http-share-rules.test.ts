@@ -156,6 +156,17 @@ describe("a rule that cannot work is refused with place and remedy, and nothing 
     await clear();
   });
 
+  it("a default of null, which only a patch takes: it removes one", async () => {
+    expect((await save({ defaults: { termMonths: null } })).body.errors).toMatchObject([
+      { pointer: "/defaults/termMonths", fix: "Give one, or remove the default." },
+    ]);
+    const { id } = (await save({ defaults: { termMonths: 12 } })).body;
+    const headers = { "if-match": '"1"' };
+    const patched = await ask("PATCH", `/v1/share-rules/${id}`, { body: { defaults: { termMonths: null } }, headers });
+    expect(patched.body).toMatchObject({ version: 2, defaults: {} });
+    await clear();
+  });
+
   it("tells all that is wrong at once", async () => {
     const { body } = await save({ condition: "stag == 1", defaults: { termMonths: 0, problem: "short" } });
     expect(body.errors.map((error: { field: string }) => error.field)).toEqual([
@@ -208,6 +219,19 @@ describe("a dry run", () => {
     expect((await ask("GET", "/v1/shares")).body.items).toEqual([]);
     expect((await ask("GET", `/v1/opportunities/${good}/share-decisions`)).body.items).toMatchObject([
       { verdict: "would_share", connectionId },
+    ]);
+    await clear();
+  });
+
+  it("decides for each connection with rules on its own", async () => {
+    const other = await http.connect("444");
+    const id = await deal();
+    await save({ name: "There", connectionId: other, condition: "true" });
+    await save({ name: "Here", condition: 'stage == "prospect"' });
+    const { items } = (await ask("GET", `/v1/opportunities/${id}/share-decisions`)).body;
+    expect(items).toMatchObject([
+      { connectionId: other, verdict: "would_share", rule: { name: "There" } },
+      { connectionId, verdict: "would_skip", rule: null },
     ]);
     await clear();
   });

@@ -39,6 +39,6 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     effects: createEffects(deps),
     shares,
     shareRules,
-    autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
+    autoShare: createAutoShare({ ...deps, journal, contacts, opportunities, shareRules, shares }),
   };
 };
