@@ -176,9 +176,10 @@ export const resolveRule = async (
   given: FileRule,
 ): Promise<{ readonly body: Readonly<Record<string, unknown>>; readonly known: ListedRule | null }> => {
   const { connection, id, ...body } = given;
-  const known = (await listRules(client)).find((rule) =>
-    id === undefined ? rule.name === given.name : rule.id === id,
-  );
+  const isMeant = (rule: ListedRule): boolean => (id === undefined ? rule.name === given.name : rule.id === id);
+  const [known, other] = (await listRules(client)).filter(isMeant);
+  if (other !== undefined)
+    throw new Failure(`${given.name} is the name of several rules`, { fix: "give the id of the one you mean, srl_…" });
   if (id !== undefined && known === undefined)
     throw new Failure(`${given.name}: there is no share rule ${id}`, { fix: "remove the id to make a new rule" });
   const connectionId = body.connectionId ?? (await findConnection(client, connection)).id;
