@@ -24,7 +24,7 @@ export interface MemoryRunnerOptions extends Omit<ProtocolOptions, "callMsMax" |
 
 export const createMemoryRunner = async (options: MemoryRunnerOptions) => {
   const { clock, ids } = options;
-  const protocol = createProtocol({ ...options, callMsMax: 60_000, inlineBytesMax: 4 * 1024 * 1024 });
+  const protocol = createProtocol({ ...options, callMsMax: 60_000, inlineBytesMax: null });
   const functions = [...parseFunctions(await protocol.register()).values()];
   const start = (event: { readonly name: string; readonly data: unknown }): readonly MemoryRun[] => {
     const whole = { id: ids.uuid(), ...event, ts: clock.now().getTime() };
