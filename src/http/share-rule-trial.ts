@@ -102,7 +102,7 @@ const dryRunEndpoint = (deps: AppDeps): Endpoint =>
     method: "POST",
     path: "/v1/share-rules/dry-run",
     tag: "Share rules",
-    scope: "write",
+    scope: "read",
     summary: "What the rules would do with all deals",
     description:
       "Page by page over all deals, newest first; nothing is changed. Without a rule the saved rules decide. With one, it is judged as a save would judge it, and decides as if it were saved: in the place of the rule `replaces`, or new at `position`.",

@@ -99,11 +99,10 @@ export const createChanges = (deps: ChangesDeps) => {
     const fields = fieldsOf({ ...opportunity, account, partner: named });
     return { opportunity, account, fields, ...parseRow(knownSchema, rest) };
   };
-  const tellChanged = (tx: Query, opportunity: Pick<Opportunity, "id" | "version">): Promise<void> =>
-    deps.journal.tell(tx, "opportunity.changed", opportunity.id, {
-      opportunityId: opportunity.id,
-      version: opportunity.version,
-    });
+  const tellChanged = async (tx: Query, { id, version }: Pick<Opportunity, "id" | "version">): Promise<void> => {
+    await deps.journal.tell(tx, "opportunity.changed", id, { opportunityId: id, version });
+    await deps.journal.askRules(tx, id);
+  };
   /** The other deals of a company that changed have changed with it. */
   const tellOthers = async (tx: Query, accountId: string, but: string): Promise<void> => {
     const others = await tx<
@@ -175,6 +174,7 @@ export const createChanges = (deps: ChangesDeps) => {
     if (account.changed) await tellOthers(tx, account.id, id);
     await deps.journal.note(tx, { subject: id, actorId, what: "created", note: `from ${input.source} ${input.key}` });
     await deps.journal.tell(tx, "opportunity.created", id, { opportunityId: id, version: 1 });
+    await deps.journal.askRules(tx, id);
     return { outcome: "created", opportunity: readOpportunity(made), refused: [] };
   };
 
