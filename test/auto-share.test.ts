@@ -323,6 +323,9 @@ describe("what a dry run tells", () => {
     );
     const seen = new Set<string>();
     for (const [rules, deals] of fc.sample(scenario, { seed: 11, numRuns: 4 })) {
+      const saved: Rule[] = [];
+      for (const { condition, sendDefaults, enabled, isStanding } of rules)
+        saved.push(await saveRule({ condition, sendDefaults, enabled, defaults: isStanding ? stand : {} }));
       const ids: string[] = [];
       for (const { stage, amount, currency, missing: without, isShared } of deals) {
         const base = awsDeal(nextKey());
@@ -334,9 +337,6 @@ describe("what a dry run tells", () => {
         if (isShared) await call("POST", `/v1/opportunities/${id}/shares`, { connectionId, keepDraft: true });
         ids.push(id);
       }
-      const saved: Rule[] = [];
-      for (const { condition, sendDefaults, enabled, isStanding } of rules)
-        saved.push(await saveRule({ condition, sendDefaults, enabled, defaults: isStanding ? stand : {} }));
       const { body } = await call<{ items: Told[] }>("POST", "/v1/share-rules/dry-run", {});
       await timeline.settle();
       for (const id of ids) {

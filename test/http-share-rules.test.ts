@@ -300,6 +300,22 @@ describe("a dry run over 2,000 deals", () => {
   });
 });
 
+describe("a deal that arrives or changes", () => {
+  it("asks the rules only while one is in force, so that an import before the first rule costs nothing", async () => {
+    const told = async (id: string): Promise<readonly string[]> =>
+      (await ask("GET", `/v1/events?subject=${id}`)).body.items.map((event: { name: string }) => event.name);
+    await save({ enabled: false });
+    const early = await deal();
+    expect(await told(early)).toEqual(["opportunity.created"]);
+    await save();
+    const late = await deal();
+    expect(await told(late)).toEqual(["opportunity.created", "share.decision.requested"]);
+    await ask("PATCH", `/v1/opportunities/${early}`, { body: { nextSteps: "Call" }, headers: { "if-match": "*" } });
+    expect((await told(early)).slice(1)).toEqual(["opportunity.changed", "share.decision.requested"]);
+    await clear();
+  });
+});
+
 describe("the fields that rules read", () => {
   it("are published with type, description and values, and with how conditions are written", async () => {
     const { body } = await ask("GET", "/v1/share-rules/fields");
