@@ -8,6 +8,9 @@ import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { runnerCommand } from "./runner.ts";
+import { demoCommand, serveCommand, versionCommand } from "./service.ts";
+import { shareCommand } from "./share.ts";
 import {
   ruleDeleteCommand,
   ruleDisableCommand,
@@ -16,11 +19,8 @@ import {
   ruleSaveCommand,
   ruleShowCommand,
   rulesCommand,
-} from "./rules.ts";
-import { ruleDryRunCommand, ruleFieldsCommand, ruleRunCommand } from "./rules-trial.ts";
-import { runnerCommand } from "./runner.ts";
-import { demoCommand, serveCommand, versionCommand } from "./service.ts";
-import { shareCommand } from "./share.ts";
+} from "./share-rules.ts";
+import { ruleDryRunCommand, ruleFieldsCommand, ruleRunCommand } from "./share-rules-trial.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
 import { simulatorCommand } from "./simulator.ts";
 

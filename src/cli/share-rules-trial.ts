@@ -8,7 +8,7 @@ import { findDeal } from "./deals.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { didYouMean } from "./nearest.ts";
 import { createProgress } from "./progress.ts";
-import { plain, readRuleFile, resolveRule } from "./rules.ts";
+import { plain, readRuleFile, resolveRule } from "./share-rules.ts";
 import { gapSchema } from "./share-table.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, printable, renderTable } from "./table.ts";
