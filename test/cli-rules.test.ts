@@ -129,9 +129,15 @@ describe("cosell rules", () => {
       (await run("rules", "save", await file("two.json", { name: "All", condition: "true", enabled: false }))).code,
     ).toBe(0);
     expect((await run("rules", "move", "All", "--to", "1")).out).toBe("All is number 1\n");
+    const off = await run("rules", "dry-run", "--rule", "All", "--verdict", "would_share");
+    expect(off.out).toMatch(/42 deals: [1-9]\d? would be shared/);
+    expect((await run("rules", "dry-run", "--verdict", "would_share")).out).toContain("0 would be shared");
     expect((await run("rules", "enable", "All")).out).toBe("All is on, version 2\n");
     expect((await run("rules", "disable", "All")).out).toBe("All is off, version 3\n");
     expect((await run("rules", "move", "All")).code).toBe(2);
+    expect((await run("rules", "dry-run", "--verdict", "would_shared")).err).toContain("did you mean would_share?");
+    expect((await run("rules", "dry-run", "--rule", "All", "--deal", "salesforce:006Hs00001A0114")).code).toBe(2);
+    expect((await run("rules", "dry-run", "examples/share-rules.json", "--rule", "Europe")).code).toBe(2);
     expect((await run("rules", "enable", "Al")).err).toContain("did you mean All?");
     expect((await run("rules", "delete", "All")).out).toBe("All is deleted\n");
     expect((await jsonOf("rules")).json.rules).toHaveLength(1);

@@ -216,6 +216,16 @@ describe("whatever is written and whatever is in the record", () => {
     );
   });
 
+  it("the largest condition over the largest values is evaluated within milliseconds", () => {
+    const part = 'title.contains("aab") || ';
+    const source = `${part.repeat(Math.floor((conditionCharactersMax - 5) / part.length))}false`;
+    const { holds: judge } = compiled(source);
+    const record = { title: "a".repeat(1_000_000), aws: { needs: "Pricing;".repeat(100_000) } };
+    const startedMs = performance.now();
+    for (let round = 0; round < 20; round++) judge(record);
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+  });
+
   it("negation turns every verdict, and De Morgan holds", () => {
     fc.assert(
       fc.property(right, right, anyRecord, (a, b, record) => {

@@ -8,7 +8,7 @@ import { findDeal } from "./deals.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { didYouMean } from "./nearest.ts";
 import { createProgress } from "./progress.ts";
-import { plain, readRuleFile, resolveRule } from "./share-rules.ts";
+import { findRule, plain, readRuleFile, resolveRule } from "./share-rules.ts";
 import { gapSchema } from "./share-table.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, printable, renderTable } from "./table.ts";
@@ -55,12 +55,12 @@ export const ruleDryRunCommand: Command = {
   operandsMin: 0,
   operandsMax: 1,
   about: `
-Without operand the saved rules decide. With a file, its rule decides as if it were saved: in the place of the one with its id
-or name, else as a new one. share: it would go out; draft: a rule wants it, but something is missing; skip: no rule wants it, or it
+Without operand the saved rules decide; with --rule, that one as if it were on. With a file, its rule decides as if it were
+saved and on: in the place of the one with its id or name, else as a new one. share: it would go out; draft: a rule wants it, but something is missing; skip: no rule wants it, or it
 is shared already.`,
   flags: [
     textFlag("deal", "source:key", "only this deal, by the saved rules"),
-    textFlag("rule", "name", "which rule of the file, where it holds several"),
+    textFlag("rule", "name", "this rule as if it were on; with a file, which of its rules"),
     textFlag("verdict", "a,b", `only rows with these verdicts: ${verdicts.join(", ")}`),
     textFlag("limit", "count", `rows at most; default ${rowsDefault}`),
     switchFlag("all", "all rows"),
@@ -69,6 +69,7 @@ is shared already.`,
     "cosell rules dry-run",
     "cosell rules dry-run --verdict blocked --all",
     "cosell rules dry-run examples/share-rules.json",
+    'cosell rules dry-run --rule "Large deals"',
     "cosell rules dry-run --deal salesforce:006Hs00001A0107",
   ],
   run: (shell, typed) => {
@@ -93,8 +94,8 @@ const readView = (typed: Arguments): View => {
   const text = typed.text("limit") ?? String(typed.on("all") ? rowsMax : rowsDefault);
   if (!/^[1-9]\d{0,5}$/.test(text))
     throw usageFailure(`--limit ${text} is no count`, "give a whole number from 1 on, or --all");
-  if (typed.text("deal") !== undefined && typed.operands.length > 0)
-    throw usageFailure("--deal is decided by the saved rules", "leave out the file, or --deal");
+  if (typed.text("deal") !== undefined && (typed.operands.length > 0 || typed.text("rule") !== undefined))
+    throw usageFailure("--deal is decided by the saved rules", "leave out the file and --rule, or --deal");
   return { wanted: new Set(words), limit: Math.min(Number(text), rowsMax) };
 };
 
@@ -136,8 +137,10 @@ const trialOf = async (client: Client, typed: Arguments): Promise<Readonly<Recor
   const [path] = typed.operands;
   const name = typed.text("rule");
   if (path === undefined) {
-    if (name !== undefined) throw usageFailure("--rule chooses a rule of a file", "name the file, or leave out --rule");
-    return {};
+    if (name === undefined) return {};
+    const { id, connectionId, condition, involvement, defaults, sendDefaults, ...rule } = await findRule(client, name);
+    const content = { name: rule.name, connectionId, condition, involvement, defaults, sendDefaults };
+    return { rule: content, replaces: id };
   }
   const all = await readRuleFile(path);
   const [rule, other] = name === undefined ? all : all.filter((one) => one.name === name);
@@ -146,7 +149,7 @@ const trialOf = async (client: Client, typed: Arguments): Promise<Readonly<Recor
     throw usageFailure(`${path} has no rule ${name}${didYouMean(name ?? "", names)}`, `it has ${names.join(", ")}`);
   if (other !== undefined) throw usageFailure(`${path} holds ${all.length} rules`, `say which: --rule "${names[0]}"`);
   const { body, known } = await resolveRule(client, rule);
-  const { position, ...content } = body;
+  const { position, enabled: _e, ...content } = body;
   return { rule: content, ...(known === null ? (position === undefined ? {} : { position }) : { replaces: known.id }) };
 };
 
