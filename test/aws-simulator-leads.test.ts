@@ -115,6 +115,17 @@ describe("a lead", () => {
     expect(late.body.__type).toContain("ConflictException");
   });
 
+  it("moves its lock forward even when AWS's clock was ahead the last time", async () => {
+    const { engagementId } = await accepted();
+    await rig.controls.setFaults([{ on: "UpdateEngagementContext", fault: "clock_skew", seconds: 600, nth: 1 }]);
+    const { ModifiedAt } = await engagement(engagementId);
+    const ahead = await qualify(engagementId, ModifiedAt, {});
+    const later = await qualify(engagementId, ahead.body.EngagementLastModifiedAt, {});
+    expect(ahead.body.EngagementLastModifiedAt > ModifiedAt).toBe(true);
+    expect(later.body.EngagementLastModifiedAt > ahead.body.EngagementLastModifiedAt).toBe(true);
+    await rig.controls.clearFaults();
+  });
+
   it("can be qualified by the SDK where the lock compares milliseconds", async () => {
     const other = await openRig({ settings: { referrals: { engagementLock: "milliseconds" } } });
     const { engagementId } = await accepted(lead, other);
