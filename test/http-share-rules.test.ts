@@ -300,6 +300,29 @@ describe("a dry run over 2,000 deals", () => {
   });
 });
 
+describe("a draft that waits for a default", () => {
+  it("goes out when a person gives the value on the share, and the mark goes; the rule's shares are found by it", async () => {
+    const id = await deal();
+    const rule = (await save({ defaults: { "aws.useCase": "by rule" } })).body;
+    await ask("POST", "/v1/share-rules/run");
+    const [draft] = (await ask("GET", `/v1/shares?rule=${rule.id}&opportunity=${id}`)).body.items;
+    expect(draft).toMatchObject({
+      state: "draft",
+      gaps: [{ field: "aws.useCase", code: "rule_default" }],
+      synthetic: [{ field: "aws.useCase", value: "by rule", consented: false }],
+    });
+    const patched = await ask("PATCH", `/v1/shares/${draft.id}`, {
+      body: { fields: { useCase: "by hand" } },
+      headers: { "if-match": `"${draft.version}"` },
+    });
+    expect(patched.body).toMatchObject({ share: { state: "ready", synthetic: [], ruleVersion: 1 }, gaps: [] });
+    const story = await ask("GET", `/v1/shares/${draft.id}`);
+    expect(story.body.rule).toEqual({ id: rule.id, name: "Qualified deals", version: 1 });
+    expect((await ask("GET", `/v1/shares?rule=srl_${"0".repeat(32)}`)).body.items).toEqual([]);
+    await clear();
+  });
+});
+
 describe("a deal that arrives or changes", () => {
   it("asks the rules only while one is in force, so that an import before the first rule costs nothing", async () => {
     const told = async (id: string): Promise<readonly string[]> =>

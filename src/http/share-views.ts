@@ -164,6 +164,7 @@ const filterOf = (query: z.output<typeof shareFilterQuery>): ShareFilter => ({
   after: query.after ?? null,
   ...(query.state === undefined ? {} : { states: query.state }),
   ...(query.connection === undefined ? {} : { connectionId: query.connection }),
+  ...(query.rule === undefined ? {} : { ruleId: query.rule }),
   ...(query.opportunity === undefined ? {} : { opportunityId: query.opportunity }),
 });
 
