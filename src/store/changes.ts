@@ -99,9 +99,13 @@ export const createChanges = (deps: ChangesDeps) => {
     const fields = fieldsOf({ ...opportunity, account, partner: named });
     return { opportunity, account, fields, ...parseRow(knownSchema, rest) };
   };
-  const tellChanged = async (tx: Query, { id, version }: Pick<Opportunity, "id" | "version">): Promise<void> => {
-    await deps.journal.tell(tx, "opportunity.changed", id, { opportunityId: id, version });
-    await deps.journal.askRules(tx, id);
+  const tellChanged = async (tx: Query, changed: readonly Pick<Opportunity, "id" | "version">[]): Promise<void> => {
+    for (const { id, version } of changed)
+      await deps.journal.tell(tx, "opportunity.changed", id, { opportunityId: id, version });
+    await deps.journal.askRules(
+      tx,
+      changed.map(({ id }) => id),
+    );
   };
   /** The other deals of a company that changed have changed with it. */
   const tellOthers = async (tx: Query, accountId: string, but: string): Promise<void> => {
@@ -110,7 +114,7 @@ export const createChanges = (deps: ChangesDeps) => {
     >`update opportunity set version = version + 1, updated_at = ${deps.clock.now()}
       where id in (select id from opportunity where account_id = ${accountId} and id <> ${but} order by id limit 1000)
       returning id, version`;
-    for (const other of others) await tellChanged(tx, other);
+    if (others.length > 0) await tellChanged(tx, others);
   };
 
   const apply = async (tx: Query, held: Held, change: Change): Promise<Saved> => {
@@ -149,7 +153,7 @@ export const createChanges = (deps: ChangesDeps) => {
       where id = ${before.id} returning ${dealColumns(tx)}`;
     const after = readOpportunity(row ?? {});
     if (company.changed) await tellOthers(tx, company.id, before.id);
-    await tellChanged(tx, after);
+    await tellChanged(tx, [after]);
     return after;
   };
 
@@ -174,7 +178,7 @@ export const createChanges = (deps: ChangesDeps) => {
     if (account.changed) await tellOthers(tx, account.id, id);
     await deps.journal.note(tx, { subject: id, actorId, what: "created", note: `from ${input.source} ${input.key}` });
     await deps.journal.tell(tx, "opportunity.created", id, { opportunityId: id, version: 1 });
-    await deps.journal.askRules(tx, id);
+    await deps.journal.askRules(tx, [id]);
     return { outcome: "created", opportunity: readOpportunity(made), refused: [] };
   };
 
