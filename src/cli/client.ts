@@ -32,11 +32,6 @@ export interface Answer {
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
-export interface Patch {
-  readonly version: number;
-  readonly changes: Readonly<Record<string, unknown>>;
-}
-
 export interface Client {
   readonly get: <T>(path: string, schema: z.ZodType<T>, query?: Query) => Promise<T>;
   readonly post: <T>(path: string, body: unknown, schema: z.ZodType<T>) => Promise<T>;
@@ -46,8 +41,8 @@ export interface Client {
     change: { readonly body: unknown; readonly version: number },
     schema: z.ZodType<T>,
   ) => Promise<T>;
-  /** Changes the thing as it was read: another version at the service is a failure. */
-  readonly patch: <T>(path: string, from: Patch, schema: z.ZodType<T>) => Promise<T>;
+  /** Changes members of what is at this version; refused when somebody changed it since. */
+  readonly patch: Client["put"];
   readonly remove: (path: string) => Promise<void>;
   /** The answer whatever its status, for commands for which a refusal is a result. */
   readonly attempt: (method: "GET" | "POST", path: string, body?: unknown) => Promise<Answer>;
@@ -118,8 +113,8 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
     attempt: (method, path, body) => ask({ method, path, body }),
     get: (path, schema, query) => demand({ method: "GET", path: withQuery(path, query) }, schema),
     post: (path, body, schema) => demand({ method: "POST", path, body }, schema),
-    patch: (path, { version, changes }, schema) => demand({ method: "PATCH", path, body: changes, version }, schema),
     put: (path, change, schema) => demand({ method: "PUT", path, ...change }, schema),
+    patch: (path, change, schema) => demand({ method: "PATCH", path, ...change }, schema),
     remove: async (path) => {
       const answer = await ask({ method: "DELETE", path });
       if (answer.status >= 400) throw problemFailure(answer, reached.where);

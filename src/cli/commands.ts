@@ -23,6 +23,15 @@ import {
 import { ruleDryRunCommand, ruleFieldsCommand, ruleRunCommand } from "./share-rules-trial.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
 import { simulatorCommand } from "./simulator.ts";
+import { webhookLogCommand, webhookReplayCommand, webhookTestCommand } from "./webhook-log.ts";
+import {
+  webhookAddCommand,
+  webhookDeleteCommand,
+  webhookRotateCommand,
+  webhookShowCommand,
+  webhooksCommand,
+  webhookUpdateCommand,
+} from "./webhooks.ts";
 
 export const commands: readonly Command[] = [
   demoCommand,
@@ -56,6 +65,15 @@ export const commands: readonly Command[] = [
   runnerCommand,
   eventsCommand,
   exceptionsCommand,
+  webhooksCommand,
+  webhookAddCommand,
+  webhookShowCommand,
+  webhookUpdateCommand,
+  webhookDeleteCommand,
+  webhookRotateCommand,
+  webhookTestCommand,
+  webhookLogCommand,
+  webhookReplayCommand,
   keysCommand,
   keyCreateCommand,
   keyRevokeCommand,

@@ -261,8 +261,8 @@ const switchCommand = (word: "enable" | "disable", summary: string): Command => 
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
       const rule = await findRule(client, typed.operands[0] ?? "");
-      const changes = { enabled: word === "enable" };
-      const saved = await client.patch(`/v1/share-rules/${rule.id}`, { version: rule.version, changes }, ruleSchema);
+      const body = { enabled: word === "enable" };
+      const saved = await client.patch(`/v1/share-rules/${rule.id}`, { version: rule.version, body }, ruleSchema);
       const text = `${saved.name} is ${saved.enabled ? "on" : "off"}, version ${saved.version}\n`;
       return { exitCode: exitCodes.ok, text, json: { rule: saved.id, enabled: saved.enabled, version: saved.version } };
     }),

@@ -70,7 +70,7 @@ export interface ChangesDeps extends ClockDep, IdsDep {
 
 export const createChanges = (deps: ChangesDeps) => {
   const { companies, statements } = deps;
-  /** The deal's company first, as everybody does who may change both: else two would wait for each other. */
+  /** The deal's company first, as everybody does who may change both: else two would wait for each other. What refers to them is not held up. */
   const lockNamed = async (
     tx: Query,
     named: { readonly id: string } | { readonly source: string; readonly key: string },
@@ -79,9 +79,9 @@ export const createChanges = (deps: ChangesDeps) => {
       "id" in named ? tx`opportunity.id = ${named.id}` : tx`source = ${named.source} and key = ${named.key}`;
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const [at] = await tx<{ id: string; account_id: string }[]>`select opportunity.id, account_id from opportunity
-        join account on account.id = account_id where ${which} for update of account`;
+        join account on account.id = account_id where ${which} for no key update of account`;
       if (at === undefined) return null;
-      const [row] = await tx`select ${dealColumns(tx)} from opportunity where id = ${at.id} for update`;
+      const [row] = await tx`select ${dealColumns(tx)} from opportunity where id = ${at.id} for no key update`;
       if (row === undefined) return null;
       const opportunity = readOpportunity(row);
       if (opportunity.accountId === at.account_id) return opportunity;
@@ -100,8 +100,11 @@ export const createChanges = (deps: ChangesDeps) => {
     return { opportunity, account, fields, ...parseRow(knownSchema, rest) };
   };
   const tellChanged = async (tx: Query, changed: readonly Pick<Opportunity, "id" | "version">[]): Promise<void> => {
-    for (const { id, version } of changed)
-      await deps.journal.tell(tx, "opportunity.changed", id, { opportunityId: id, version });
+    await deps.journal.tellAll(
+      tx,
+      "opportunity.changed",
+      changed.map(({ id, version }) => ({ subject: id, data: { opportunityId: id, version } })),
+    );
     await deps.journal.askRules(
       tx,
       changed.map(({ id }) => id),
