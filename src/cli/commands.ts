@@ -14,6 +14,16 @@ import { queueCommand } from "./queue.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
+import {
+  ruleDeleteCommand,
+  ruleDisableCommand,
+  ruleEnableCommand,
+  ruleMoveCommand,
+  ruleSaveCommand,
+  ruleShowCommand,
+  rulesCommand,
+} from "./share-rules.ts";
+import { ruleDryRunCommand, ruleFieldsCommand, ruleRunCommand } from "./share-rules-trial.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
 import { simulatorCommand } from "./simulator.ts";
 import { webhookLogCommand, webhookReplayCommand, webhookTestCommand } from "./webhook-log.ts";
@@ -47,6 +57,16 @@ export const commands: readonly Command[] = [
   sharesCommand,
   withdrawCommand,
   syncCommand,
+  rulesCommand,
+  ruleShowCommand,
+  ruleFieldsCommand,
+  ruleSaveCommand,
+  ruleDryRunCommand,
+  ruleRunCommand,
+  ruleEnableCommand,
+  ruleDisableCommand,
+  ruleMoveCommand,
+  ruleDeleteCommand,
   simulatorCommand,
   runnerCommand,
   eventsCommand,

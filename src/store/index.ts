@@ -43,7 +43,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     health: createHealth(),
     shares,
     shareRules,
-    autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
+    autoShare: createAutoShare({ ...deps, journal, contacts, opportunities, shareRules, shares }),
     webhooks: createWebhooks({ ...deps, journal }),
     webhookMessages: createWebhookMessages({ ...deps, journal }),
   };
