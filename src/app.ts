@@ -13,6 +13,7 @@ import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
 import { journalEndpoints } from "./http/journal.ts";
 import { marketplaceEndpoints } from "./http/marketplaces.ts";
+import { metricEndpoints } from "./http/metrics.ts";
 import { oauthEndpoints } from "./http/oauth.ts";
 import { oauthClientEndpoints } from "./http/oauth-clients.ts";
 import { pageEndpoints } from "./http/pages.ts";
@@ -52,6 +53,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...oauthEndpoints(deps),
     ...webhookEndpoints(deps),
     ...webhookMessageEndpoints(deps),
+    ...metricEndpoints(deps),
     ...pageEndpoints(deps, {
       openapi: once(() => JSON.stringify(describe())),
       page: () => createReference(describe()),

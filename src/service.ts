@@ -16,7 +16,7 @@ import type { Clock, Db, Http, Ids, Log, PublicHttp, Seal, Secrets } from "./por
 import { createPuller, type Puller } from "./puller.ts";
 import { pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
-import { createQuota } from "./store/quota.ts";
+import { accountKey, createQuota } from "./store/quota.ts";
 
 export interface ServiceDeps {
   readonly db: Db;
@@ -76,7 +76,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       clock,
       secrets: deps.secrets,
       httpFor: (connection) => httpFor(deps, connection),
-      quotaFor: (connection, limits) => createQuota(deps, `${connection.marketplace}:${connection.account}`, limits),
+      quotaFor: (connection, limits) => createQuota(deps, accountKey(connection), limits),
     },
     deps.marketplaces,
   );

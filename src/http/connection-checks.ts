@@ -2,6 +2,7 @@
 import type { Session } from "../../adapters/contract.ts";
 import type { Connection } from "../domain/deal.ts";
 import { type Check, type Found, found } from "../domain/diagnosis.ts";
+import { accountKey } from "../store/quota.ts";
 import type { AppDeps } from "./endpoint.ts";
 
 const confirmedMs = 90 * 24 * 3_600_000;
@@ -180,7 +181,7 @@ const quotaCheck = (deps: AppDeps, connection: Connection): Check => ({
   run: async () => {
     const limits = deps.registry.find(connection.marketplace)?.limits;
     if (limits === undefined) return found.skipped("this build knows no quota of it");
-    const account = `${connection.marketplace}:${connection.account}`;
+    const account = accountKey(connection);
     const used = await deps.store.health.quotaUsed(deps.db.sql, account, deps.clock.now());
     const left = { reads: limits.readsPerDay - used.read, writes: limits.writesPerDay - used.write };
     const told = `${Math.max(left.reads, 0)} of ${limits.readsPerDay} reads and ${Math.max(left.writes, 0)} of ${limits.writesPerDay} writes left`;

@@ -9,6 +9,7 @@ import { createEffects } from "./effects.ts";
 import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
 import { createJournal } from "./journal.ts";
+import { createMeasures } from "./measures.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
@@ -37,6 +38,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     opportunities,
     statements,
     access: createAccess(deps),
+    measures: createMeasures(),
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),

@@ -2,8 +2,11 @@
  * One token bucket per seller account, kept in the database and so shared by all workers and restarts: an even spacing for
  * the per-second quota, and counts in quarter-hour slots for the rolling day.
  */
+import { z } from "zod";
+import type { Connection } from "../domain/deal.ts";
 import { failed, ok, type Result } from "../domain/fault.ts";
-import type { ClockDep, DbDep } from "../ports.ts";
+import type { ClockDep, DbDep, Query } from "../ports.ts";
+import { parseRows } from "./rows.ts";
 
 /** The partner's published quotas for one seller account. */
 export interface Rates {
@@ -20,6 +23,13 @@ const dayMs = 24 * 3_600_000;
 /** Longer waits are given back as `throttled`: the workflow sleeps durably instead of holding a call open. */
 const waitMsMax = 20_000;
 
+/** The seller account that a quota belongs to, whichever connections use it. */
+export const accountKey = ({ marketplace, account }: Pick<Connection, "marketplace" | "account">): string =>
+  `${marketplace}:${account}`;
+
+/** A slot counts until its last moment is a day old, so the count errs on the safe side. */
+const dayStart = (now: Date): Date => new Date(now.getTime() - dayMs - slotMs);
+
 /**
  * Leave to send requests for one seller account at one marketplace. `take` waits its turn up to 20 s; past that, or when
  * the rolling day is used up, it answers `throttled` with the time to come back and reserves nothing.
@@ -32,8 +42,7 @@ export const createQuota = (deps: DbDep & ClockDep, account: string, limits: Rat
     const spacingMs = Math.ceil((1_000 / perSecond) * spacingFactor);
     const now = deps.clock.now();
     const slot = new Date(Math.floor(now.getTime() / slotMs) * slotMs);
-    // A slot counts until its last moment is a day old, so the count errs on the safe side.
-    const since = new Date(now.getTime() - dayMs - slotMs);
+    const since = dayStart(now);
     const [row] = await deps.db.sql<{ at: Date | null; used: bigint; oldest: Date | null; queued: Date | null }[]>`
       with used as (select coalesce(sum(used), 0) as used, min(slot) as oldest from quota_use where key = ${key} and slot > ${since}),
       ask as (select used.used < ${perDay} as granted from used),
@@ -68,4 +77,23 @@ export const createQuota = (deps: DbDep & ClockDep, account: string, limits: Rat
 /** Drops counts older than a day and a slot. */
 export const purgeQuota = async (deps: DbDep & ClockDep): Promise<void> => {
   await deps.db.sql`delete from quota_use where slot < ${new Date(deps.clock.now().getTime() - dayMs - 2 * slotMs)}`;
+};
+
+const standingSchema = z.object({ key: z.string(), used: z.number(), queueSeconds: z.number() });
+const untouched = { used: 0, queueSeconds: 0 };
+
+/**
+ * How much of each quota is used: by key (`<account key>:read` or `:write`), the requests counted in the rolling day and the
+ * seconds that the next one waits for its turn.
+ */
+export const quotaStanding = async (query: Query, now: Date) => {
+  const rows = parseRows(
+    standingSchema,
+    await query`select coalesce(quota.key, day.key) as key, coalesce(day.used, 0)::float8 as used,
+        coalesce(greatest(0, extract(epoch from next_at - ${now}::timestamptz)), 0)::float8 as queue_seconds
+      from quota full join (select key, sum(used) as used from quota_use where slot > ${dayStart(now)} group by key) day
+        on day.key = quota.key`,
+  );
+  const known = new Map(rows.map((row) => [row.key, row]));
+  return (key: string): { readonly used: number; readonly queueSeconds: number } => known.get(key) ?? untouched;
 };
