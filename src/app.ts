@@ -7,7 +7,7 @@ import { dealEndpoints } from "./http/deals.ts";
 import { diagnosisEndpoints } from "./http/diagnosis.ts";
 import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
-import type { AppDeps, Endpoint, Mount } from "./http/endpoint.ts";
+import type { AppDeps, Endpoint, Mount, TraceRequest } from "./http/endpoint.ts";
 import { fieldEndpoints } from "./http/fields.ts";
 import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
@@ -67,6 +67,7 @@ export const createApp = (deps: AppDeps): Hono => {
   const app = new Hono();
   const door = createDoor(deps);
   const endpoints = createEndpoints(deps);
+  const trace: TraceRequest = deps.trace ?? ((_endpoint, _request, work) => work());
   const defaults = securityHeaders(deps.publicUrl);
   app.use(async (context, next) => {
     await next();
@@ -75,7 +76,9 @@ export const createApp = (deps: AppDeps): Hono => {
   });
   for (const endpoint of endpoints) {
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1");
-    app.on(endpoint.method, path, (context) => door.serve(endpoint, context.req.raw, context.req.param()));
+    app.on(endpoint.method, path, ({ req }) =>
+      trace(endpoint, req.raw, () => door.serve(endpoint, req.raw, req.param())),
+    );
   }
   for (const mount of deps.mounts ?? []) {
     app.all(mount.path, (context) => mount.handler(stripped(context.req.raw, mount)));

@@ -4,7 +4,7 @@
  */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { Inngest } from "inngest";
+import { Inngest, type Middleware } from "inngest";
 import { serve } from "inngest/hono";
 import type { createFunctions } from "../workflows/index.ts";
 import { createRunner, type Runner } from "../workflows/runner/index.ts";
@@ -38,6 +38,8 @@ export interface EngineDeps {
   readonly parallel: number;
   /** Null: the embedded runner. */
   readonly executor: Executor | null;
+  /** Wrapped around each call of a function. */
+  readonly middleware?: readonly Middleware.Class[];
 }
 
 export interface OutgoingEvent {
@@ -147,7 +149,7 @@ const nothingHere: Pick<Runner, "runDue" | "nextDueAt" | "runs" | "purge"> = {
 };
 
 /** Never in development mode, whatever the environment says: that would take calls from anybody. */
-const clientOptions = ({ log, signingKey }: EngineDeps) => ({
+const clientOptions = ({ log, signingKey, middleware }: EngineDeps) => ({
   id: "cosell",
   isDev: false,
   signingKey,
@@ -155,6 +157,7 @@ const clientOptions = ({ log, signingKey }: EngineDeps) => ({
   aiMetadata: false,
   logger: quietLogger(log),
   internalLogger: quietLogger(log),
+  middleware: [...(middleware ?? [])],
 });
 
 /** The SDK's own chatter, without the arguments: they may carry event data. */

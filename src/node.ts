@@ -5,6 +5,7 @@ import { statfs, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { serve } from "@hono/node-server";
+import type { Tracer } from "@opentelemetry/api";
 import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import type { Marketplace, Simulator, SimulatorState } from "../adapters/contract.ts";
@@ -89,6 +90,7 @@ export interface OpenOptions {
   /** How often connections are swept, as a cron line; default every 15 minutes. */
   readonly sweepCron?: string;
   readonly refreshHours?: number;
+  readonly tracer?: Tracer;
   /** Where the simulator keeps its ledger; default: its own schema of the service's database. */
   readonly simulatorState?: SimulatorState;
   /** The adapters to use instead of the built-in ones; rehearsals raise quotas with it. */
@@ -148,6 +150,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       parallel: options.parallel ?? 8,
       ...(executor === null ? {} : { executor }),
       ...(options.at === undefined ? {} : { at: options.at }),
+      ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
       ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
       ...(options.refreshHours === undefined ? {} : { refreshHours: options.refreshHours }),
     });
@@ -190,7 +193,8 @@ export const serveForever = async (env: Readonly<Record<string, string | undefin
     write: (line) => process.stdout.write(`${line}\n`),
     level: "info",
   });
-  const opened = await openLocal(config, { log });
+  const tracing = await openTracing(env, log);
+  const opened = await openLocal(config, { log, ...(tracing === null ? {} : { tracer: tracing.tracer }) });
   const server = serve({
     fetch: opened.service.app.fetch,
     port: config.PORT,
@@ -219,7 +223,8 @@ export const serveForever = async (env: Readonly<Record<string, string | undefin
     setTimeout(() => process.exit(1), stopMsMax).unref();
     server.close();
     "closeIdleConnections" in server && server.closeIdleConnections();
-    opened.close().then(
+    const closing = opened.close().finally(() => tracing?.stop());
+    closing.then(
       () => {
         log.info("stopped");
         process.exit(0);
@@ -229,6 +234,28 @@ export const serveForever = async (env: Readonly<Record<string, string | undefin
   };
   process.once("SIGTERM", () => stop("SIGTERM"));
   process.once("SIGINT", () => stop("SIGINT"));
+};
+
+/**
+ * Tracing as the standard OTEL_* variables want it, or null. The SDK is loaded only where a collector is named: it costs memory
+ * and time to start.
+ */
+export const openTracing = async (env: Readonly<Record<string, string | undefined>>, log: Log) => {
+  const isDisabled = /^true$/i.test(env.OTEL_SDK_DISABLED ?? "");
+  const endpoints = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].filter((name) => env[name]);
+  const exporter = env.OTEL_TRACES_EXPORTER || "otlp";
+  if (isDisabled || endpoints.length === 0 || exporter === "none") return null;
+  const untraced = (variable: string, remedy: string): null => {
+    log.warn(`nothing is traced: ${variable} ${remedy}`);
+    return null;
+  };
+  if (exporter !== "otlp") return untraced("OTEL_TRACES_EXPORTER", "must be otlp or none");
+  const wrong = endpoints.find((name) => !/^https?:$/.test(URL.parse(env[name] ?? "")?.protocol ?? ""));
+  if (wrong !== undefined) return untraced(wrong, "must be an address such as http://127.0.0.1:4318");
+  const protocol = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL || env.OTEL_EXPORTER_OTLP_PROTOCOL || "http/json";
+  if (!protocol.startsWith("http/"))
+    return untraced("OTEL_EXPORTER_OTLP_PROTOCOL", "must be http/json; a collector takes it on port 4318");
+  return (await import("./node-tracing.ts")).startTracing(log);
 };
 
 const welcome = ({ publicUrl, config }: Opened): string => `

@@ -2,6 +2,7 @@
  * The composition root that Node, the CLI, the demo and the tests share: given the ports, it assembles store, adapters,
  * workflows, runner and routes. It names no runtime.
  */
+import type { Tracer } from "@opentelemetry/api";
 import type { Marketplace, Simulator } from "../adapters/contract.ts";
 import { createRegistry, type Registry } from "../adapters/registry.ts";
 import { createFunctions } from "../workflows/index.ts";
@@ -17,6 +18,7 @@ import { createPuller, type Puller } from "./puller.ts";
 import { pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
 import { accountKey, createQuota } from "./store/quota.ts";
+import { createTracing } from "./tracing.ts";
 
 export interface ServiceDeps {
   readonly db: Db;
@@ -49,6 +51,8 @@ export interface ServiceDeps {
   readonly refreshHours?: number;
   /** The least time between two looks at one record that webhooks cause, in seconds; default 60. */
   readonly hintGapSeconds?: number;
+  /** Makes spans of what the service does; absent: none are made. */
+  readonly tracer?: Tracer;
 }
 
 export interface Service {
@@ -70,12 +74,13 @@ export interface Service {
 
 export const createService = async (deps: ServiceDeps): Promise<Service> => {
   const { db, clock, log } = deps;
+  const tracing = createTracing(deps.tracer ?? null);
   const store = createStore(deps);
   const registry = createRegistry(
     {
       clock,
       secrets: deps.secrets,
-      httpFor: (connection) => httpFor(deps, connection),
+      httpFor: (connection) => tracing.http(httpFor(deps, connection), connection),
       quotaFor: (connection, limits) => createQuota(deps, accountKey(connection), limits),
     },
     deps.marketplaces,
@@ -88,9 +93,12 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     wakeDrain();
   };
   const at = deps.at ?? (() => {});
-  const webhooks = createWebhookSender({ ...deps, store, actorId, at, kick });
+  const webhooks = createWebhookSender({
+    ...{ ...deps, store, actorId, at, kick },
+    publicHttp: tracing.publicHttp(deps.publicHttp),
+  });
 
-  const engine = createEngine({ ...deps, executor: deps.executor ?? null }, (client) =>
+  const engine = createEngine({ ...deps, executor: deps.executor ?? null, middleware: tracing.middleware }, (client) =>
     createFunctions(client, {
       db,
       clock,
@@ -131,6 +139,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     store,
     registry,
     kick,
+    trace: tracing.request,
     probes: {
       http: deps.http,
       pull: puller.pull,

@@ -13,7 +13,7 @@ const files = ["src", "adapters", "workflows"].flatMap((folder) =>
 const rooms: readonly (readonly [string, RegExp])[] = [
   [
     "root",
-    /^src\/(node|node-outbound|cli|worker|service|engine|drain|puller|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//,
+    /^src\/(node|node-outbound|node-tracing|tracing|cli|worker|service|engine|drain|puller|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//,
   ],
   ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
   ["domain", /^src\/domain\//],
@@ -115,6 +115,7 @@ describe("the import rules", () => {
           "src/puller.ts",
           "src/rehearsal.ts",
           "src/simulation.ts",
+          "src/tracing.ts",
         ].filter((file) => importsOf(file).some((name) => name.startsWith("node:"))),
       ),
     ).toEqual([]);

@@ -1,6 +1,7 @@
 /** A whole service in virtual time against the AWS simulator: what the workflow, crash and demo tests run in. */
 
 import { serve } from "@hono/node-server";
+import type { Tracer } from "@opentelemetry/api";
 import { createAws } from "../adapters/aws/index.ts";
 import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import { createSystemClock, createVirtualClock } from "../src/clock.ts";
@@ -35,6 +36,8 @@ export interface WorldOptions {
   readonly parallel?: number;
   /** The way to webhook endpoints; default: nothing is reached. */
   readonly publicHttp?: PublicHttp;
+  /** Makes spans of what happens; absent: none. */
+  readonly tracer?: Tracer;
 }
 export interface World {
   readonly db: Db;
@@ -113,6 +116,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
     parallel: options.parallel ?? 1,
     ...(options.at === undefined ? {} : { at: options.at }),
+    ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
     ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
   });
   inside = service.app;

@@ -48,6 +48,13 @@ export interface Probes {
   readonly checks: readonly Check[];
 }
 
+/** Does the work of one request within a span. */
+export type TraceRequest = (
+  endpoint: Pick<Endpoint, "method" | "path">,
+  request: Request,
+  work: () => Promise<Response>,
+) => Promise<Response>;
+
 export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, LogDep, PublicHttpDep {
   readonly store: Store;
   readonly registry: Registry;
@@ -62,6 +69,7 @@ export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, L
   readonly publicUrl: string;
   readonly probes?: Probes;
   readonly mounts?: readonly Mount[];
+  readonly trace?: TraceRequest;
   readonly listRuns?: (filter: RunFilter) => Promise<ListPage<Readonly<Record<string, unknown>>>>;
 }
 
