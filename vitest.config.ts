@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 /** `.sql` files are imported as text, as esbuild and wrangler do in the builds. */
-const sqlAsText = {
+export const sqlAsText = {
   name: "sql-as-text",
   load(id: string) {
     return id.endsWith(".sql") ? `export default ${JSON.stringify(readFileSync(id, "utf8"))};` : undefined;

@@ -6,6 +6,7 @@ import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, ho
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { migrateCommand } from "./migrate.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
@@ -32,5 +33,6 @@ export const commands: readonly Command[] = [
   keyCreateCommand,
   keyRevokeCommand,
   forgetCommand,
+  migrateCommand,
   versionCommand,
 ];

@@ -104,3 +104,7 @@ export const pendingMigrations = async (sql: Query): Promise<readonly string[]> 
   const applied = new Set(rows.map((row) => row.name));
   return migrations.map((migration) => migration.name).filter((name) => !applied.has(name));
 };
+
+/** What to do about missing migrations, for whoever runs the service. */
+export const migrationAdvice = (missing: readonly string[]): string =>
+  `The database lacks the migrations ${missing.join(", ")}. Run once, from any machine that reaches it: DATABASE_URL=postgres://… npx cosell migrate`;
