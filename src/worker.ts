@@ -4,12 +4,14 @@
  * service and closes its own database client; an isolate remembers plain values only.
  */
 import { createAws } from "../adapters/aws/index.ts";
+import { ServerRefusedError } from "../workflows/runner/outside.ts";
 import { createSystemClock } from "./clock.ts";
+import { inngestPath } from "./engine.ts";
 import { ProblemError, problemAnswer } from "./http/problem.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
 import { createBoundedHttp } from "./outbound.ts";
-import type { Log } from "./ports.ts";
+import type { Db, Log } from "./ports.ts";
 import { createService, type Service } from "./service.ts";
 import { migrationAdvice, openDatabase, pendingMigrations } from "./store/database.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
@@ -19,6 +21,7 @@ import { readWorkerConfig, SettingsError, type WorkerConfig, type WorkerEnv } fr
 const connectionsMax = 5;
 const transactionMsMax = 30_000;
 const retrySeconds = 60;
+const failedPauseMs = 30_000;
 
 /** What the runtime hands to each invocation: it is kept alive until the work given here is done. */
 export interface Invocation {
@@ -32,34 +35,45 @@ export interface Worker {
 }
 
 export const createWorker = (write: (line: string) => void = (line) => console.log(line)): Worker => {
-  const clock = createSystemClock();
-  const log = createLog({ clock, write, level: "info" });
-  /** By connection string: the system's actor of a database that was found migrated. */
-  const known = new Map<string, string>();
+  const log = createLog({ clock: createSystemClock(), write, level: "info" });
+  const memory: Memory = { actorId: null, isRegistered: false, notBeforeMs: 0 };
   return {
     fetch: async (request, env, invocation) => {
       let opened: Opened;
       try {
-        opened = await open({ env, log, known });
+        opened = await open({ env, log, memory });
       } catch (error) {
         return unready(request, adviceOf(error, log));
       }
-      const { service, close } = opened;
-      const answer = await service.app.fetch(request);
-      invocation.waitUntil(service.isKicked() ? handOver(opened, log) : close());
+      const answer = await opened.service.app.fetch(request);
+      const isCall = new URL(request.url).pathname === inngestPath;
+      // Who calls our functions has them.
+      if (isCall && request.method === "POST" && answer.ok) memory.isRegistered = true;
+      // Not after other calls: a registration makes the server ask us for our functions, here or in another isolate.
+      const isWanted = opened.service.isKicked() || !(memory.isRegistered || isCall);
+      invocation.waitUntil(isWanted ? afterwards(opened, { log, memory }) : opened.close());
       return answer;
     },
     scheduled: async (_event, env) => {
-      const opened = await open({ env, log, known });
+      const opened = await open({ env, log, memory });
       try {
-        const handed = await opened.service.drain();
-        if (handed > 0) log.info("handed over what requests had left", { events: handed });
+        await handOver(opened.service, memory);
       } finally {
         await opened.close();
       }
     },
   };
 };
+
+/** What an isolate knows from one invocation to the next. */
+interface Memory {
+  /** The system's actor, once the database was found migrated. */
+  actorId: string | null;
+  /** Whether the workflow server has the functions of this version. */
+  isRegistered: boolean;
+  /** After a failed hand-over only the cron tries before this time: a server that is away is not stormed. */
+  notBeforeMs: number;
+}
 
 interface Opened {
   readonly service: Service;
@@ -69,21 +83,20 @@ interface Opened {
 interface Opening {
   readonly env: WorkerEnv;
   readonly log: Log;
-  readonly known: Map<string, string>;
+  readonly memory: Memory;
 }
 
 /** The service of one invocation. Throws `SettingsError` or `MigrationsMissingError`, and whatever the database says. */
-const open = async ({ env, log, known }: Opening): Promise<Opened> => {
+const open = async ({ env, log, memory }: Opening): Promise<Opened> => {
   const config = readWorkerConfig(env);
   const db = openDatabase({ target: { url: config.connectionString }, connectionsMax, transactionMsMax });
   try {
-    const actorId = known.get(config.connectionString);
-    if (actorId === undefined) {
+    if (memory.actorId === null) {
       const missing = await pendingMigrations(db.sql);
       if (missing.length > 0) throw new MigrationsMissingError(missing);
     }
-    const service = await assemble(config, { env, db, log, actorId });
-    known.set(config.connectionString, service.actorId);
+    const service = await assemble(config, { db, log, memory });
+    memory.actorId = service.actorId;
     return { service, close: () => db.close() };
   } catch (error) {
     await db.close();
@@ -92,24 +105,22 @@ const open = async ({ env, log, known }: Opening): Promise<Opened> => {
 };
 
 interface Parts {
-  readonly env: WorkerEnv;
-  readonly db: ReturnType<typeof openDatabase>;
+  readonly db: Db;
   readonly log: Log;
-  readonly actorId: string | undefined;
+  readonly memory: Memory;
 }
 
-const assemble = async (config: WorkerConfig, { env, db, log, actorId }: Parts): Promise<Service> => {
+const assemble = async (config: WorkerConfig, { db, log, memory }: Parts): Promise<Service> => {
   const clock = createSystemClock();
   const ids = createIds(clock);
   const seal = await createSeal(config.key, ids);
-  const texts = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => isText(entry[1])));
   return createService({
     db,
     clock,
     ids,
     log,
     seal,
-    secrets: createSecrets({ db, clock, seal, env: texts }),
+    secrets: createSecrets({ db, clock, seal, env: config.texts }),
     http: createBoundedHttp(),
     // Without a resolver, credentials by profile or role are refused by name: there is no machine to find them on.
     marketplaces: [createAws()],
@@ -117,21 +128,28 @@ const assemble = async (config: WorkerConfig, { env, db, log, actorId }: Parts):
     simulators: {},
     publicUrl: config.publicUrl,
     signingKey: config.signingKey,
-    executor: config.executor,
+    executor: { ...config.executor, isRegistered: memory.isRegistered },
     retentionDays: config.retentionDays,
     parallel: 1,
-    ...(actorId === undefined ? {} : { actorId }),
+    ...(memory.actorId === null ? {} : { actorId: memory.actorId }),
   });
 };
-const isText = (value: unknown): value is string => typeof value === "string";
 
-/** After the answer: what the request committed goes to the workflow server. What fails here is the next cron's. */
-const handOver = async ({ service, close }: Opened, log: Log): Promise<void> => {
+/** What was committed goes to the workflow server; before that, once in an isolate, our functions. */
+const handOver = async (service: Service, memory: Memory): Promise<void> => {
+  if (!memory.isRegistered) await service.runner.sync();
+  memory.isRegistered = true;
+  await service.drain();
+};
+
+/** After the answer. What fails here is the cron's. */
+const afterwards = async ({ service, close }: Opened, { log, memory }: Omit<Parts, "db">): Promise<void> => {
   try {
-    await service.drain();
+    if (Date.now() >= memory.notBeforeMs) await handOver(service, memory);
   } catch (error) {
-    log.warn("the outbox could not be drained; the cron tries again within a minute", {
-      error: error instanceof Error ? error.name : "unknown",
+    memory.notBeforeMs = Date.now() + failedPauseMs;
+    log.warn("events wait for the cron, which tries every minute", {
+      reason: error instanceof ServerRefusedError ? error.message : error instanceof Error ? error.name : "unknown",
     });
   } finally {
     await close();

@@ -20,6 +20,8 @@ export interface LoopDeps extends ExecuteDeps {
   readonly parallel: number;
   /** Whether other processes claim from the same database. */
   readonly isShared: () => boolean;
+  /** Takes over newer functions that another process registered. */
+  readonly follow: () => Promise<void>;
 }
 
 export interface Loop {
@@ -172,6 +174,7 @@ const prepare = async ({ deps, state }: Context): Promise<Found> => {
   state.isStale = false;
   state.checkedAtMs = now.getTime();
   const inFlight = [...state.inFlight.keys()];
+  await deps.follow();
   const functions = deps.functions();
   const due = await dueNow(db.sql, { owner, now, inFlight });
   if (due.leases) await reclaimLeases(db.sql, { owner, now }, { inFlight, everyOther: false });
