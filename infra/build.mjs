@@ -4,7 +4,7 @@ import { chmodSync } from "node:fs";
 import { build } from "esbuild";
 
 const programs = process.argv.includes("--programs")
-  ? ["test/kill-driver.ts", "test/kill-child.ts", "test/bench.ts"]
+  ? ["test/kill-driver.ts", "test/kill-child.ts", "test/bench.ts", "test/wrangler-drive.ts"]
   : [];
 
 await build({
