@@ -13,6 +13,8 @@ export default defineConfig({
   plugins: [sqlAsText],
   test: {
     include: ["test/**/*.test.ts"],
+    // Runs in workerd: npm run test:workers.
+    exclude: ["test/worker.test.ts"],
     globalSetup: ["test/template.ts"],
     maxWorkers: 2,
     testTimeout: 30_000,
