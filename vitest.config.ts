@@ -15,7 +15,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Runs in workerd: npm run test:workers.
     exclude: ["test/worker.test.ts"],
-    globalSetup: ["test/template.ts"],
+    globalSetup: ["test/template.ts", "test/odd-server.ts"],
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -38,8 +38,10 @@ export default defineConfig({
       "test/store.test.ts",
       "test/worker.test.ts",
     ],
-    globalSetup: ["test/template.ts"],
+    globalSetup: ["test/template.ts", "test/odd-server.ts"],
     maxWorkers: 1,
+    // One workerd for all files: it is started, and the modules are loaded, once.
+    isolate: false,
     // Transformed modules would be read from this machine's disk, which workerd does not see.
     fsModuleCache: false,
     testTimeout: 30_000,
