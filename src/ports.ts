@@ -50,6 +50,7 @@ export const idPrefixes = [
   "key",
   "exc",
   "edt",
+  "srl",
 ] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 

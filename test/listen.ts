@@ -11,7 +11,13 @@ export interface Listening {
   readonly close: () => Promise<void>;
 }
 
-export const listen = async (handler: Handler): Promise<Listening> => {
+/** Default: a free port of loopback. */
+export interface Place {
+  readonly port?: number;
+  readonly host?: string;
+}
+
+export const listen = async (handler: Handler, place: Place = {}): Promise<Listening> => {
   const server = serve({
     fetch: async (request, { incoming }) => {
       try {
@@ -21,8 +27,8 @@ export const listen = async (handler: Handler): Promise<Listening> => {
         return new Response();
       }
     },
-    port: 0,
-    hostname: "127.0.0.1",
+    port: place.port ?? 0,
+    hostname: place.host ?? "127.0.0.1",
     serverOptions: { keepAliveTimeout },
   });
   await new Promise<void>((listening) => server.once("listening", () => listening()));

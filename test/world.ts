@@ -16,7 +16,13 @@ import { openTestDatabase } from "./template.ts";
 export interface WorldOptions {
   readonly seed: string;
   /** A server that drives the workflows, in real time, over HTTP; absent: the embedded runner in virtual time. */
-  readonly executor?: { readonly url: string; readonly eventKey: string; readonly signingKey: string };
+  readonly executor?: {
+    readonly url: string;
+    readonly eventKey: string;
+    readonly signingKey: string;
+    /** Where the server reaches this machine, for example http://host.docker.internal:4999; default: a free port of loopback. */
+    readonly appOrigin?: string;
+  };
   readonly reviewer?: "seeded" | "manual";
   readonly settings?: AwsSimulatorOptions["settings"];
   readonly at?: (point: string) => void | Promise<void>;
@@ -48,8 +54,8 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   const database = await openTestDatabase();
   const db = options.wrapDb?.(database.db) ?? database.db;
   const { executor } = options;
-  const real = executor === undefined ? null : await doorway();
-  const publicUrl = real?.url ?? "http://cosell.test";
+  const real = executor === undefined ? null : await doorway(executor.appOrigin);
+  const publicUrl = executor?.appOrigin ?? real?.url ?? "http://cosell.test";
   const virtual = createVirtualClock(testStart);
   const clock = executor === undefined ? virtual : { ...createSystemClock(), advanceTo: () => {} };
   const ids = createSeededIds(clock, options.seed);
@@ -98,7 +104,6 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   inside = service.app;
   if (real !== null) {
     real.open(service);
-    await service.runner.sync();
     service.start();
   }
   const actorId = await service.store.access.actor(db.sql, "person", "tester");
@@ -169,11 +174,12 @@ const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof
   limits: { ...marketplace.limits, writesPerSecond: 100, readsPerSecond: 100 },
 });
 
-/** An address at which the service answers once it is there. */
-const doorway = async () => {
+/** An address at which the service answers once it is there; with an origin, whoever names that reaches it. */
+const doorway = async (origin?: string) => {
   let service: Service | null = null;
-  const { url, close } = await listen((request) =>
-    service === null ? new Response(null, { status: 503 }) : service.app.fetch(request),
+  const { url, close } = await listen(
+    (request) => (service === null ? new Response(null, { status: 503 }) : service.app.fetch(request)),
+    origin === undefined ? {} : { port: Number(new URL(origin).port), host: "0.0.0.0" },
   );
   return {
     url,

@@ -1,4 +1,5 @@
 /** The list of workflows. Step and function ids are persistence keys: append, never rename. */
+import { createAutoShare, createRuleChanged } from "./auto-share.ts";
 import type { Client, WorkflowDeps } from "./deps.ts";
 import { createPush } from "./push.ts";
 import { createChanged, createRevise } from "./revise.ts";
@@ -14,4 +15,6 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createRevise(client, deps),
   createResumed(client, deps),
   createExpiry(client, deps),
+  createAutoShare(client, deps),
+  createRuleChanged(client, deps),
 ];

@@ -10,10 +10,12 @@ import {
 } from "./client.ts";
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
 import { createHooks } from "./hooks.ts";
+import { involvementWords } from "./map.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
 import { nextStep } from "./submission.ts";
+import { theirsOf } from "./theirs.ts";
 import { newer } from "./time.ts";
 
 export type { AwsKeys, CredentialsResolver } from "./client.ts";
@@ -52,10 +54,12 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
         ...(keys === undefined ? {} : { hooks: createHooks(deps, target, keys) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),
+          involvement: (wanted) => ({ involvementType: involvementWords[wanted] }),
           submission: (draft, done) => nextStep(draft, done, target),
           revision: (input) => revise(input, target),
           withdrawal: (input) => withdraw(input, target),
           baseOf: (observation) => baseOf(observation.body),
+          theirs: (input) => theirsOf(input, target),
           newer,
           run: (write, token) => run(at, write, token),
           locate: (write) => locate(at, write),

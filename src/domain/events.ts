@@ -33,10 +33,12 @@ export const eventCatalogue = {
     kind: z.string(),
   }),
   "hint.raised": z.object({ connectionId: z.string(), remoteId: z.string() }),
+  "invitation.hinted": z.object({ connectionId: z.string(), remoteId: z.string() }),
   "connection.sweep.requested": z.object({ connectionId: z.string() }),
   "connection.parked": z.object({ connectionId: z.string(), reason: z.string() }),
   "connection.resumed": z.object({ connectionId: z.string() }),
   "effect.stuck": z.object({ effectId: z.string(), shareId: z.string().nullable(), operation: z.string() }),
+  "share_rule.changed": z.object({ ruleId: z.string(), version: z.number() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
 } as const satisfies Record<string, z.ZodType>;

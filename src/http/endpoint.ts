@@ -197,11 +197,15 @@ export const checkMatch = (match: Match | null, version: number): void => {
 
 /** One transaction, begun again when the database chose it as the victim of a deadlock; its events are sent on soon after. */
 export const commit = async <T>(deps: AppDeps, work: (tx: Tx) => Promise<T>): Promise<T> => {
+  const result = await retried(() => deps.db.transaction(work));
+  deps.kick();
+  return result;
+};
+/** Work that commits by itself, done again when the database chose it as the victim of a deadlock. */
+export const retried = async <T>(work: () => Promise<T>): Promise<T> => {
   for (let attempt = 1; ; attempt++) {
     try {
-      const result = await deps.db.transaction(work);
-      deps.kick();
-      return result;
+      return await work();
     } catch (error) {
       if (attempt >= transactionAttemptsMax || !victimCodes.has(sqlStateOf(error))) throw error;
     }

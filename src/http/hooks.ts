@@ -2,19 +2,27 @@
 import { z } from "zod";
 import type { Hooks, Verdict, VerifiedDelivery } from "../../adapters/contract.ts";
 import type { Connection } from "../domain/deal.ts";
-import type { Tx } from "../ports.ts";
+import type { NewDelivery } from "../store/inbox.ts";
 import { readBytes } from "./door.ts";
-import { type Answer, type AppDeps, commit, type Endpoint, endpoint, idOf } from "./endpoint.ts";
+import { type Answer, type AppDeps, type Endpoint, endpoint, idOf } from "./endpoint.ts";
+import { createIntake, type Intake } from "./intake.ts";
 import { ProblemError } from "./problem.ts";
 
 const deliveryBytesMax = 256 * 1024;
 /** What more hints than these would tell is found by the next sweep. */
 const hintsMax = 200;
 const retrySeconds = "30";
+/** A connection that changes at each of so many tries is looked at again when the sender repeats. */
+const turnsMax = 4;
+const openedMax = 1_000;
 
 const statusSchema = z.object({ status: z.enum(["accepted", "duplicate", "ignored"]) });
 
-export const hookEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+export const hookEndpoints = (deps: AppDeps): readonly Endpoint[] => {
+  return [receiveEndpoint(deps, createOpened(deps), createIntake(deps))];
+};
+
+const receiveEndpoint = (deps: AppDeps, opened: OpenedConnections, intake: Intake): Endpoint =>
   endpoint({
     method: "POST",
     path: "/hooks/{id}",
@@ -34,34 +42,76 @@ export const hookEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     },
     problems: ["not-found", "hook-refused", "too-large", "malformed-json", "unavailable"],
     handle: async ({ params, request }) => {
-      const { connection, hooks } = await openHooks(deps, params.id);
       const body = await readBytes(request, deliveryBytesMax);
       const headers = Object.fromEntries([...request.headers].map(([name, value]) => [name.toLowerCase(), value]));
-      const verdict = await verdictOf(deps, connection, hooks, { headers, body });
-      if (verdict.kind === "verified") return keep(deps, { connection, hooks, headers, body }, verdict.delivery);
-      // Kinds that nobody acts on are daily business; a forgery or a secret that cannot be read is not.
-      const tell = verdict.kind === "ignored" ? deps.log.info : deps.log.warn;
-      tell(`delivery ${verdict.kind}`, { connection: connection.id, bytes: body.length });
-      if (verdict.kind === "ignored") return { status: 202, body: { status: "ignored" } };
-      if (verdict.kind === "forged")
-        throw new ProblemError(
-          "hook-refused",
-          "The delivery was not kept. Check the key that the sender uses for this connection.",
-        );
-      throw unsure();
+      for (let turn = 1; ; turn++) {
+        const { entry, isFresh } = await opened.get(params.id);
+        const verdict = await verdictOf(deps, entry, { headers, body });
+        // Only a verdict on the connection as it is now counts against the sender.
+        if (verdict.kind !== "verified" && !isFresh) opened.forget(params.id);
+        else if (verdict.kind !== "verified") return refuse(deps, entry.connection, { verdict, bytes: body.length });
+        else {
+          const reception = await intake.receive(deliveryOf(deps, { ...entry, headers, body }, verdict.delivery));
+          if (reception !== "stale") return { status: 202, body: { status: reception } };
+          opened.forget(params.id);
+          if (turn >= turnsMax) throw unsure();
+        }
+      }
     },
-  }),
-];
+  });
+
+const refuse = (
+  deps: AppDeps,
+  connection: Connection,
+  { verdict, bytes }: { readonly verdict: Exclude<Verdict, { kind: "verified" }>; readonly bytes: number },
+): Answer => {
+  // Kinds that nobody acts on are daily business; a forgery or a secret that cannot be read is not.
+  const tell = verdict.kind === "ignored" ? deps.log.info : deps.log.warn;
+  tell(`delivery ${verdict.kind}`, { connection: connection.id, bytes });
+  if (verdict.kind === "ignored") return { status: 202, body: { status: "ignored" } };
+  if (verdict.kind === "forged")
+    throw new ProblemError(
+      "hook-refused",
+      "The delivery was not kept. Check the key that the sender uses for this connection.",
+    );
+  throw unsure();
+};
 
 const unsure = (): ProblemError =>
   new ProblemError("unavailable", "It cannot be told now whether the delivery is authentic. Deliver it again later.", {
     headers: { "retry-after": retrySeconds },
   });
 
-const openHooks = async (
-  deps: AppDeps,
-  id: string,
-): Promise<{ readonly connection: Connection; readonly hooks: Hooks }> => {
+interface Opened {
+  readonly connection: Connection;
+  readonly hooks: Hooks;
+}
+interface OpenedConnections {
+  /** The connection with its hooks; not fresh: as it was when last read. Throws the problem where there is none. */
+  readonly get: (id: string) => Promise<{ readonly entry: Opened; readonly isFresh: boolean }>;
+  readonly forget: (id: string) => void;
+}
+
+/**
+ * Connections opened before. An entry may be old: the inbox checks the version in the same statement that keeps a delivery,
+ * and nobody is turned away before the connection was read anew.
+ */
+const createOpened = (deps: AppDeps): OpenedConnections => {
+  const known = new Map<string, Opened>();
+  return {
+    get: async (id) => {
+      const entry = known.get(id);
+      if (entry !== undefined) return { entry, isFresh: false };
+      const fresh = await openHooks(deps, id);
+      if (known.size >= openedMax) known.clear();
+      known.set(id, fresh);
+      return { entry: fresh, isFresh: true };
+    },
+    forget: (id) => void known.delete(id),
+  };
+};
+
+const openHooks = async (deps: AppDeps, id: string): Promise<Opened> => {
   const nowhere = () => new ProblemError("not-found", "No webhooks are taken here.");
   const connection = await deps.store.connections.find(deps.db.sql, id);
   if (connection === null || deps.registry.find(connection.marketplace) === null) throw nowhere();
@@ -81,7 +131,7 @@ interface Raw {
   readonly body: Uint8Array;
 }
 
-const verdictOf = async (deps: AppDeps, connection: Connection, hooks: Hooks, raw: Raw): Promise<Verdict> => {
+const verdictOf = async (deps: AppDeps, { connection, hooks }: Opened, raw: Raw): Promise<Verdict> => {
   try {
     return await hooks.verify(raw);
   } catch (error) {
@@ -93,41 +143,21 @@ const verdictOf = async (deps: AppDeps, connection: Connection, hooks: Hooks, ra
   }
 };
 
-interface Received extends Raw {
-  readonly connection: Connection;
-  readonly hooks: Hooks;
-}
-
-const keep = async (deps: AppDeps, received: Received, delivery: VerifiedDelivery): Promise<Answer> => {
-  const isNew = await commit(deps, (tx) => store(deps, tx, received, delivery));
-  return { status: 202, body: { status: isNew ? "accepted" : "duplicate" } };
-};
-
-const store = async (deps: AppDeps, tx: Tx, received: Received, delivery: VerifiedDelivery): Promise<boolean> => {
-  const { journal, shares } = deps.store;
+const deliveryOf = (deps: AppDeps, received: Opened & Raw, delivery: VerifiedDelivery): NewDelivery => {
   const { connection, hooks, headers, body } = received;
-  const { key, kind } = delivery;
-  const connectionId = connection.id;
+  const { key, kind, hints } = delivery;
+  if (hints.length > hintsMax)
+    deps.log.warn("a delivery names more records than are looked at", {
+      connection: connection.id,
+      hints: hints.length,
+    });
   const worthKeeping = Object.entries(headers).filter(([name]) => hooks.headers.includes(name));
-  const deliveryId = await journal.receive(tx, {
-    connectionId,
+  return {
+    connection,
     key,
     kind,
     headers: Object.fromEntries(worthKeeping),
     body: new TextDecoder().decode(body),
-  });
-  if (deliveryId === null) return false;
-  await journal.tell(tx, "delivery.accepted", connectionId, { connectionId, deliveryId, key, kind });
-  if (delivery.hints.length > hintsMax)
-    deps.log.warn("a delivery names more records than are looked at", {
-      connection: connectionId,
-      hints: delivery.hints.length,
-    });
-  const remoteIds = new Set(delivery.hints.slice(0, hintsMax).map((hint) => hint.id));
-  for (const remoteId of remoteIds) {
-    const hinted = await shares.hinted(tx, connectionId, remoteId);
-    if (hinted?.isLookPending === true) continue;
-    await journal.tell(tx, "hint.raised", hinted?.shareId ?? connectionId, { connectionId, remoteId });
-  }
-  return true;
+    hints: hints.slice(0, hintsMax),
+  };
 };

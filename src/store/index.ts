@@ -1,26 +1,44 @@
 /** The repositories, assembled. Each function takes the pool or an open transaction first. */
 import type { ClockDep, IdsDep, SealDep } from "../ports.ts";
 import { createAccess } from "./access.ts";
+import { createAutoShare } from "./auto-share.ts";
+import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
+import { createInbox } from "./inbox.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
+import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
+import { createStatements } from "./statements.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
 export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
   const journal = createJournal(deps);
   const contacts = createContacts(deps);
-  const opportunities = createOpportunities({ ...deps, journal, contacts });
+  const statements = createStatements(deps);
+  const opportunities = createOpportunities({
+    ...deps,
+    journal,
+    contacts,
+    companies: createCompanies(deps),
+    statements,
+  });
+  const shareRules = createShareRules({ ...deps, journal });
+  const shares = createShares({ ...deps, journal, contacts, opportunities, shareRules });
   return {
     journal,
     contacts,
     opportunities,
+    statements,
     access: createAccess(deps),
+    inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
-    shares: createShares({ ...deps, journal, contacts, opportunities }),
+    shares,
+    shareRules,
+    autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
   };
 };

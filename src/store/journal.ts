@@ -1,8 +1,8 @@
-/** The journal: outbox (facts to tell, written in the transaction that made them true), inbox (deliveries), history, exceptions. */
+/** The journal: outbox (facts to tell, written in the transaction that made them true), history, exceptions. */
 import { z } from "zod";
 import type { EventData, EventName, EventRecord } from "../domain/events.ts";
 import { eventCatalogue, eventSchema } from "../domain/events.ts";
-import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
+import type { ClockDep, IdsDep, Query } from "../ports.ts";
 import { type ListPage, parseFirst, parseRow, parseRows } from "./rows.ts";
 
 export const exceptionSchema = z.object({
@@ -39,17 +39,9 @@ export interface HistoryEntry {
   readonly note?: string | null;
 }
 
-export interface NewDelivery {
-  readonly connectionId: string;
-  readonly key: string;
-  readonly kind: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
 export type Journal = ReturnType<typeof createJournal>;
 
-export const createJournal = (deps: ClockDep & IdsDep & SealDep) => ({
+export const createJournal = (deps: ClockDep & IdsDep) => ({
   /** Appends a fact or a wish to the outbox. Call it inside the transaction that makes it true. */
   tell: async <Name extends EventName>(
     query: Query,
@@ -89,16 +81,6 @@ export const createJournal = (deps: ClockDep & IdsDep & SealDep) => ({
     );
     const items = rows.slice(0, filter.limit);
     return { items, next: rows.length > filter.limit ? String(items.at(-1)?.seq ?? "") : null };
-  },
-
-  /** Stores a verified delivery unless its key is known. Returns its id, or null for a duplicate. */
-  receive: async (tx: Query, delivery: NewDelivery): Promise<string | null> => {
-    const id = deps.ids.next("dlv");
-    const sealed = await deps.seal.close(delivery.body, `delivery:${id}`);
-    const rows = await tx`insert into delivery (id, connection_id, key, kind, headers, sealed_body, received_at)
-      values (${id}, ${delivery.connectionId}, ${delivery.key}, ${delivery.kind}, ${tx.json(delivery.headers)}, ${sealed}, ${deps.clock.now()})
-      on conflict (connection_id, key) do nothing returning id`;
-    return rows.length === 1 ? id : null;
   },
 
   note: async (query: Query, entry: HistoryEntry): Promise<void> => {

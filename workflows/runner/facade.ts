@@ -155,13 +155,18 @@ const createLife = (deps: FacadeDeps, app: App, stopping: AbortController) => {
     if (!stopping.signal.aborted) app.runner.start();
   };
   const resume = async (): Promise<void> => {
+    let isTold = false;
     for (let waitMs = resumeMsMin; !stopping.signal.aborted; waitMs = Math.min(waitMs * 2, resumeMsMax)) {
       try {
-        if (await app.resume()) {
-          deps.log.info("the application answers", { url: app.url() });
-          began();
-        } else deps.log.info("waiting for an application to register");
-        return;
+        while (!stopping.signal.aborted && !(await app.resume())) {
+          if (!isTold) deps.log.info("waiting for an application to register");
+          isTold = true;
+          // It may register with another runner on this database.
+          await pause(resumeMsMin, stopping.signal);
+        }
+        if (stopping.signal.aborted) return;
+        deps.log.info("the application answers", { url: app.url() });
+        return began();
       } catch (error) {
         const reason = error instanceof Error ? error.message : "unknown";
         deps.log.warn("the application does not answer yet; it is asked again", { reason, seconds: waitMs / 1_000 });

@@ -37,6 +37,8 @@ export interface Loop {
 
 const stopMsMax = 5_000;
 const idleMsMax = 30_000;
+/** Nobody wakes us for what another process put into the database. */
+const sharedIdleMsMax = 1_000;
 const checkMs = 1_000;
 const failurePauseMs = 1_000;
 
@@ -134,9 +136,10 @@ const idleMs = async ({ deps, state }: Context, found: Found): Promise<number> =
     return 0;
   }
   const now = deps.clock.now();
+  const msMax = deps.isShared() ? sharedIdleMsMax : idleMsMax;
   const next = await nextMoment(deps.db.sql, deps.owner, now);
-  if (next === null) return idleMsMax;
-  return Math.min(Math.max(next.getTime() - now.getTime(), 1), idleMsMax);
+  if (next === null) return msMax;
+  return Math.min(Math.max(next.getTime() - now.getTime(), 1), msMax);
 };
 
 /** Until somebody signals, or `ms` have passed; leaves no timer behind that would keep the process alive. */
