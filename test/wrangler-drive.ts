@@ -239,7 +239,8 @@ const travel = async (connectionId: string, endpoint: string): Promise<void> => 
   await reached("accepted");
 };
 
-const outage = async (connectionId: string): Promise<void> => {
+/** What a reader and a stranger meet, and the cron. */
+const visit = async (connectionId: string): Promise<void> => {
   const cron = await ask("GET", "/cdn-cgi/local/scheduled");
   expect(cron.status === 200, "the cron runs", cron);
   const refused = await ask("POST", "/api/inngest?fnId=cosell-push&stepId=step", {});
@@ -288,7 +289,13 @@ try {
   token = made.secret;
   const connectionId = await connect(endpoint);
   await travel(connectionId, endpoint);
-  await outage(connectionId);
+  await visit(connectionId);
+  const uncaught = said.filter((line) => line.startsWith("wrangler:") && /uncaught|hung|different request/i.test(line));
+  expect(
+    uncaught.length === 0,
+    "workerd saw no uncaught error, no hung request and nothing used across requests",
+    uncaught,
+  );
 } catch (error) {
   failure = error;
 } finally {
