@@ -167,7 +167,7 @@ export const testSigningKey = `signkey-test-${"0".repeat(64)}`;
 /** With a real executor seconds pass for what takes hours in virtual time. */
 const fastSettings: NonNullable<AwsSimulatorOptions["settings"]> = {
   quotas: { writesPerSecond: 1_000, readsPerSecond: 1_000, writesBurst: 1_000, readsBurst: 1_000 },
-  timing: { taskSeconds: [0.05, 0.2], eventSeconds: [0.02, 0.1] },
+  timing: { taskSeconds: [0, 0.01], eventSeconds: [0, 0.01] },
 };
 const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof createAws> => ({
   ...marketplace,
