@@ -77,8 +77,12 @@ const migrationLockKey = 7_241_906;
  */
 export const migrate = async (db: Db): Promise<readonly string[]> => {
   const applied: string[] = [];
-  await db.sql`create table if not exists migration (
-    name text primary key, checksum text not null, applied_at timestamptz not null default now())`;
+  await db.transaction(async (tx) => {
+    // Also under the lock: of two that create a table at once, PostgreSQL fails one, "if not exists" or not.
+    await tx`select pg_advisory_xact_lock(${migrationLockKey})`;
+    await tx`create table if not exists migration (
+      name text primary key, checksum text not null, applied_at timestamptz not null default now())`;
+  });
   for (const { name, text } of migrations) {
     const checksum = await sha256Hex(text);
     await db.transaction(async (tx) => {
