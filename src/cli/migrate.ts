@@ -16,8 +16,8 @@ Applies each missing migration once, in its own transaction, under a lock: sever
 and the embedded database do it when they start; a Worker never does. Run it before you deploy a newer version.`,
   flags: [switchFlag("dry-run", "only tell which are missing")],
   examples: [
-    "DATABASE_URL=postgres://user@db.example/cosell cosell migrate --dry-run",
-    "DATABASE_URL=postgres://user@db.example/cosell cosell migrate",
+    "cosell migrate --dry-run",
+    "cosell migrate   # with DATABASE_URL=postgres://user:password@db.example/cosell",
   ],
   run: async (shell, typed) => {
     const url = shell.environment.DATABASE_URL ?? "";
