@@ -19,6 +19,8 @@ import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
 import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
+import { webhookMessageEndpoints } from "./http/webhook-messages.ts";
+import { webhookEndpoints } from "./http/webhooks.ts";
 
 export type { AppDeps, RunFilter } from "./http/endpoint.ts";
 
@@ -40,6 +42,8 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),
     ...hookEndpoints(deps),
+    ...webhookEndpoints(deps),
+    ...webhookMessageEndpoints(deps),
     ...pageEndpoints(deps, {
       openapi: once(() => JSON.stringify(describe())),
       page: () => createReference(describe()),

@@ -12,6 +12,7 @@ import { createShiftableClock, createSystemClock } from "./clock.ts";
 import { readExecutor, ServerSettingsError } from "./engine.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
+import { createNodePublicHttp } from "./node-outbound.ts";
 import { createBoundedHttp } from "./outbound.ts";
 import { type Clock, type Config, configSchema, type Db, type Ids, type Log } from "./ports.ts";
 import { createService, type Service } from "./service.ts";
@@ -133,6 +134,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       seal,
       secrets,
       http: createBoundedHttp(fetch),
+      publicHttp: createNodePublicHttp({ allowance: config.COSELL_WEBHOOK_ALLOW }),
       marketplaces: [createAws({ credentials: resolveAwsCredentials })].map(
         options.adapt ?? ((marketplace) => marketplace),
       ),

@@ -5,12 +5,13 @@
 import type { Marketplace, Simulator } from "../adapters/contract.ts";
 import { createRegistry, type Registry } from "../adapters/registry.ts";
 import { createFunctions } from "../workflows/index.ts";
+import { createWebhookSender } from "../workflows/webhook.ts";
 import { createApp } from "./app.ts";
 import type { Connection } from "./domain/deal.ts";
 import { createDrain, createLoop } from "./drain.ts";
 import { createEngine, type Engine, type Executor } from "./engine.ts";
 import type { Readiness } from "./http/endpoint.ts";
-import type { Clock, Db, Http, Ids, Log, Seal, Secrets } from "./ports.ts";
+import type { Clock, Db, Http, Ids, Log, PublicHttp, Seal, Secrets } from "./ports.ts";
 import { migrationAdvice, pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
 import { createQuota } from "./store/quota.ts";
@@ -24,6 +25,8 @@ export interface ServiceDeps {
   readonly secrets: Secrets;
   /** Bounded outbound HTTP. */
   readonly http: Http;
+  /** The way to webhook endpoints. */
+  readonly publicHttp: PublicHttp;
   readonly marketplaces: readonly Marketplace[];
   /** Simulators in this process, by marketplace: simulated connections without an endpoint talk to them. */
   readonly simulators: Readonly<Partial<Record<string, Simulator>>>;
@@ -83,6 +86,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     wakeDrain();
   };
   const at = deps.at ?? (() => {});
+  const webhooks = createWebhookSender({ ...deps, store, actorId, at, kick });
 
   const engine = createEngine({ ...deps, executor: deps.executor ?? null }, (client) =>
     createFunctions(client, {
@@ -91,6 +95,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       log,
       store,
       registry,
+      webhooks,
       actorId,
       at,
       kick,
@@ -123,6 +128,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     store,
     registry,
     kick,
+    testWebhook: webhooks.test,
     ready: async () => {
       const missing = await pendingMigrations(db.sql);
       return [
@@ -168,14 +174,17 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
   };
 };
 
-/** Told, but no reason not to be ready: deals and webhooks are taken while the server is away, and it may reach us through what asks. */
+/**
+ * Told, but no reason not to be ready: deals and webhooks are taken while the server is away, and it may reach us through what
+ * asks. Addresses stay in the log: anybody may ask.
+ */
 const serverCheck = (engine: Engine): readonly Readiness[] => {
   const server = engine.server();
   if (server === null) return [];
-  const { problem, url } = server;
-  return [
-    { name: "workflow server", ok: problem === null, detail: problem ?? `registered at ${url}`, isNeeded: false },
-  ];
+  const ok = server.problem === null;
+  const registered = ok ? "registered" : "events wait until it takes them; the log says why";
+  const detail = engine.takesEvents() ? registered : "it does not have our functions yet; the log says why";
+  return [{ name: "workflow server", ok, detail, isNeeded: false }];
 };
 
 const httpFor = (deps: ServiceDeps, connection: Connection): Http => {

@@ -12,7 +12,8 @@ export interface WorkerConfig {
   readonly publicUrl: string;
   readonly signingKey: string;
   readonly executor: Executor;
-  readonly retentionDays: number;
+  /** Everything else that can be set, as on Node. */
+  readonly settings: Config;
   /** Variables and secrets by name, for references such as env:NAME. */
   readonly texts: Readonly<Record<string, string>>;
 }
@@ -42,7 +43,7 @@ export const readWorkerConfig = (env: WorkerEnv): WorkerConfig => {
   if (!binding.success || !config || executor === null || !key || !publicUrl || !signingKey)
     throw new SettingsError(problems.join("\n"));
   const { connectionString } = binding.data;
-  return { connectionString, key, publicUrl, signingKey, executor, retentionDays: config.COSELL_RETENTION_DAYS, texts };
+  return { connectionString, key, publicUrl, signingKey, executor, settings: config, texts };
 };
 
 /** What Node finds or makes by itself and a Worker must be given. */

@@ -12,6 +12,7 @@ import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
 import { createBoundedHttp } from "./outbound.ts";
 import type { Db, Log } from "./ports.ts";
+import { createFetchPublicHttp } from "./public-http.ts";
 import { createService, type Service } from "./service.ts";
 import { migrationAdvice, openDatabase, pendingMigrations } from "./store/database.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
@@ -122,6 +123,7 @@ const assemble = async (config: WorkerConfig, { db, log, memory }: Parts): Promi
     seal,
     secrets: createSecrets({ db, clock, seal, env: config.texts }),
     http: createBoundedHttp(),
+    publicHttp: createFetchPublicHttp({ allowance: config.settings.COSELL_WEBHOOK_ALLOW }),
     // Without a resolver, credentials by profile or role are refused by name: there is no machine to find them on.
     marketplaces: [createAws()],
     // A simulated connection names the address of a simulator that runs elsewhere.
@@ -129,7 +131,7 @@ const assemble = async (config: WorkerConfig, { db, log, memory }: Parts): Promi
     publicUrl: config.publicUrl,
     signingKey: config.signingKey,
     executor: { ...config.executor, isRegistered: memory.isRegistered },
-    retentionDays: config.retentionDays,
+    retentionDays: config.settings.COSELL_RETENTION_DAYS,
     parallel: 1,
     ...(memory.actorId === null ? {} : { actorId: memory.actorId }),
   });

@@ -13,11 +13,11 @@ const files = ["src", "adapters", "workflows"].flatMap((folder) =>
 const rooms: readonly (readonly [string, RegExp])[] = [
   [
     "root",
-    /^src\/(node|cli|worker|worker-config|service|engine|drain|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//,
+    /^src\/(node|node-outbound|cli|worker|worker-config|service|engine|drain|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//,
   ],
   ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
   ["domain", /^src\/domain\//],
-  ["ports", /^src\/(ports|clock|ids|log|outbound)\.ts$/],
+  ["ports", /^src\/(ports|clock|ids|log|outbound|public-http)\.ts$/],
   ["store", /^src\/store\//],
   ["http", /^src\/http\//],
   ["app", /^src\/app\.ts$/],
@@ -123,7 +123,7 @@ describe("the import rules", () => {
     const broken = [...reached].filter(
       (file) =>
         ["embedded", "simulator"].includes(roomOf(file)) ||
-        /^src\/(node|cli|demo|aws-credentials)\.ts$|^src\/cli\//.test(file) ||
+        /^src\/(node|node-outbound|cli|demo|aws-credentials)\.ts$|^src\/cli\//.test(file) ||
         importsOf(file).some((name) => nodeOnly.test(name)),
     );
     expect(reached.size).toBeGreaterThan(80);

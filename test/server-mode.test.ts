@@ -6,15 +6,18 @@ import { request as rawRequest } from "node:http";
 import { Hono } from "hono";
 import { Inngest, type InngestFunction } from "inngest";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { createSystemClock } from "../src/clock.ts";
+import { simulatedCredential } from "../adapters/aws/simulator/index.ts";
+import { createSystemClock, createVirtualClock } from "../src/clock.ts";
+import { createLoop } from "../src/drain.ts";
 import { cloud, createEngine, type Executor } from "../src/engine.ts";
 import { createIds } from "../src/ids.ts";
 import { readConfig } from "../src/node.ts";
+import { ServerRefusedError } from "../workflows/runner/outside.ts";
 import { createSigner } from "../workflows/runner/signature.ts";
 import { awsDeal } from "./deals.ts";
 import { listenOn, otherSigningKey, signingKey, until } from "./facade-rig.ts";
 import { openTestDatabase } from "./template.ts";
-import { openWorld } from "./world.ts";
+import { openWorld, type World } from "./world.ts";
 
 interface Event {
   readonly id: string;
@@ -236,6 +239,19 @@ describe("registration", () => {
   });
 });
 
+/** A webhook as EventBridge would deliver it. */
+const deliver = async (world: World): Promise<Response> => {
+  const path = `/v1/connections/${world.connectionId}/hook-keys`;
+  const { body: hook } = await world.call<{ url: string; headerName: string; secret: string }>("POST", path);
+  const event = {
+    ...{ version: "1", id: crypto.randomUUID(), "detail-type": "Opportunity Updated", region: "us-east-1" },
+    ...{ source: "aws.partnercentral-selling", account: simulatedCredential.account, time: new Date().toISOString() },
+    detail: { schemaVersion: "1", catalog: "AWS", opportunity: { identifier: "O1234567", arn: "arn:aws:x" } },
+  };
+  const headers = { "content-type": "application/json", [hook.headerName]: hook.secret };
+  return world.service.app.fetch(new Request(hook.url, { method: "POST", headers, body: JSON.stringify(event) }));
+};
+
 describe("while the server is away", () => {
   it("the service is ready, takes deals, and loses no event: all arrive, by their ids, when it is back", async () => {
     const first = await openServer();
@@ -251,6 +267,13 @@ describe("while the server is away", () => {
     const serverIsWell = async () => (await ready()).checks.find((check) => check.name === "workflow server")?.ok;
     expect([(await ready()).ready, await serverIsWell()]).toEqual([true, false]);
     await world.share(awsDeal("away-1"));
+    expect((await deliver(world)).status).toBe(202);
+    // The API's door (a key, 1 MB) is not in front of the server's calls: their signature is what is judged.
+    const unsigned = new Request("http://cosell.test/api/inngest", {
+      method: "POST",
+      body: `"${"x".repeat(2_000_000)}"`,
+    });
+    expect(await (await world.service.app.fetch(unsigned)).json()).toEqual({ message: "Unauthorized" });
     const outbox = async (): Promise<readonly string[]> =>
       (await world.db.sql<{ id: string }[]>`select id from outbox order by seq`).map((row) => row.id);
     const unsent = async () => (await world.db.sql`select from outbox where sent_at is null`).length;
@@ -275,6 +298,58 @@ describe("while the server is away", () => {
     const ids = server.events.map((event) => event.id);
     expect(new Set(ids).size).toBeLessThan(ids.length);
     expect(new Set(ids)).toEqual(new Set(await outbox()));
+  });
+});
+
+describe("a server that hangs", () => {
+  it("does not hold the service back when it stops: what waits for an answer is given up, the event stays unsent", async () => {
+    const hanging = await listenOn(() => new Promise<Response>(() => {}));
+    open.push(hanging);
+    const app = await openApp(hanging.url);
+    const sending = app.engine.send([{ id: "e", name: "count", data: {}, ts: 1 }]).then(
+      () => "sent",
+      (error: Error) => error.name,
+    );
+    await new Promise((done) => setTimeout(done, 50));
+    const began = performance.now();
+    await app.engine.runner.stop();
+    expect(await sending).toBe("ServerRefusedError");
+    expect(performance.now() - began).toBeLessThan(6_000);
+    expect((await fetch(app.url, { method: "PUT" })).status).toBe(503);
+  });
+});
+
+describe("the outbox's loop", () => {
+  it("asks a server that is away less and less often, up to every 30 s, and lets simulators live meanwhile", async () => {
+    const clock = createVirtualClock(new Date());
+    const asked: number[] = [];
+    let ticks = 0;
+    let isAway = true;
+    const loop = createLoop({
+      ...{ clock, log: { info: note, warn: note, error: note } },
+      drain: async () => {
+        asked.push(clock.now().getTime());
+        if (isAway) throw new ServerRefusedError("away");
+        return 0;
+      },
+      simulators: [{ tick: async () => ticks++, nextDueAt: () => clock.now() }] as never,
+    });
+    loop.start();
+    const began = clock.now().getTime();
+    for (let second = 0; second <= 100; second++) {
+      clock.advanceTo(new Date(began + second * 1_000));
+      const seen = ticks;
+      loop.wake();
+      await until(() => ticks > seen + 1);
+    }
+    const gaps = asked.slice(1).map((at, index) => (at - (asked[index] ?? 0)) / 1_000);
+    expect(gaps).toEqual([1, 2, 4, 8, 16, 30, 30]);
+    isAway = false;
+    clock.advanceTo(new Date(began + 200_000));
+    const before = asked.length;
+    await until(() => asked.length > before + 1);
+    await loop.stop();
+    expect(asked.length).toBeGreaterThan(before + 1);
   });
 });
 

@@ -4,7 +4,7 @@ import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/si
 import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import type { OpportunityInput } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
-import type { Clock, Db, Log } from "../src/ports.ts";
+import type { Clock, Db, Log, PublicHttp } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
 import { createService, type Service } from "../src/service.ts";
 import { connectSimulator, createDatabaseState } from "../src/simulation.ts";
@@ -27,6 +27,12 @@ export interface WorldOptions {
   readonly settings?: AwsSimulatorOptions["settings"];
   readonly at?: (point: string) => void | Promise<void>;
   readonly wrapDb?: (db: Db) => Db;
+  /** How often connections are swept; default as the service has it. */
+  readonly sweepCron?: string;
+  /** Jobs in flight at once; default 1, which makes the order reproducible. */
+  readonly parallel?: number;
+  /** The way to webhook endpoints; default: nothing is reached. */
+  readonly publicHttp?: PublicHttp;
 }
 export interface World {
   readonly db: Db;
@@ -43,6 +49,7 @@ export interface World {
     method: string,
     path: string,
     body?: unknown,
+    headers?: Readonly<Record<string, string>>,
   ) => Promise<{ readonly status: number; readonly body: T }>;
   /** Imports a deal and shares it with AWS; returns the share's id. */
   readonly share: (deal: OpportunityInput) => Promise<string>;
@@ -89,6 +96,10 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     seal,
     secrets: createSecrets({ db, clock, seal, env: {} }),
     http: async () => new Response("no network in tests", { status: 599 }),
+    publicHttp: options.publicHttp ?? {
+      refusal: async () => null,
+      post: async () => ({ status: 599, retryAfter: null }),
+    },
     marketplaces: [executor === undefined ? createAws({}) : unhurried(createAws({}))],
     simulators: { aws },
     publicUrl,
@@ -98,8 +109,9 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
       : { executor: { url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl } }),
     retentionDays: 90,
     ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
-    parallel: 1,
+    parallel: options.parallel ?? 1,
     ...(options.at === undefined ? {} : { at: options.at }),
+    ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
   });
   inside = service.app;
   if (real !== null) {
@@ -116,12 +128,18 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   await connectSimulator({ service, token, aws, publicUrl });
   const [connection] = await service.store.connections.list(db.sql);
   if (connection === undefined) throw new Error("the simulator was not connected");
-  const call: World["call"] = async <T>(method: string, path: string, body?: unknown) => {
+  const call: World["call"] = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
     const response = await service.app.fetch(
       new Request(`${publicUrl}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
+          ...headers,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),

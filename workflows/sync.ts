@@ -95,6 +95,7 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
               connectionId: connection.id,
             });
         }
+        await deps.store.webhookMessages.takeUp(tx);
       });
       deps.kick();
       return null;

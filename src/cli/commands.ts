@@ -14,6 +14,15 @@ import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
 import { simulatorCommand } from "./simulator.ts";
+import { webhookLogCommand, webhookReplayCommand, webhookTestCommand } from "./webhook-log.ts";
+import {
+  webhookAddCommand,
+  webhookDeleteCommand,
+  webhookRotateCommand,
+  webhookShowCommand,
+  webhooksCommand,
+  webhookUpdateCommand,
+} from "./webhooks.ts";
 
 export const commands: readonly Command[] = [
   demoCommand,
@@ -37,6 +46,15 @@ export const commands: readonly Command[] = [
   runnerCommand,
   eventsCommand,
   exceptionsCommand,
+  webhooksCommand,
+  webhookAddCommand,
+  webhookShowCommand,
+  webhookUpdateCommand,
+  webhookDeleteCommand,
+  webhookRotateCommand,
+  webhookTestCommand,
+  webhookLogCommand,
+  webhookReplayCommand,
   keysCommand,
   keyCreateCommand,
   keyRevokeCommand,

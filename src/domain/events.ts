@@ -41,6 +41,12 @@ export const eventCatalogue = {
   "share_rule.changed": z.object({ ruleId: z.string(), version: z.number() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
+  "webhook.delivery.requested": z.object({
+    messageId: z.string(),
+    webhookId: z.string(),
+    generation: z.number().int(),
+  }),
+  "webhook.disabled": z.object({ webhookId: z.string(), reason: z.string() }),
 } as const satisfies Record<string, z.ZodType>;
 
 export type EventName = keyof typeof eventCatalogue;

@@ -1,7 +1,8 @@
 /** What a route is: data that the door obeys and the document describes, and a function that does the work. */
 import { z } from "zod";
 import type { Registry } from "../../adapters/registry.ts";
-import type { ClockDep, DbDep, IdsDep, LogDep, SealDep, SecretsDep, Tx } from "../ports.ts";
+import type { WebhookAttempt } from "../domain/webhook.ts";
+import type { ClockDep, DbDep, IdsDep, LogDep, PublicHttpDep, SealDep, SecretsDep, Tx } from "../ports.ts";
 import type { Caller, Scope } from "../store/access.ts";
 import type { Store } from "../store/index.ts";
 import type { ListPage } from "../store/rows.ts";
@@ -31,11 +32,15 @@ export interface Mount {
   readonly handler: (request: Request) => Promise<Response>;
 }
 
-export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, LogDep {
+export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, LogDep, PublicHttpDep {
   readonly store: Store;
   readonly registry: Registry;
   /** An outbox row was committed: drain soon. */
   readonly kick: () => void;
+  /** Sends a test event to a webhook endpoint, once and now. */
+  readonly testWebhook: (
+    webhookId: string,
+  ) => Promise<{ readonly messageId: string; readonly attempt: WebhookAttempt }>;
   readonly ready: () => Promise<readonly Readiness[]>;
   /** The address people and partners call us on, without a trailing slash. */
   readonly publicUrl: string;

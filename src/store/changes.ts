@@ -70,7 +70,7 @@ export interface ChangesDeps extends ClockDep, IdsDep {
 
 export const createChanges = (deps: ChangesDeps) => {
   const { companies, statements } = deps;
-  /** The deal's company first, as everybody does who may change both: else two would wait for each other. */
+  /** The deal's company first, as everybody does who may change both: else two would wait for each other. What refers to them is not held up. */
   const lockNamed = async (
     tx: Query,
     named: { readonly id: string } | { readonly source: string; readonly key: string },
@@ -79,9 +79,9 @@ export const createChanges = (deps: ChangesDeps) => {
       "id" in named ? tx`opportunity.id = ${named.id}` : tx`source = ${named.source} and key = ${named.key}`;
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const [at] = await tx<{ id: string; account_id: string }[]>`select opportunity.id, account_id from opportunity
-        join account on account.id = account_id where ${which} for update of account`;
+        join account on account.id = account_id where ${which} for no key update of account`;
       if (at === undefined) return null;
-      const [row] = await tx`select ${dealColumns(tx)} from opportunity where id = ${at.id} for update`;
+      const [row] = await tx`select ${dealColumns(tx)} from opportunity where id = ${at.id} for no key update`;
       if (row === undefined) return null;
       const opportunity = readOpportunity(row);
       if (opportunity.accountId === at.account_id) return opportunity;

@@ -12,6 +12,8 @@ import { createOpportunities } from "./opportunities.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 import { createStatements } from "./statements.ts";
+import { createWebhookMessages } from "./webhook-messages.ts";
+import { createWebhooks } from "./webhooks.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -40,5 +42,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     shares,
     shareRules,
     autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
+    webhooks: createWebhooks({ ...deps, journal }),
+    webhookMessages: createWebhookMessages({ ...deps, journal }),
   };
 };
