@@ -18,7 +18,12 @@ const isServerThere = await new Promise<boolean>((told) => {
   socket.once("error", () => tell(false));
 });
 /** PGlite does not run in workerd: these need the server. */
-const onDatabase = ["test/http-*.test.ts", "test/store.test.ts", "test/worker.test.ts"];
+const onDatabase = [
+  "test/webhook-delivery.test.ts",
+  "test/http-*.test.ts",
+  "test/store.test.ts",
+  "test/worker.test.ts",
+];
 if (!isServerThere)
   process.stderr.write(`skipped, because no PostgreSQL listens at ${server.host}: ${onDatabase.join(", ")}\n`);
 

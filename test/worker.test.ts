@@ -142,7 +142,7 @@ describe("a Worker", () => {
     expect(heard).toEqual(["functions", "opportunity.created", "opportunity.created"]);
     expect(await unsent()).toBe(0);
     const { body } = await worker.ask("GET", "/readyz");
-    expect(body.checks).toContainEqual({ name: "workflow server", ok: true, detail: `registered at ${inngest.url}` });
+    expect(body.checks).toContainEqual({ name: "workflow server", ok: true, detail: "registered" });
   });
   it("answers as usual while the server is away, keeps the events, and hands them over by cron", async () => {
     const worker = isolate();

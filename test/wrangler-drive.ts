@@ -9,7 +9,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { serve } from "@hono/node-server";
 import postgres from "postgres";
+import { Webhook } from "standardwebhooks";
 import { freePort } from "../src/node.ts";
 import { simulatedAws } from "../src/simulation.ts";
 import { awsDeal } from "./deals.ts";
@@ -133,6 +135,7 @@ const startWorker = (runnerUrl: string): void => {
   const settings = {
     COSELL_KEY: key,
     COSELL_PUBLIC_URL: workerUrl,
+    COSELL_WEBHOOK_ALLOW: "127.0.0.1/32",
     INNGEST_MODE: "server",
     INNGEST_BASE_URL: runnerUrl,
     INNGEST_EVENT_KEY: eventKey,
@@ -218,6 +221,28 @@ const connect = async (endpoint: string): Promise<string> => {
   return connection.id;
 };
 
+/** An endpoint of ours hears what happens to shares, signed. Returns a look at the events that came and verified. */
+const listenForWebhooks = async (): Promise<() => readonly string[]> => {
+  const heard: string[] = [];
+  let verifier: Webhook | null = null;
+  const receiver = serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: async (request) => {
+      if (verifier === null) return new Response(null, { status: 503 });
+      const told = verifier.verify(await request.text(), Object.fromEntries(request.headers));
+      heard.push((told as { readonly type: string }).type);
+      return new Response(null, { status: 204 });
+    },
+  });
+  await new Promise<void>((listening) => receiver.once("listening", () => listening()));
+  const address = receiver.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const made = await must("POST", "/v1/webhooks", { url: `http://127.0.0.1:${port}/heard`, events: ["share.*"] });
+  verifier = new Webhook(made.secret);
+  return () => heard;
+};
+
 const travel = async (connectionId: string, endpoint: string): Promise<void> => {
   const deal = await must("POST", "/v1/opportunities", awsDeal("wrangler-1"));
   const { share } = await must("POST", `/v1/opportunities/${deal.id}/shares`, { connectionId });
@@ -288,7 +313,10 @@ try {
   );
   token = made.secret;
   const connectionId = await connect(endpoint);
+  const heard = await listenForWebhooks();
   await travel(connectionId, endpoint);
+  await until("our webhooks tell it", async () => (heard().includes("share.accepted") ? true : null));
+  tell(`our own webhook endpoint heard, signed: ${heard().join(", ")}`);
   await visit(connectionId);
   const uncaught = said.filter((line) => line.startsWith("wrangler:") && /uncaught|hung|different request/i.test(line));
   expect(
