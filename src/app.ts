@@ -4,6 +4,7 @@ import { accessEndpoints } from "./http/access.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
 import { dealEndpoints } from "./http/deals.ts";
+import { diagnosisEndpoints } from "./http/diagnosis.ts";
 import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
 import type { AppDeps, Endpoint, Mount } from "./http/endpoint.ts";
@@ -12,8 +13,11 @@ import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
 import { journalEndpoints } from "./http/journal.ts";
 import { marketplaceEndpoints } from "./http/marketplaces.ts";
+import { oauthEndpoints } from "./http/oauth.ts";
+import { oauthClientEndpoints } from "./http/oauth-clients.ts";
 import { pageEndpoints } from "./http/pages.ts";
 import { ProblemError } from "./http/problem.ts";
+import { queueEndpoints } from "./http/queues.ts";
 import { createReference } from "./http/reference.ts";
 import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
 import { shareRuleEndpoints } from "./http/share-rules.ts";
@@ -30,6 +34,9 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
   const endpoints: readonly Endpoint[] = [
     ...marketplaceEndpoints(deps),
     ...connectionEndpoints(deps),
+    ...oauthClientEndpoints(deps),
+    ...queueEndpoints(deps),
+    ...diagnosisEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),
     ...fieldEndpoints(deps),
@@ -42,6 +49,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),
     ...hookEndpoints(deps),
+    ...oauthEndpoints(deps),
     ...webhookEndpoints(deps),
     ...webhookMessageEndpoints(deps),
     ...pageEndpoints(deps, {

@@ -8,10 +8,12 @@ import { createFunctions } from "../workflows/index.ts";
 import { createWebhookSender } from "../workflows/webhook.ts";
 import { createApp } from "./app.ts";
 import type { Connection } from "./domain/deal.ts";
+import type { Check } from "./domain/diagnosis.ts";
 import { createDrain, createLoop } from "./drain.ts";
 import { createEngine, type Engine, type Executor } from "./engine.ts";
 import type { Readiness } from "./http/endpoint.ts";
 import type { Clock, Db, Http, Ids, Log, PublicHttp, Seal, Secrets } from "./ports.ts";
+import { createPuller, type Puller } from "./puller.ts";
 import { migrationAdvice, pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
 import { createQuota } from "./store/quota.ts";
@@ -39,6 +41,8 @@ export interface ServiceDeps {
   readonly at?: (point: string) => Promise<void> | void;
   /** A server that drives the workflows instead of the embedded runner; call `runner.sync` once we listen. */
   readonly executor?: Executor;
+  /** Checks of the machine, for the diagnosis. */
+  readonly machineChecks?: readonly Check[];
   /** How often connections are swept, as a cron line with its time zone; default every 15 minutes. */
   readonly sweepCron?: string;
   /** How old a look at an open share may be before a sweep refreshes it, in hours; default 24. */
@@ -60,7 +64,9 @@ export interface Service {
   readonly drain: () => Promise<number>;
   /** Whether events were committed since the last drain began. */
   readonly isKicked: () => boolean;
-  /** Real-time work: drains, runs workflows, lets simulators live. */
+  /** Fetches from the queues of connections that have one. */
+  readonly puller: Pick<Puller, "pull" | "pullAll" | "states">;
+  /** Real-time work: drains, runs workflows, fetches from queues, lets simulators live. */
   readonly start: () => void;
   /** Stops taking up work and finishes what is in flight. */
   readonly stop: () => Promise<void>;
@@ -115,6 +121,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     kicked = false;
     return handOver();
   };
+  const puller = createPuller({ db, clock, log, store, registry, actorId, kick, at });
   const loop = createLoop({
     // An event that reaches a server before our functions do would start nothing.
     drain: async () => (engine.takesEvents() ? drain() : 0),
@@ -128,6 +135,12 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     store,
     registry,
     kick,
+    probes: {
+      http: deps.http,
+      pull: puller.pull,
+      hasRunner: deps.executor === undefined,
+      checks: deps.machineChecks ?? [],
+    },
     testWebhook: webhooks.test,
     ready: async () => {
       const missing = await pendingMigrations(db.sql);
@@ -164,11 +177,14 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     actorId,
     drain,
     isKicked: () => kicked,
+    puller,
     start: () => {
+      puller.start();
       runner.start();
       loop.start();
     },
     stop: async () => {
+      await puller.stop();
       await Promise.all([loop.stop(), runner.stop()]);
     },
   };

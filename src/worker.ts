@@ -23,6 +23,7 @@ const connectionsMax = 5;
 const transactionMsMax = 30_000;
 const retrySeconds = 60;
 const failedPauseMs = 30_000;
+const pullMsMax = 40_000;
 
 /** What the runtime hands to each invocation: it is kept alive until the work given here is done. */
 export interface Invocation {
@@ -31,7 +32,7 @@ export interface Invocation {
 
 export interface Worker {
   readonly fetch: (request: Request, env: WorkerEnv, invocation: Invocation) => Promise<Response>;
-  /** Hands over what no request handed over. Rejects when it could not, so that the cron's log shows it. */
+  /** Fetches from queues and hands over what no request handed over. Rejects when it could not, so that the cron's log shows it. */
   readonly scheduled: (event: unknown, env: WorkerEnv, invocation: Invocation) => Promise<void>;
 }
 
@@ -58,12 +59,25 @@ export const createWorker = (write: (line: string) => void = (line) => console.l
     scheduled: async (_event, env) => {
       const opened = await open({ env, log, memory });
       try {
+        await pull(opened.service, log);
         await handOver(opened.service, memory);
       } finally {
         await opened.close();
       }
     },
   };
+};
+
+/** Fetches from the queues that connections have until they are empty, or for most of the minute until the next cron. */
+const pull = async (service: Service, log: Log): Promise<void> => {
+  const endMs = Date.now() + pullMsMax;
+  try {
+    while (Date.now() < endMs && (await service.puller.pullAll()) > 0);
+  } catch (error) {
+    log.warn("queues were not all fetched from; the cron tries again in a minute", {
+      error: error instanceof Error ? error.name : "unknown",
+    });
+  }
 };
 
 /** What an isolate knows from one invocation to the next. */

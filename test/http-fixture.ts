@@ -28,6 +28,8 @@ const settingsSchema = z.strictObject({
   coSell: z.boolean().default(true),
   withdrawal: z.boolean().default(true),
   hookKeys: z.strictObject({ headerName: z.string(), keyRefs: z.array(z.string()).min(1).max(2) }).optional(),
+  hookOAuth: z.unknown().optional(),
+  queue: z.unknown().optional(),
 });
 
 const gapsOf = (draft: ShareDraft): readonly Gap[] =>

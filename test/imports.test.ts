@@ -13,11 +13,11 @@ const files = ["src", "adapters", "workflows"].flatMap((folder) =>
 const rooms: readonly (readonly [string, RegExp])[] = [
   [
     "root",
-    /^src\/(node|node-outbound|cli|worker|worker-config|service|engine|drain|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//,
+    /^src\/(node|node-outbound|cli|worker|worker-config|service|engine|drain|puller|rehearsal|simulation|demo|aws-credentials)\.ts$|^src\/cli\//,
   ],
   ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
   ["domain", /^src\/domain\//],
-  ["ports", /^src\/(ports|clock|ids|log|outbound|public-http)\.ts$/],
+  ["ports", /^src\/(ports|clock|ids|log|outbound|public-http|tokens)\.ts$/],
   ["store", /^src\/store\//],
   ["http", /^src\/http\//],
   ["app", /^src\/app\.ts$/],
@@ -108,9 +108,14 @@ describe("the import rules", () => {
     );
     expect(
       broken.concat(
-        ["src/service.ts", "src/engine.ts", "src/drain.ts", "src/rehearsal.ts", "src/simulation.ts"].filter((file) =>
-          importsOf(file).some((name) => name.startsWith("node:")),
-        ),
+        [
+          "src/service.ts",
+          "src/engine.ts",
+          "src/drain.ts",
+          "src/puller.ts",
+          "src/rehearsal.ts",
+          "src/simulation.ts",
+        ].filter((file) => importsOf(file).some((name) => name.startsWith("node:"))),
       ),
     ).toEqual([]);
   });

@@ -16,6 +16,7 @@ const shareWish = z.object({ shareId: z.string(), connectionId: z.string() });
 export const eventCatalogue = {
   "opportunity.created": z.object({ opportunityId: z.string(), version: z.number() }),
   "opportunity.changed": z.object({ opportunityId: z.string(), version: z.number() }),
+  "share.decision.requested": z.object({ opportunityId: z.string() }),
   "share.push.requested": shareWish,
   "share.revise.requested": shareWish,
   "share.submitted": shareFact,

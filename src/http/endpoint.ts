@@ -1,8 +1,10 @@
 /** What a route is: data that the door obeys and the document describes, and a function that does the work. */
 import { z } from "zod";
 import type { Registry } from "../../adapters/registry.ts";
+import type { Check } from "../domain/diagnosis.ts";
+import type { Result } from "../domain/fault.ts";
 import type { WebhookAttempt } from "../domain/webhook.ts";
-import type { ClockDep, DbDep, IdsDep, LogDep, PublicHttpDep, SealDep, SecretsDep, Tx } from "../ports.ts";
+import type { ClockDep, DbDep, Http, IdsDep, LogDep, PublicHttpDep, SealDep, SecretsDep, Tx } from "../ports.ts";
 import type { Caller, Scope } from "../store/access.ts";
 import type { Store } from "../store/index.ts";
 import type { ListPage } from "../store/rows.ts";
@@ -32,6 +34,20 @@ export interface Mount {
   readonly handler: (request: Request) => Promise<Response>;
 }
 
+/** What a diagnosis can try beyond the database. */
+export interface Probes {
+  /** Bounded outbound HTTP. */
+  readonly http: Http;
+  /** One short fetch of a connection's queue, its messages kept; null when it has none or is parked. */
+  readonly pull: (
+    connectionId: string,
+  ) => Promise<Result<{ readonly received: number; readonly misplaced: number }> | null>;
+  /** Whether the workflows run on the embedded runner. */
+  readonly hasRunner: boolean;
+  /** Checks of the machine we run on. */
+  readonly checks: readonly Check[];
+}
+
 export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, LogDep, PublicHttpDep {
   readonly store: Store;
   readonly registry: Registry;
@@ -44,6 +60,7 @@ export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, L
   readonly ready: () => Promise<readonly Readiness[]>;
   /** The address people and partners call us on, without a trailing slash. */
   readonly publicUrl: string;
+  readonly probes?: Probes;
   readonly mounts?: readonly Mount[];
   readonly listRuns?: (filter: RunFilter) => Promise<ListPage<Readonly<Record<string, unknown>>>>;
 }

@@ -99,11 +99,17 @@ export const createChanges = (deps: ChangesDeps) => {
     const fields = fieldsOf({ ...opportunity, account, partner: named });
     return { opportunity, account, fields, ...parseRow(knownSchema, rest) };
   };
-  const tellChanged = (tx: Query, opportunity: Pick<Opportunity, "id" | "version">): Promise<void> =>
-    deps.journal.tell(tx, "opportunity.changed", opportunity.id, {
-      opportunityId: opportunity.id,
-      version: opportunity.version,
-    });
+  const tellChanged = async (tx: Query, changed: readonly Pick<Opportunity, "id" | "version">[]): Promise<void> => {
+    await deps.journal.tellAll(
+      tx,
+      "opportunity.changed",
+      changed.map(({ id, version }) => ({ subject: id, data: { opportunityId: id, version } })),
+    );
+    await deps.journal.askRules(
+      tx,
+      changed.map(({ id }) => id),
+    );
+  };
   /** The other deals of a company that changed have changed with it. */
   const tellOthers = async (tx: Query, accountId: string, but: string): Promise<void> => {
     const others = await tx<
@@ -111,7 +117,7 @@ export const createChanges = (deps: ChangesDeps) => {
     >`update opportunity set version = version + 1, updated_at = ${deps.clock.now()}
       where id in (select id from opportunity where account_id = ${accountId} and id <> ${but} order by id limit 1000)
       returning id, version`;
-    for (const other of others) await tellChanged(tx, other);
+    if (others.length > 0) await tellChanged(tx, others);
   };
 
   const apply = async (tx: Query, held: Held, change: Change): Promise<Saved> => {
@@ -150,7 +156,7 @@ export const createChanges = (deps: ChangesDeps) => {
       where id = ${before.id} returning ${dealColumns(tx)}`;
     const after = readOpportunity(row ?? {});
     if (company.changed) await tellOthers(tx, company.id, before.id);
-    await tellChanged(tx, after);
+    await tellChanged(tx, [after]);
     return after;
   };
 
@@ -175,6 +181,7 @@ export const createChanges = (deps: ChangesDeps) => {
     if (account.changed) await tellOthers(tx, account.id, id);
     await deps.journal.note(tx, { subject: id, actorId, what: "created", note: `from ${input.source} ${input.key}` });
     await deps.journal.tell(tx, "opportunity.created", id, { opportunityId: id, version: 1 });
+    await deps.journal.askRules(tx, [id]);
     return { outcome: "created", opportunity: readOpportunity(made), refused: [] };
   };
 

@@ -6,6 +6,7 @@ import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
+import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
@@ -39,9 +40,10 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
+    health: createHealth(),
     shares,
     shareRules,
-    autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
+    autoShare: createAutoShare({ ...deps, journal, contacts, opportunities, shareRules, shares }),
     webhooks: createWebhooks({ ...deps, journal }),
     webhookMessages: createWebhookMessages({ ...deps, journal }),
   };

@@ -54,6 +54,23 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
       values (${deps.ids.uuid()}, ${name}, ${deps.clock.now()}, ${subject}, ${query.json(checked)})`;
   },
 
+  /**
+   * Asks for a decision of the share rules about deals that arrived or changed. Nothing while no rule is in force: most
+   * deals are imported before the first rule is written, and a run for each of them would be work for nothing.
+   */
+  askRules: async (query: Query, opportunityIds: readonly string[]): Promise<void> => {
+    const wishes = opportunityIds.map((opportunityId) => ({
+      id: deps.ids.uuid(),
+      subject: opportunityId,
+      data: eventCatalogue["share.decision.requested"].parse({ opportunityId }),
+    }));
+    await query`insert into outbox (id, name, at, subject, data)
+      select wish.id, 'share.decision.requested', ${deps.clock.now()}::timestamptz, wish.subject, wish.data
+      from json_to_recordset(${JSON.stringify(wishes)}::text::json) as wish (id uuid, subject text, data jsonb)
+      where exists (select 1 from share_rule r join share_rule_version v on v.rule_id = r.id and v.version = r.version
+        where r.deleted_at is null and v.enabled)`;
+  },
+
   /** Appends many facts or wishes of one name in one statement. */
   tellAll: async <Name extends EventName>(
     query: Query,
