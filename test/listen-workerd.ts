@@ -4,8 +4,8 @@ import type { Handler, Listening } from "./listen.ts";
 export const runtime: "node" | "workerd" = "workerd";
 
 const handlers = new Map<string, Handler>();
-/** Ports nobody listens on: what is sent there after `close` fails as the runtime lets it fail. */
-let nextPort = 1;
+/** Ports nobody listens on: what is sent there after `close` fails as the runtime lets it fail. Beyond 80, which addresses leave out. */
+let nextPort = 200;
 
 const outside = globalThis.fetch;
 globalThis.fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
