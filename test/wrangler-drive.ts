@@ -282,8 +282,7 @@ const visit = async (connectionId: string): Promise<void> => {
   );
 };
 
-let failure: unknown = null;
-try {
+const trial = async (): Promise<void> => {
   await asAdministrator(`create database ${database}`);
   const simulator = start(
     "simulator",
@@ -324,6 +323,17 @@ try {
     "workerd saw no uncaught error, no hung request and nothing used across requests",
     uncaught,
   );
+};
+
+/** Whatever hangs, and whoever interrupts: what was started is stopped. */
+const stopped = new Promise<never>((_, reject) => {
+  setTimeout(() => reject(new Error(`not done within ${secondsMax + 30} s`)), (secondsMax + 30) * 1_000).unref();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => reject(new Error(signal)));
+});
+
+let failure: unknown = null;
+try {
+  await Promise.race([trial(), stopped]);
 } catch (error) {
   failure = error;
 } finally {
