@@ -36,6 +36,9 @@ export const readWorkerConfig = (env: WorkerEnv): WorkerConfig => {
     ...(binding.success ? [] : ["DB: there is no Hyperdrive binding of this name; wrangler.toml says how to add it"]),
     ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join(".")}: ${issue.message}`),
     ...(parsed.success ? missingFrom(parsed.data) : []),
+    ...(/^(?:1|true|allow|force)$/i.test(texts.INNGEST_STREAMING ?? "")
+      ? ["INNGEST_STREAMING: this service does not stream its answers to the Inngest server; remove it"]
+      : []),
   ];
   const config = parsed.data;
   const executor = problems.length === 0 && config !== undefined ? readServer(config, problems) : null;

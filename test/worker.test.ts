@@ -104,6 +104,10 @@ describe("a Worker that cannot work", () => {
     const { body } = await isolate({ ...environment, INNGEST_MODE: "embedded" }).ask("GET", "/v1/connections");
     expect(body).toMatchObject({ status: 503, detail: expect.stringContaining("set INNGEST_MODE=server") });
   });
+  it("refuses a setting of the Inngest SDK that would break every call", async () => {
+    const { body } = await isolate({ ...environment, INNGEST_STREAMING: "force" }).ask("GET", "/v1/connections");
+    expect(body).toMatchObject({ status: 503, detail: expect.stringContaining("INNGEST_STREAMING") });
+  });
   it("asks for the server's keys by name", async () => {
     const { INNGEST_EVENT_KEY: _, INNGEST_SIGNING_KEY: __, ...keyless } = environment;
     const { body } = await isolate(keyless).ask("GET", "/v1/connections");
