@@ -9,6 +9,7 @@ import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import { queueCommand } from "./queue.ts";
 import { runnerCommand } from "./runner.ts";
@@ -84,5 +85,6 @@ export const commands: readonly Command[] = [
   keyCreateCommand,
   keyRevokeCommand,
   forgetCommand,
+  migrateCommand,
   versionCommand,
 ];
