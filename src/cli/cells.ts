@@ -1,8 +1,8 @@
 /** One cell, read strictly: a value, or what is wrong with it and how to mend it. Nothing is guessed or rounded. */
 import { decimalToMicros, isCurrency } from "../domain/money.ts";
+import { nearest } from "../domain/nearest.ts";
 import type { Column } from "./columns.ts";
 import type { DateFormat, DecimalFormat, Mapping } from "./mapping.ts";
-import { nearest } from "./nearest.ts";
 
 export type CellResult =
   | { readonly ok: true; readonly value: string | number }
