@@ -43,6 +43,8 @@ export const idPrefixes = [
   "opp",
   "tch",
   "shr",
+  "inv",
+  "anr",
   "eng",
   "dlv",
   "eff",

@@ -156,13 +156,15 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     const deliveries = await query`delete from delivery where received_at < ${before}`;
     const bodies =
       await query`update engagement set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
+    const invitations =
+      await query`update invitation set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
     const requests = await query`update effect set sealed_request = null
       where sealed_request is not null and state in ('confirmed', 'refused') and updated_at < ${before}`;
     const answers = await query`delete from idempotency where created_at < ${before}`;
     const events = await query`delete from outbox where sent_at < ${before}`;
     return {
       deliveries: deliveries.count,
-      bodies: bodies.count,
+      bodies: bodies.count + invitations.count,
       requests: requests.count,
       answers: answers.count,
       events: events.count,
