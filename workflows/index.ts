@@ -1,5 +1,7 @@
 /** The list of workflows. Step and function ids are persistence keys: append, never rename. */
+import { createAnswer } from "./answer.ts";
 import type { Client, WorkflowDeps } from "./deps.ts";
+import { createInvitation } from "./invitations.ts";
 import { createPush } from "./push.ts";
 import { createChanged, createRevise } from "./revise.ts";
 import { createSweep, createSweepClock, createSync } from "./sync.ts";
@@ -14,4 +16,6 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createRevise(client, deps),
   createResumed(client, deps),
   createExpiry(client, deps),
+  createInvitation(client, deps),
+  createAnswer(client, deps),
 ];

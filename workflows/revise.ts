@@ -195,11 +195,17 @@ const keep = async (
   }
 };
 
-/** A record that was stored but never submitted goes on to its submission. */
+/** A record that was stored but never submitted goes on to its submission, unless the programme would refuse the deal. */
 const resubmit = async (deps: WorkflowDeps, tx: Tx, share: Share): Promise<void> => {
   if (share.state !== "needs_action") return;
   const { shares } = deps.store;
   const current = await shares.lock(tx, share.id);
+  const { connection, draft } = await shares.drafted(tx, current);
+  const gaps = coSellOf(deps.registry.open(connection), connection).gaps(draft);
+  if (gaps.length > 0) {
+    await shares.showGaps(tx, current, gaps);
+    return;
+  }
   const moved = await shares.move(tx, current, { event: "revised", actorId: deps.actorId, reason: null, gaps: [] });
   await shares.wish(tx, "share.push.requested", moved);
 };

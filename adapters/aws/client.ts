@@ -4,14 +4,24 @@
  * SDK would round timestamps to milliseconds and drop members it does not know.
  */
 import {
+  AcceptEngagementInvitationCommand,
   AssociateOpportunityCommand,
   CreateOpportunityCommand,
   GetAwsOpportunitySummaryCommand,
+  GetEngagementCommand,
+  GetEngagementInvitationCommand,
   GetOpportunityCommand,
+  ListEngagementByAcceptingInvitationTasksCommand,
   ListEngagementFromOpportunityTasksCommand,
+  ListEngagementInvitationsCommand,
   ListOpportunitiesCommand,
+  ListOpportunityFromEngagementTasksCommand,
   PartnerCentralSellingClient,
+  RejectEngagementInvitationCommand,
+  StartEngagementByAcceptingInvitationTaskCommand,
   StartEngagementFromOpportunityTaskCommand,
+  StartOpportunityFromEngagementTaskCommand,
+  UpdateEngagementContextCommand,
   UpdateOpportunityCommand,
 } from "@aws-sdk/client-partnercentral-selling";
 import type { JsonObject } from "../../src/domain/deal.ts";
@@ -64,6 +74,12 @@ const seed = {
   RelatedEntityIdentifier: "S-0",
   ClientToken: "-",
   AwsSubmission: { InvolvementType: "Co-Sell" },
+  RejectionReason: "-",
+  ParticipantType: "RECEIVER",
+  EngagementIdentifier: "eng-0",
+  ContextIdentifier: "1",
+  Type: "Lead",
+  Payload: { Lead: { Customer: { CompanyName: "-" } } },
 } as const;
 type Client = PartnerCentralSellingClient;
 /** The SDK's call by operation. Its input is a stand-in: the real body takes its place before it is signed. */
@@ -79,6 +95,22 @@ const calls = {
   ListOpportunities: (client: Client) => client.send(new ListOpportunitiesCommand({ Catalog: seed.Catalog })),
   ListEngagementFromOpportunityTasks: (client: Client) =>
     client.send(new ListEngagementFromOpportunityTasksCommand({ Catalog: seed.Catalog })),
+  GetEngagementInvitation: (client: Client) => client.send(new GetEngagementInvitationCommand({ ...seed })),
+  ListEngagementInvitations: (client: Client) =>
+    client.send(new ListEngagementInvitationsCommand({ Catalog: seed.Catalog, ParticipantType: seed.ParticipantType })),
+  StartEngagementByAcceptingInvitationTask: (client: Client) =>
+    client.send(new StartEngagementByAcceptingInvitationTaskCommand({ ...seed })),
+  ListEngagementByAcceptingInvitationTasks: (client: Client) =>
+    client.send(new ListEngagementByAcceptingInvitationTasksCommand({ Catalog: seed.Catalog })),
+  AcceptEngagementInvitation: (client: Client) => client.send(new AcceptEngagementInvitationCommand({ ...seed })),
+  RejectEngagementInvitation: (client: Client) => client.send(new RejectEngagementInvitationCommand({ ...seed })),
+  GetEngagement: (client: Client) => client.send(new GetEngagementCommand({ ...seed })),
+  UpdateEngagementContext: (client: Client) =>
+    client.send(new UpdateEngagementContextCommand({ ...seed, EngagementLastModifiedAt: new Date(0) })),
+  StartOpportunityFromEngagementTask: (client: Client) =>
+    client.send(new StartOpportunityFromEngagementTaskCommand({ ...seed })),
+  ListOpportunityFromEngagementTasks: (client: Client) =>
+    client.send(new ListOpportunityFromEngagementTasksCommand({ Catalog: seed.Catalog })),
 } as const;
 export type Operation = keyof typeof calls;
 

@@ -1,5 +1,6 @@
-/** AWS: outbound co-sell through Partner Central, events through EventBridge. */
+/** AWS: co-sell in both directions through Partner Central, events through EventBridge. */
 import type { Marketplace, SessionDeps } from "../contract.ts";
+import { nextAnswer, rejectionReasons } from "./answers.ts";
 import {
   bodyBytesMax,
   type CredentialsResolver,
@@ -10,6 +11,8 @@ import {
 } from "./client.ts";
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
 import { createHooks } from "./hooks.ts";
+import { look as lookAtInvitation, made, pending } from "./invitations.ts";
+import { dealOf } from "./referred.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
@@ -62,6 +65,14 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           poll: (outcome) => poll(at, outcome),
           look: (ref) => look(at, ref),
           changes: (cursor) => changes(at, cursor),
+          invitations: {
+            reasons: rejectionReasons,
+            look: (ref) => lookAtInvitation(at, ref),
+            pending: (cursor) => pending(at, cursor),
+            answer: (input, done) => nextAnswer(input, done, target.catalog),
+            made: (invitation) => made(at, invitation),
+            dealOf,
+          },
         },
       };
     },

@@ -37,6 +37,10 @@ export const stageWords = {
 } as const satisfies Record<DealStage, string>;
 
 const typeWords = { new: "Net New Business", expansion: "Expansion", renewal: "Flat Renewal" } as const;
+/** AWS's words for the kind of a deal → ours. */
+export const dealTypes: ReadonlyMap<string, keyof typeof typeWords> = new Map(
+  (["new", "expansion", "renewal"] as const).map((type) => [typeWords[type], type]),
+);
 
 /**
  * AWS's review words → what they mean for the share; null is deliberately without meaning. Model literals, then the

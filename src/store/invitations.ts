@@ -17,6 +17,7 @@ import {
   type InvitationEvent,
   type InvitationState,
   invitationEndStates,
+  invitationStates,
   invitationTable,
   shareEndStates,
   step,
@@ -56,14 +57,15 @@ export interface StoredObservation extends Pick<InvitationObservation, "ref" | "
   readonly seenAt: Date;
 }
 
-export interface DueDate {
-  readonly invitationId: string;
-  readonly connectionId: string;
-  readonly remoteId: string;
-  readonly state: InvitationState;
-  readonly days: number;
-  readonly expiresAt: Date;
-}
+const dueDateSchema = z.object({
+  invitationId: z.string(),
+  connectionId: z.string(),
+  remoteId: z.string(),
+  state: z.enum(invitationStates),
+  days: z.number().int(),
+  expiresAt: z.date(),
+});
+export type DueDate = z.infer<typeof dueDateSchema>;
 
 const dayMs = 24 * 3_600_000;
 const candidatesMax = 10;
@@ -348,19 +350,19 @@ export const createInvitations = (
       ),
 
     /** Takes the dates that have come: per invitation the nearest to its end, each date once. */
-    takeDue: async (tx: Query): Promise<readonly DueDate[]> => {
-      const rows = await tx<DueDate[]>`
+    takeDue: async (tx: Query): Promise<readonly DueDate[]> =>
+      parseRows(
+        dueDateSchema,
+        await tx`
         with taken as (
           delete from invitation_date where (invitation_id, days) in (
             select invitation_id, days from invitation_date where due_at <= ${deps.clock.now()} order by due_at limit ${dueMax})
           returning invitation_id, days
         )
-        select invitation.id as "invitationId", connection_id as "connectionId", remote_id as "remoteId", state, min(taken.days)::int as days,
-          expires_at as "expiresAt"
+        select invitation.id as invitation_id, connection_id, remote_id, state, min(taken.days) as days, expires_at
         from taken join invitation on invitation.id = taken.invitation_id where expires_at is not null
-        group by invitation.id order by invitation.id`;
-      return rows;
-    },
+        group by invitation.id order by invitation.id`,
+      ),
   };
 };
 

@@ -127,6 +127,21 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     return closed;
   },
 
+  /** Closes what is open of this code and subject: its cause is gone. */
+  settleException: async (
+    tx: Query,
+    settled: { readonly code: string; readonly subject: string; readonly because: string; readonly actorId: string },
+  ): Promise<void> => {
+    const { code, subject, because, actorId } = settled;
+    const rows = await tx<
+      { id: string }[]
+    >`update exception set closed_at = ${deps.clock.now()}, closed_reason = ${because}, closed_by = ${actorId}
+      where code = ${code} and subject = ${subject} and closed_at is null returning id`;
+    for (const { id } of rows)
+      await tx`insert into outbox (id, name, at, subject, data) values (${deps.ids.uuid()}, 'exception.closed', ${deps.clock.now()},
+        ${subject}, ${tx.json({ exceptionId: id, code, subject })})`;
+  },
+
   listExceptions: async (
     query: Query,
     filter: {

@@ -192,6 +192,11 @@ export const createOpportunities = (
     /** The deal, held until the transaction ends, or null. */
     lock,
     findAccount,
+    /** The account that this one would be merged into, or null: what the CRM knows of it must not be overwritten by others. */
+    knownAccount: async (query: Query, input: AccountInput): Promise<Account | null> =>
+      parseFirst(accountSchema, await query`select * from account where match_key = ${accountMatchKey(input)}`),
+    /** The partner of this name, made when it is new. */
+    partner: async (tx: Query, name: string): Promise<string | null> => partnerByName(tx, name),
     /** The deal with its account, contacts and partner, or null. */
     whole: async (query: Query, id: string): Promise<WholeDeal | null> => {
       const opportunity = await find(query, id);
