@@ -11,19 +11,28 @@ export const picklistsPath = "../shared/contracts/aws/derived/enums.json";
 export const outputPath = "adapters/aws/simulator/constraints.generated.ts";
 
 const operationNames = [
+  "AcceptEngagementInvitation",
   "AssignOpportunity",
   "AssociateOpportunity",
   "CreateOpportunity",
   "DisassociateOpportunity",
   "GetAwsOpportunitySummary",
   "GetEngagement",
+  "GetEngagementInvitation",
   "GetOpportunity",
+  "ListEngagementByAcceptingInvitationTasks",
   "ListEngagementFromOpportunityTasks",
+  "ListEngagementInvitations",
   "ListEngagements",
   "ListOpportunities",
+  "ListOpportunityFromEngagementTasks",
   "ListSolutions",
+  "RejectEngagementInvitation",
+  "StartEngagementByAcceptingInvitationTask",
   "StartEngagementFromOpportunityTask",
+  "StartOpportunityFromEngagementTask",
   "SubmitOpportunity",
+  "UpdateEngagementContext",
   "UpdateOpportunity",
 ] as const;
 

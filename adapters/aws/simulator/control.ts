@@ -9,8 +9,10 @@ import { objectAt } from "./document.ts";
 import type { Events } from "./events.ts";
 import { type FaultRuleInput, rulesSchema, unstruck } from "./faults.ts";
 import { reviewStatusOf } from "./gate.ts";
+import type { Invitations } from "./invitations.ts";
 import { type Destination, destinationSchema, type OpportunityRecord } from "./ledger.ts";
 import { recordOf } from "./opportunities.ts";
+import type { Referrals } from "./referrals.ts";
 import type { Reviews, Words } from "./reviews.ts";
 import type { Occasion, World } from "./world.ts";
 
@@ -30,6 +32,22 @@ export const progressSchema = z.strictObject({
   stage: z.string().optional(),
   summary: jsonObjectSchema.optional().describe("members of GetAwsOpportunitySummary to replace"),
 });
+const addressSchema = z.strictObject({
+  account: z.string().optional().describe("the partner's account; default: the first the simulator knows"),
+  catalog: z.enum(["AWS", "Sandbox"]).default("AWS"),
+  expirationDays: z.number().positive().max(365).optional().describe("default: the setting referrals.expirationDays"),
+  message: z.string().min(1).max(255).optional(),
+});
+export const referSchema = addressSchema.extend({
+  customer: jsonObjectSchema.optional().describe("members of an opportunity's Customer; the rest is invented"),
+  project: jsonObjectSchema.optional().describe("members of an opportunity's Project; the rest is invented"),
+});
+export const referLeadSchema = addressSchema.extend({
+  customer: jsonObjectSchema.optional().describe("members of a lead's Customer; the rest is invented"),
+  interaction: jsonObjectSchema.optional().describe("members of the lead's Interaction; the rest is invented"),
+});
+export type ReferInput = z.input<typeof referSchema>;
+export type ReferLeadInput = z.input<typeof referLeadSchema>;
 export const daysSchema = z.strictObject({ days: z.number().min(0).max(3660) });
 export const replaySchema = z.strictObject({ last: z.int().min(1).max(100_000).default(1) });
 export const faultsSchema = z.strictObject({ rules: rulesSchema });
@@ -43,8 +61,18 @@ export const destinationInputSchema = destinationSchema
 export type DestinationInput = z.input<typeof destinationInputSchema>;
 export type ProgressInput = z.infer<typeof progressSchema>;
 
-export const createControls = (world: World, parts: { readonly events: Events; readonly reviews: Reviews }) => {
-  const { events, reviews } = parts;
+export interface ControlParts {
+  readonly events: Events;
+  readonly reviews: Reviews;
+  readonly invitations: Invitations;
+  readonly referrals: Referrals;
+  /** Who may be sent something; the first when nobody is named. */
+  readonly accounts: readonly string[];
+}
+
+export const createControls = (world: World, parts: ControlParts) => {
+  const { events, reviews, invitations, referrals, accounts } = parts;
+  const someone = accounts[0] ?? "";
   const { ledger } = world;
   const occasion = (): Occasion => ({ now: world.now(), struck: unstruck });
 
@@ -84,6 +112,22 @@ export const createControls = (world: World, parts: { readonly events: Events; r
       events.opportunity("Updated", saved, now);
       return brief(saved);
     },
+    /** AWS refers an opportunity to a partner. */
+    refer: (input: ReferInput = {}) => {
+      const { account = someone, ...sending } = referSchema.parse(input);
+      return referrals.refer({ account, ...sending }, occasion());
+    },
+    /** AWS hands a lead to a partner. */
+    referLead: (input: ReferLeadInput = {}) => {
+      const { account = someone, ...sending } = referLeadSchema.parse(input);
+      return referrals.referLead({ account, ...sending }, occasion());
+    },
+    /** An invitation of AWS's runs out now. */
+    expire: (id: string) => {
+      const row = world.ledger.invitations.get(id);
+      if (!row) throw modelled("ResourceNotFoundException", `There is no invitation ${id}`);
+      return invitations.expire(row, occasion());
+    },
     replay: (last = 1) => ({ scheduled: events.replay(last) }),
     shuffle: () => ({ scheduled: events.shuffle() }),
     faults: () => ({ rules: world.faults.list() }),
@@ -113,10 +157,12 @@ export const createControls = (world: World, parts: { readonly events: Events; r
     settings: () => world.settings(),
     change: (patch: JsonObject) => {
       world.change(patch);
+      if (patch.referrals !== undefined) referrals.expect(true);
       return world.settings();
     },
     reset: () => {
       world.reset();
+      referrals.expect();
       return { reset: true };
     },
     /** Everything, for a judge: what AWS holds, what it was asked, what it told. */
@@ -126,6 +172,8 @@ export const createControls = (world: World, parts: { readonly events: Events; r
       opportunities: ledger.opportunities.all(),
       tasks: ledger.tasks.all(),
       engagements: ledger.engagements.all(),
+      invitations: ledger.invitations.all(),
+      conversions: ledger.conversions.all(),
       tokens: ledger.tokens.ids().map((id) => ({ id, ...ledger.tokens.get(id) })),
       events: ledger.events.all().toSorted((a, b) => a.sequence - b.sequence),
       due: ledger.due.all(),

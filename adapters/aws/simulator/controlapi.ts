@@ -11,6 +11,8 @@ import {
   faultsSchema,
   idSchema,
   progressSchema,
+  referLeadSchema,
+  referSchema,
   replaySchema,
   wordsSchema,
 } from "./control.ts";
@@ -77,6 +79,9 @@ const routesOf = (controls: AwsSimulatorControls): readonly Route[] => {
     ),
     "POST /edit": json("AWS edits the partner's record", editSchema, ({ id, changes }) => controls.edit(id, changes)),
     "POST /progress": json("AWS moves its own side", progressSchema, (input) => controls.progress(input)),
+    "POST /refer": json("AWS refers an opportunity", referSchema, (input) => controls.refer(input)),
+    "POST /refer_lead": json("AWS hands on a lead", referLeadSchema, (input) => controls.referLead(input)),
+    "POST /expire": json("an invitation runs out now", idSchema, ({ id }) => controls.expire(id)),
     "POST /advance": json("move a virtual clock through all that is due", daysSchema, ({ days }) =>
       controls.advance(days),
     ),

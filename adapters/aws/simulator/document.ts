@@ -37,6 +37,17 @@ export const withAt = (document: JsonObject, path: string, value: Json | undefin
   return copy;
 };
 
+/** `base` with the members of `over` put over it, group by group; lists and values are replaced. */
+export const merged = (base: JsonObject, over: JsonObject): JsonObject => ({
+  ...base,
+  ...Object.fromEntries(
+    Object.entries(over).map(([key, value]) => {
+      const before = base[key];
+      return [key, isObject(before) && isObject(value) ? merged(before, value) : value];
+    }),
+  ),
+});
+
 /** Drops what AWS stores as null: null, empty texts, empty lists and empty objects. */
 export const pruned = (value: Json): Json | undefined => {
   if (value === null || value === "") return undefined;

@@ -9,7 +9,7 @@ import type { SimulatorDeps } from "../../contract.ts";
 import type { Struck } from "./faults.ts";
 import type { Destination, Due, EventRecord } from "./ledger.ts";
 import { simulatedRegion } from "./signature.ts";
-import { addSeconds, type Occasion, type World } from "./world.ts";
+import { addSeconds, arnOf, type Occasion, type World } from "./world.ts";
 
 const attemptsMax = 185;
 const retrySecondsMax = 86_400;
@@ -178,6 +178,11 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
         occasion,
       );
     },
+    /** News of a resource that belongs to no account: an engagement or an invitation. */
+    resource: (to: Audience, { detailType, about, detail }: News, occasion: Occasion): void => {
+      const resources = [arnOf(to.catalog, ...about)];
+      emit({ ...to, detailType, detail: { catalog: to.catalog, ...detail }, resources }, occasion);
+    },
     /** Schedules the last `count` events once more, with their old ids. Returns how many. */
     replay: (count: number): number => {
       const events = ledger.events.all().toSorted((a, b) => a.sequence - b.sequence);
@@ -201,6 +206,19 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
   };
 };
 export type Events = ReturnType<typeof createEvents>;
+
+/** Who hears of it, and about which opportunity, if any. */
+export interface Audience {
+  readonly account: string;
+  readonly catalog: string;
+  readonly opportunityId: string | null;
+}
+export interface News {
+  readonly detailType: string;
+  /** Kind and id of the resource the event is about. */
+  readonly about: readonly [kind: string, id: string];
+  readonly detail: JsonObject;
+}
 
 interface Subject {
   readonly id: string;

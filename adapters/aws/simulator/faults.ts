@@ -35,7 +35,8 @@ export const faultCatalogue = {
   events_shuffled: "the event comes at a random time within `seconds` (default 600)",
   async_task_stuck: "the task stays IN_PROGRESS for ever",
   async_task_fails: "the task ends FAILED with `reason` (default InternalError)",
-  async_task_fails_after_success_event: "the events of a submission come, yet the task ends FAILED with `reason`",
+  async_task_fails_after_success_event:
+    "what the events of success tell of comes, yet the task ends FAILED with `reason`",
   clock_skew: "AWS's clock is `seconds` (default 300) ahead for this call: Date header and timestamps",
 } as const;
 export type FaultName = keyof typeof faultCatalogue;

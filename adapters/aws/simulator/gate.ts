@@ -48,11 +48,21 @@ export const closedFor = (document: JsonObject): Complaint | null => {
   return complain("ACTION_NOT_PERMITTED", "LifeCycle.Stage", `The opportunity cannot be changed after stage ${stage}`);
 };
 
+export interface GateOptions {
+  readonly legacyLocks: boolean;
+  /** A referral of AWS's has no PartnerOpportunityIdentifier yet, and may take one. */
+  readonly identifierOpen: boolean;
+}
+const lockedOn = ({ legacyLocks, identifierOpen }: GateOptions): readonly string[] => [
+  ...lockedOnceApproved.filter((path) => !(identifierOpen && path === "PartnerOpportunityIdentifier")),
+  ...(legacyLocks ? lockedInOldSpecification : []),
+];
+
 /** One complaint for each changed path that is locked at this review status. */
 export const gateComplaints = (
   document: JsonObject,
   changed: readonly string[],
-  options: { readonly legacyLocks: boolean },
+  options: GateOptions,
 ): readonly Complaint[] => {
   const closed = closedFor(document);
   if (closed) return [closed];
@@ -61,9 +71,7 @@ export const gateComplaints = (
     status === "Action Required"
       ? changed.filter((path) => !openInActionRequired.includes(path))
       : status === "Approved"
-        ? changed.filter((path) =>
-            [...lockedOnceApproved, ...(options.legacyLocks ? lockedInOldSpecification : [])].includes(path),
-          )
+        ? changed.filter((path) => lockedOn(options).includes(path))
         : [];
   return locked.map((path) =>
     complain(

@@ -7,16 +7,25 @@ import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import type { Simulator, SimulatorDeps } from "../../contract.ts";
 import { modelled, refusalAnswer, respond } from "./answers.ts";
 import { createAssociations } from "./associations.ts";
-import { createControls, type DestinationInput, type ProgressInput } from "./control.ts";
+import {
+  createControls,
+  type DestinationInput,
+  type ProgressInput,
+  type ReferInput,
+  type ReferLeadInput,
+} from "./control.ts";
 import { createControlApi } from "./controlapi.ts";
+import { createConversions } from "./conversions.ts";
 import { createEngagements } from "./engagements.ts";
 import { createEvents } from "./events.ts";
 import { type FaultRuleInput, unstruck } from "./faults.ts";
+import { createInvitations } from "./invitations.ts";
 import type { Due } from "./ledger.ts";
 import { createListing } from "./listing.ts";
 import { depart } from "./mangle.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createQuotas } from "./quotas.ts";
+import { createReferrals } from "./referrals.ts";
 import { createRequests } from "./requests.ts";
 import { createReviews, type Words } from "./reviews.ts";
 import type { SettingsInput } from "./settings.ts";
@@ -59,18 +68,25 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
   });
   const { ledger } = world;
   const events = createEvents(world, deps.deliver);
-  const engagements = createEngagements(world, events);
+  const credentials = options.credentials ?? [simulatedCredential];
+  const accounts = [...new Set(credentials.map((credential) => credential.account))];
+  const invitations = createInvitations(world, events);
+  const engagements = createEngagements(world, events, invitations);
   const reviews = createReviews(world, events, engagements);
-  const opportunities = createOpportunities(world, events, reviews);
+  const referrals = createReferrals(world, { engagements, invitations, accounts });
+  const opportunities = createOpportunities(world, { events, reviews, referrals });
   const tasks = createTasks(world, { events, engagements, reviews, opportunities });
+  const conversions = createConversions(world, { events, engagements, invitations, reviews });
   const requests = createRequests(world, {
     opportunities,
     associations: createAssociations(world, { events, reviews, opportunities }),
     tasks,
     engagements,
-    listing: createListing(world),
+    invitations,
+    conversions,
+    listing: createListing(world, { invitations, conversions }),
     quotas: createQuotas(world),
-    credentials: options.credentials ?? [simulatedCredential],
+    credentials,
     basePath: options.basePath ?? "/simulator/aws",
   });
   const waiting = {
@@ -85,6 +101,7 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
   const transact = <T>(work: () => T | Promise<T>, how: "all" | "trifles wait" | "all waits" = "all"): Promise<T> =>
     alone(async () => {
       await world.open();
+      if (!loaded) referrals.expect();
       loaded = true;
       const mark = ledger.mark();
       try {
@@ -102,7 +119,12 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     const occasion = { now: world.now(), struck: unstruck };
     const row = ledger.opportunities.get(due.subject);
     const task = ledger.tasks.get(due.subject);
+    const conversion = ledger.conversions.get(due.subject);
+    const invitation = ledger.invitations.get(due.subject);
     if (due.kind === "task" && task) tasks.finish(task, occasion);
+    if (due.kind === "task" && conversion) conversions.finish(conversion, occasion);
+    if (due.kind === "expiry" && invitation) invitations.expire(invitation, occasion);
+    if (due.kind === "referral" || due.kind === "lead") referrals.arrive(due.kind, due.subject, occasion);
     if (due.kind === "review_start" && row) reviews.startReview(row, occasion);
     if (due.kind === "verdict" && row) reviews.decide(row, occasion);
     if (due.kind === "progress" && row) reviews.step(row, occasion);
@@ -158,7 +180,7 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     return { now: target.toISOString(), jobs: jobs + (await tick()) };
   };
 
-  const plain = createControls(world, { events, reviews });
+  const plain = createControls(world, { events, reviews, invitations, referrals, accounts });
   const controls = {
     approve: (id: string) => transact(() => plain.approve(id)),
     ask: (id: string, words: Words = {}) => transact(() => plain.ask(id, words)),
@@ -168,6 +190,9 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     close: (id: string, reason: string | null = null) => transact(() => plain.close(id, reason)),
     edit: (id: string, changes: Readonly<Record<string, Json>>) => transact(() => plain.edit(id, changes)),
     progress: (input: ProgressInput) => transact(() => plain.progress(input)),
+    refer: (input: ReferInput = {}) => transact(() => plain.refer(input)),
+    referLead: (input: ReferLeadInput = {}) => transact(() => plain.referLead(input)),
+    expire: (id: string) => transact(() => plain.expire(id)),
     advance,
     tick: async () => ({ jobs: await tick() }),
     replay: (last = 1) => transact(() => plain.replay(last)).then(thenTick),

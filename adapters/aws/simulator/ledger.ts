@@ -66,18 +66,93 @@ const taskSchema = z.object({
 });
 export type TaskRecord = z.infer<typeof taskSchema>;
 
-const engagementSchema = z.object({
+/** One subject of an engagement: the project, or the lead it began with. */
+const contextSchema = z.object({
+  id: z.string(),
+  type: z.enum(["CustomerProject", "Lead"]),
+  payload: jsonObject,
+  /** What a lead was turned into. */
+  opportunityId: z.string().nullable(),
+});
+export type ContextRecord = z.infer<typeof contextSchema>;
+const engagementVersion = z.object({
+  modifiedAt: z.string(),
+  modifiedBy: z.string(),
+  contexts: z.array(contextSchema),
+});
+/** Rows written before AWS sent leads held one project and no version before. */
+const brought = (row: unknown): unknown => {
+  const old = z.looseObject({ account: z.string(), context: jsonObject }).safeParse(row).data;
+  if (old === undefined) return row;
+  const contexts = [{ id: "1", type: "CustomerProject", payload: old.context, opportunityId: null }];
+  return { ...old, modifiedBy: old.account, contexts, description: null, previous: null, staleUntil: null };
+};
+const engagementSchema = z.preprocess(
+  brought,
+  engagementVersion.extend({
+    id: z.string(),
+    /** Who opened it: an account, or `aws`. */
+    account: z.string(),
+    catalog: z.string(),
+    title: z.string(),
+    description: z.string().nullable(),
+    createdAt: z.string(),
+    members: z.array(z.string()),
+    previous: engagementVersion.nullable(),
+    staleUntil: z.string().nullable(),
+  }),
+);
+export type EngagementRecord = z.infer<typeof engagementSchema>;
+
+const invitationSchema = z.object({
+  id: z.string(),
+  /** The partner, and on which side of the invitation it stands. The other side is AWS. */
+  account: z.string(),
+  participant: z.enum(["SENDER", "RECEIVER"]),
+  catalog: z.string(),
+  sequence: z.number(),
+  fate: z.string(),
+  engagementId: z.string(),
+  title: z.string(),
+  description: z.string().nullable(),
+  payloadType: z.enum(["OpportunityInvitation", "LeadInvitation"]),
+  status: z.enum(["PENDING", "ACCEPTED", "REJECTED", "EXPIRED"]),
+  invitedAt: z.string(),
+  expiresAt: z.string(),
+  message: z.string().nullable(),
+  contacts: z.array(jsonObject),
+  responsibilities: z.array(z.string()),
+  /** The whole opportunity or lead. The invitation shows a part of it. */
+  document: jsonObject,
+  rejectionReason: z.string().nullable(),
+  /** What acceptance makes, or made. */
+  opportunityId: z.string().nullable(),
+  previousStatus: z.enum(["PENDING", "ACCEPTED", "REJECTED", "EXPIRED"]).nullable(),
+  staleUntil: z.string().nullable(),
+});
+export type InvitationRecord = z.infer<typeof invitationSchema>;
+
+/** A task that makes an opportunity of something of AWS's: of an accepted invitation, or of a lead in an engagement. */
+const conversionSchema = z.object({
   id: z.string(),
   account: z.string(),
   catalog: z.string(),
-  opportunityId: z.string(),
-  title: z.string(),
-  createdAt: z.string(),
-  modifiedAt: z.string(),
-  members: z.array(z.string()),
-  context: jsonObject,
+  sequence: z.number(),
+  kind: z.enum(["invitation", "engagement"]),
+  /** The invitation's id or the engagement's. */
+  subject: z.string(),
+  contextId: z.string().nullable(),
+  tags: z.array(jsonObject),
+  startedAt: z.string(),
+  finishedAt: z.string().nullable(),
+  status: taskSchema.shape.status,
+  message: z.string().nullable(),
+  reasonCode: z.string().nullable(),
+  opportunityId: z.string().nullable(),
+  snapshotJobId: z.string().nullable(),
+  plan: taskSchema.shape.plan,
 });
-export type EngagementRecord = z.infer<typeof engagementSchema>;
+export type ConversionRecord = z.infer<typeof conversionSchema>;
 
 const tokenSchema = z.object({ operation: z.string(), digest: z.string(), answer: jsonObject, at: z.string() });
 const eventSchema = z.object({
@@ -112,7 +187,7 @@ const dueSchema = z.object({
   id: z.string(),
   at: z.string(),
   sequence: z.number(),
-  kind: z.enum(["task", "review_start", "verdict", "progress", "delivery"]),
+  kind: z.enum(["task", "review_start", "verdict", "progress", "delivery", "expiry", "referral", "lead"]),
   subject: z.string(),
   destinationId: z.string().nullable(),
   attempts: z.number(),
@@ -207,6 +282,8 @@ export const createLedger = (state: SimulatorState) => {
     opportunities: table("opportunities", opportunitySchema),
     tasks: table("tasks", taskSchema),
     engagements: table("engagements", engagementSchema),
+    invitations: table("invitations", invitationSchema),
+    conversions: table("conversions", conversionSchema),
     tokens: table("tokens", tokenSchema),
     events: table("events", eventSchema),
     destinations: table("destinations", destinationSchema),
@@ -222,6 +299,7 @@ export const createLedger = (state: SimulatorState) => {
   };
   return {
     ...tables,
+    tables,
     /** Restores everything the state port holds. */
     load: async (): Promise<void> => {
       for (const entry of await state.load()) loaders.get(entry.collection)?.(entry);

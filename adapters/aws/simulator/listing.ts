@@ -2,13 +2,15 @@
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import { complain, malformed } from "./answers.ts";
 import { instantOf } from "./constraints.ts";
+import type { Conversions } from "./conversions.ts";
 import { fold } from "./dice.ts";
 import { at, canonical, listAt, objectAt, pick, textAt, textsAt } from "./document.ts";
-import { engagementView } from "./engagements.ts";
+import { engagementView, typesOf } from "./engagements.ts";
+import { type Invitations, senderOf } from "./invitations.ts";
 import type { OpportunityRecord } from "./ledger.ts";
 import { type Call, seenNow } from "./opportunities.ts";
 import { taskView } from "./tasks.ts";
-import { ownArnOf, type World } from "./world.ts";
+import { addSeconds, ownArnOf, type World } from "./world.ts";
 
 interface Row {
   readonly id: string;
@@ -22,7 +24,12 @@ interface Order {
   readonly sizeDefault: number;
 }
 
-export const createListing = (world: World) => {
+export interface ListingParts {
+  readonly invitations: Invitations;
+  readonly conversions: Conversions;
+}
+
+export const createListing = (world: World, { invitations, conversions }: ListingParts) => {
   const { ledger } = world;
   const mine = <T extends { readonly account: string; readonly catalog: string }>(rows: readonly T[], call: Call) =>
     rows.filter((row) => row.account === call.account && row.catalog === call.catalog);
@@ -101,25 +108,78 @@ export const createListing = (world: World) => {
       descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING",
       sizeDefault: 20,
     };
-    const excluded = (path: string, value: string): boolean => textsAt(call.input, path).includes(value);
-    const rows = mine(ledger.engagements.all(), call)
+    const excluded = (path: string, values: readonly string[]): boolean =>
+      textsAt(call.input, path).some((value) => values.includes(value));
+    const rows = ledger.engagements
+      .all()
       .filter(
         (row) =>
+          row.catalog === call.catalog &&
+          row.members.includes(call.account) &&
           amongIds(call.input, "EngagementIdentifier", row.id) &&
           among(call.input, "CreatedBy", row.account) &&
-          !excluded("ExcludeCreatedBy", row.account) &&
-          among(call.input, "ContextTypes", "CustomerProject") &&
-          !excluded("ExcludeContextTypes", "CustomerProject"),
+          !excluded("ExcludeCreatedBy", [row.account]) &&
+          (textsAt(call.input, "ContextTypes").length === 0 || excluded("ContextTypes", typesOf(row))) &&
+          !excluded("ExcludeContextTypes", typesOf(row)),
       )
-      .map((row) => ({
-        id: row.id,
-        key: row.createdAt,
-        view: { ...engagementView(row), ContextTypes: ["CustomerProject"] },
+      .map((row) => ({ id: row.id, key: row.createdAt, view: { ...engagementView(row), ContextTypes: typesOf(row) } }));
+    return paged(rows, order, call);
+  };
+
+  /** https://docs.aws.amazon.com/partner-central/latest/APIReference/API_ListEngagementInvitations.html */
+  const invited = (call: Call): JsonObject => {
+    const order = {
+      member: "EngagementInvitationSummaries",
+      descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING",
+      sizeDefault: 20,
+    };
+    const lagSeconds =
+      call.struck.find("search_lag")?.seconds ??
+      (call.struck.has("search_lag") ? 60 : world.settings().searchLagSeconds);
+    const indexedUntil = addSeconds(call.now, -lagSeconds).getTime() * 1000 + 999;
+    const rows = mine(ledger.invitations.all(), call)
+      .filter(
+        (row) =>
+          (lagSeconds === 0 || (instantOf(row.invitedAt) ?? 0) <= indexedUntil) &&
+          row.participant === textAt(call.input, "ParticipantType") &&
+          among(call.input, "PayloadType", row.payloadType) &&
+          among(call.input, "Status", invitations.seen(row, call)) &&
+          amongIds(call.input, "EngagementIdentifier", row.engagementId) &&
+          among(call.input, "SenderAwsAccountId", senderOf(row)),
+      )
+      .map((row) => ({ id: row.id, key: row.invitedAt, view: invitations.listed(row, call) }));
+    return paged(rows, order, call);
+  };
+
+  /** Both lists of the tasks that make opportunities; each knows the filters its model has. */
+  const conversionTasks = (call: Call): JsonObject => {
+    const kind = call.operation === "ListOpportunityFromEngagementTasks" ? "engagement" : "invitation";
+    const subjects = kind === "engagement" ? "EngagementIdentifier" : "EngagementInvitationIdentifier";
+    const order = {
+      member: "TaskSummaries",
+      descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING",
+      sizeDefault: 100,
+    };
+    const rows = mine(ledger.conversions.all(), call)
+      .map((task) => ({ task, view: conversions.listed(task) }))
+      .filter(
+        ({ task, view }) =>
+          task.kind === kind &&
+          among(call.input, "TaskStatus", task.status) &&
+          amongIds(call.input, "TaskIdentifier", task.id) &&
+          among(call.input, "OpportunityIdentifier", task.opportunityId ?? "") &&
+          amongIds(call.input, subjects, task.subject) &&
+          among(call.input, "ContextIdentifier", textAt(view, "ContextId") ?? ""),
+      )
+      .map(({ task, view }) => ({
+        id: task.id,
+        key: `${task.startedAt} ${String(task.sequence).padStart(12, "0")}`,
+        view,
       }));
     return paged(rows, order, call);
   };
 
-  return { opportunities, tasks, solutions, engagements };
+  return { opportunities, tasks, solutions, engagements, invitations: invited, conversions: conversionTasks };
 };
 export type Listing = ReturnType<typeof createListing>;
 

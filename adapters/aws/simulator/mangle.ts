@@ -42,7 +42,7 @@ export const refusalBefore = (struck: Struck, operation: string, hasToken: boole
   }
   if (struck.has("permission_lost")) return denied("arn:aws:sts::111122223333:assumed-role/partner", operation, "*");
   if (struck.has("stale_last_modified"))
-    return conflict("The opportunity was modified in the meantime. Get the latest version.");
+    return conflict("The resource was modified in the meantime. Get the latest version.");
   return struck.has("page_token_expired") && hasToken ? expiredToken() : null;
 };
 
@@ -56,6 +56,12 @@ const statusFields: Partial<Record<OperationName, string>> = {
   StartEngagementFromOpportunityTask: "TaskStatus",
   ListEngagementFromOpportunityTasks: "TaskSummaries.TaskStatus",
   GetAwsOpportunitySummary: "LifeCycle.Stage",
+  GetEngagementInvitation: "Status",
+  ListEngagementInvitations: "EngagementInvitationSummaries.Status",
+  StartEngagementByAcceptingInvitationTask: "TaskStatus",
+  ListEngagementByAcceptingInvitationTasks: "TaskSummaries.TaskStatus",
+  StartOpportunityFromEngagementTask: "TaskStatus",
+  ListOpportunityFromEngagementTasks: "TaskSummaries.TaskStatus",
 };
 const vitalFields: Partial<Record<OperationName, string>> = {
   CreateOpportunity: "Id",
@@ -65,6 +71,14 @@ const vitalFields: Partial<Record<OperationName, string>> = {
   StartEngagementFromOpportunityTask: "TaskId",
   ListEngagementFromOpportunityTasks: "TaskSummaries.TaskStatus",
   GetAwsOpportunitySummary: "LifeCycle",
+  GetEngagementInvitation: "Payload",
+  ListEngagementInvitations: "EngagementInvitationSummaries.Id",
+  StartEngagementByAcceptingInvitationTask: "TaskId",
+  ListEngagementByAcceptingInvitationTasks: "TaskSummaries.TaskStatus",
+  StartOpportunityFromEngagementTask: "TaskId",
+  ListOpportunityFromEngagementTasks: "TaskSummaries.TaskStatus",
+  GetEngagement: "ModifiedAt",
+  UpdateEngagementContext: "EngagementLastModifiedAt",
 };
 const listFields: Partial<Record<OperationName, string>> = {
   GetOpportunity: "RelatedEntityIdentifiers.Solutions",
@@ -73,6 +87,11 @@ const listFields: Partial<Record<OperationName, string>> = {
   ListSolutions: "SolutionSummaries",
   ListEngagements: "EngagementSummaryList",
   GetAwsOpportunitySummary: "OpportunityTeam",
+  GetEngagement: "Contexts",
+  GetEngagementInvitation: "ExistingMembers",
+  ListEngagementInvitations: "EngagementInvitationSummaries",
+  ListEngagementByAcceptingInvitationTasks: "TaskSummaries",
+  ListOpportunityFromEngagementTasks: "TaskSummaries",
 };
 
 /** The body as the faults leave it. */

@@ -8,6 +8,7 @@ import { changedPaths, isObject, listAt, objectAt, pick, pruned, textAt, withAt 
 import type { Events } from "./events.ts";
 import { closedFor, gateComplaints, isTerminal, reviewStatusOf } from "./gate.ts";
 import type { OpportunityRecord, Related } from "./ledger.ts";
+import { awsOrigin, type Referrals } from "./referrals.ts";
 import type { Reviews } from "./reviews.ts";
 import { documentComplaints, otherTooLate, submissionComplaints } from "./rules.ts";
 import { addSeconds, type Occasion, ownArnOf, type World } from "./world.ts";
@@ -31,9 +32,10 @@ const members = [
   "SoftwareRevenue",
   "LifeCycle",
 ];
+const crmPath = "PartnerOpportunityIdentifier";
 /** The rest of LifeCycle is AWS's: what a request says about it is not stored. */
 const lifeCycleMembers = ["Stage", "ClosedLostReason", "NextSteps", "TargetCloseDate"];
-const noRelated: Related = {
+export const noRelated: Related = {
   Solutions: [],
   AwsProducts: [],
   AwsMarketplaceOffers: [],
@@ -42,7 +44,13 @@ const noRelated: Related = {
   AwsMarketplaceProducts: [],
 };
 
-export const createOpportunities = (world: World, events: Events, reviews: Reviews) => {
+export interface OpportunityParts {
+  readonly events: Events;
+  readonly reviews: Reviews;
+  readonly referrals: Referrals;
+}
+
+export const createOpportunities = (world: World, { events, reviews, referrals }: OpportunityParts) => {
   const { ledger } = world;
 
   /** The caller's record, whatever its version; refuses what belongs to another account or catalog. */
@@ -58,6 +66,10 @@ export const createOpportunities = (world: World, events: Events, reviews: Revie
     refuse([...originComplaints(call.catalog, origin), ...documentComplaints(document, null, day(call.now))]);
     const id = world.opportunityId();
     const at = call.now.toISOString();
+    if (origin === awsOrigin && world.settings().referrals.sandbox === "invitation") {
+      referrals.simulated(call, document, id);
+      return { Id: id, LastModifiedDate: at };
+    }
     const row: OpportunityRecord = {
       id,
       account: call.account,
@@ -84,7 +96,7 @@ export const createOpportunities = (world: World, events: Events, reviews: Revie
     };
     ledger.opportunities.put(id, row);
     events.opportunity("Created", row, call);
-    const crm = textAt(document, "PartnerOpportunityIdentifier");
+    const crm = textAt(document, crmPath);
     return { Id: id, ...(crm === null ? {} : { PartnerOpportunityIdentifier: crm }), LastModifiedDate: at };
   };
 
@@ -104,7 +116,11 @@ export const createOpportunities = (world: World, events: Events, reviews: Revie
     const changed = changedPaths(was, sent);
     const verdict = sandboxVerdict(call, row);
     if (verdict !== null && changed.length === 0) return versionOf(reviews.simulate(row, verdict, call));
-    refuse(gateComplaints(row.document, changed, world.settings()));
+    const { legacyLocks, referrals: referred } = world.settings();
+    const unnamed = row.origin === awsOrigin && textAt(row.document, crmPath) === null;
+    refuse(
+      gateComplaints(row.document, changed, { legacyLocks, identifierOpen: unnamed && referred.identifierWritable }),
+    );
     const document = withAt(row.document, "LifeCycle", {
       ...objectAt(row.document, "LifeCycle"),
       ...cleared(lifeCycleMembers),
@@ -118,10 +134,13 @@ export const createOpportunities = (world: World, events: Events, reviews: Revie
   const updateComplaints = (row: OpportunityRecord, next: JsonObject, call: Call): readonly Complaint[] => {
     const lacksSource = textAt(next, "Marketing.Source") === null;
     const submitted = reviewStatusOf(row.document) !== "Pending Submission";
+    // The receiver of a referral completes it when it qualifies the deal, not before.
+    const stage = textAt(next, "LifeCycle.Stage") ?? "";
+    const complete = submitted && !(row.origin === awsOrigin && ["Prospect", "Closed Lost"].includes(stage));
     const source = "Marketing.Source is required";
     return [
       ...documentComplaints(next, row.document, day(call.now)),
-      ...(submitted ? submissionComplaints(next, row.related, world.settings()) : []),
+      ...(complete ? submissionComplaints(next, row.related, world.settings()) : []),
       ...(lacksSource && !submitted && !next.Marketing
         ? [complain("REQUIRED_FIELD_MISSING", "Marketing.Source", source)]
         : []),

@@ -14,10 +14,12 @@ import {
 import type { Associations } from "./associations.ts";
 import { type OperationName, operations, targetPrefix } from "./constraints.generated.ts";
 import { breaches } from "./constraints.ts";
+import type { Conversions } from "./conversions.ts";
 import { fold } from "./dice.ts";
 import { canonical, textAt } from "./document.ts";
 import type { Engagements } from "./engagements.ts";
 import { type Struck, unstruck } from "./faults.ts";
+import type { Invitations } from "./invitations.ts";
 import type { Listing } from "./listing.ts";
 import { isLostBefore, mangledBody, refusalBefore } from "./mangle.ts";
 import type { Call, Opportunities } from "./opportunities.ts";
@@ -31,6 +33,8 @@ export interface RequestParts {
   readonly associations: Associations;
   readonly tasks: Tasks;
   readonly engagements: Engagements;
+  readonly invitations: Invitations;
+  readonly conversions: Conversions;
   readonly listing: Listing;
   readonly quotas: Quotas;
   readonly credentials: readonly SimulatedCredential[];
@@ -44,7 +48,7 @@ export interface Handled {
 
 export const createRequests = (world: World, parts: RequestParts) => {
   const { ledger } = world;
-  const { opportunities, associations, tasks, engagements, listing, quotas } = parts;
+  const { opportunities, associations, tasks, engagements, invitations, conversions, listing, quotas } = parts;
 
   const work: Readonly<Record<OperationName, (call: Call) => JsonObject>> = {
     CreateOpportunity: (call) => once(call, () => opportunities.create(call)),
@@ -56,18 +60,30 @@ export const createRequests = (world: World, parts: RequestParts) => {
     AssignOpportunity: opportunities.assign,
     GetAwsOpportunitySummary: opportunities.summary,
     ListSolutions: listing.solutions,
-    StartEngagementFromOpportunityTask: (call) =>
-      tasks.answer(
-        textAt(
-          once(call, () => ({ TaskId: tasks.start(call) })),
-          "TaskId",
-        ) ?? "",
-      ),
+    StartEngagementFromOpportunityTask: (call) => tasks.answer(startedOnce(call, tasks.start)),
     ListEngagementFromOpportunityTasks: listing.tasks,
     SubmitOpportunity: tasks.submit,
     GetEngagement: engagements.get,
     ListEngagements: listing.engagements,
+    ListEngagementInvitations: listing.invitations,
+    GetEngagementInvitation: invitations.get,
+    AcceptEngagementInvitation: conversions.join,
+    RejectEngagementInvitation: invitations.reject,
+    StartEngagementByAcceptingInvitationTask: (call) =>
+      conversions.answer(startedOnce(call, conversions.startAccepting)),
+    ListEngagementByAcceptingInvitationTasks: listing.conversions,
+    UpdateEngagementContext: engagements.updateContext,
+    StartOpportunityFromEngagementTask: (call) =>
+      conversions.answer(startedOnce(call, conversions.startFromEngagement)),
+    ListOpportunityFromEngagementTasks: listing.conversions,
   };
+
+  /** The task this token started, now or before. Asking again with the same token is how a task is polled. */
+  const startedOnce = (call: Call, start: (call: Call) => string): string =>
+    textAt(
+      once(call, () => ({ TaskId: start(call) })),
+      "TaskId",
+    ) ?? "";
 
   /** Same token and same body: the first answer again. Same token and another body: a conflict. */
   const once = (call: Call, act: () => JsonObject): JsonObject => {

@@ -44,15 +44,18 @@ export const createReviews = (world: World, events: Events, engagements: Engagem
   };
   const chance = (row: OpportunityRecord, name: string): number => dice.draw(row.fate, name, row.reviewRounds);
 
+  const planReview = (row: OpportunityRecord, now: Date): void => {
+    if (!automatic(row)) return;
+    const days = dice.between(world.settings().timing.reviewStartDays, row.fate, "start", row.reviewRounds);
+    world.schedule("review_start", row.id, addDays(now, days));
+  };
+
   /** A deal was handed in: it waits for its reviewer. Emits nothing: the caller has more to tell. */
   const submitted = (row: OpportunityRecord, occasion: Occasion): OpportunityRecord => {
     const early = world.settings().summaryFrom === "submission" && row.summary === null;
     const summary = early ? firstSummary(row, dice, occasion.now) : row.summary;
     const saved = save({ ...withStatus(row, "Submitted"), summary, reviewRounds: row.reviewRounds + 1 }, occasion);
-    if (automatic(saved)) {
-      const days = dice.between(world.settings().timing.reviewStartDays, saved.fate, "start", saved.reviewRounds);
-      world.schedule("review_start", saved.id, addDays(occasion.now, days));
-    }
+    planReview(saved, occasion.now);
     return saved;
   };
 
@@ -186,6 +189,13 @@ export const createReviews = (world: World, events: Events, engagements: Engagem
 
   return {
     save,
+    /** What came from AWS is in the partner's account now: it goes on from its status as any other. Emits nothing. */
+    born: (row: OpportunityRecord, occasion: Occasion): void => {
+      ledger.opportunities.put(row.id, row);
+      const status = reviewStatusOf(row.document);
+      if (status === "Approved") planProgress(row, occasion.now);
+      if (status === "Submitted") planReview(row, occasion.now);
+    },
     submitted,
     startReview,
     decide,
@@ -232,10 +242,7 @@ export const createReviews = (world: World, events: Events, engagements: Engagem
   function submittedAgain(row: OpportunityRecord, occasion: Occasion): OpportunityRecord {
     const saved: OpportunityRecord = { ...withStatus(row, "Submitted"), reviewRounds: row.reviewRounds + 1 };
     ledger.opportunities.put(row.id, saved);
-    if (automatic(saved)) {
-      const days = dice.between(world.settings().timing.reviewStartDays, saved.fate, "start", saved.reviewRounds);
-      world.schedule("review_start", saved.id, addDays(occasion.now, days));
-    }
+    planReview(saved, occasion.now);
     return saved;
   }
 };

@@ -19,22 +19,26 @@ const lastNames = [
   "Duarte",
 ] as const;
 
-const person = (row: OpportunityRecord, dice: Dice, title: string): JsonObject => {
-  const first = dice.pick(firstNames, row.fate, title, "first");
-  const last = dice.pick(lastNames, row.fate, title, "last");
+const person = (fate: string, dice: Dice, title: string): JsonObject => {
+  const first = dice.pick(firstNames, fate, title, "first");
+  const last = dice.pick(lastNames, fate, title, "last");
   const email = `${first}.${last}@aws.example`.toLowerCase();
   return { FirstName: first, LastName: last, Email: email, BusinessTitle: title };
 };
 
+const fieldTeam = ["AWSSalesRep", "AWSAccountOwner", "PDM"];
+/** The sellers on a joint deal: they sign the invitation, and they are in the summary once it is accepted. */
+export const sellersOf = (fate: string, dice: Dice): readonly JsonObject[] =>
+  fieldTeam.map((title) => person(fate, dice, title));
+
 /** What AWS knows of the deal when it takes it up: a seller for a joint deal, only a manager for one it merely watches. */
 export const firstSummary = (row: OpportunityRecord, dice: Dice, now: Date): JsonObject => {
   const joint = row.involvement !== "For Visibility Only";
-  const titles = joint ? ["AWSSalesRep", "AWSAccountOwner", "PDM"] : ["PDM"];
   const stage = joint ? "Engaged" : "Not Started";
   const close = textAt(row.document, "LifeCycle.TargetCloseDate") ?? addDays(now, 90).toISOString().slice(0, 10);
   return {
     LifeCycle: { Stage: stage, TargetCloseDate: close, NextSteps: actionsFor(stage) },
-    OpportunityTeam: titles.map((title) => person(row, dice, title)),
+    OpportunityTeam: joint ? sellersOf(row.fate, dice) : [person(row.fate, dice, "PDM")],
     Insights: {
       NextBestActions: actionsFor(stage),
       EngagementScore: scoreFor(stage),

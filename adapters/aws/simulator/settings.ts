@@ -49,6 +49,38 @@ const proportionsSchema = z.object({
   edit: share(0.1).describe("steps at which AWS edits a field of the partner's record directly"),
 });
 
+const referralsSchema = z.object({
+  perWeek: z.number().min(0).max(1000).default(0).describe("referrals AWS sends each account by itself"),
+  leadsPerWeek: z.number().min(0).max(1000).default(0).describe("leads AWS sends each account by itself"),
+  expirationDays: z.number().positive().max(365).default(15).describe("how long an invitation stays open"),
+  shortExpirationDays: z.number().positive().max(365).default(5).describe("how long a hurried one stays open"),
+  hurried: share(0.2).describe("invitations AWS sends by itself that are hurried"),
+  reviewStatus: z
+    .enum(["Approved", "Submitted", "Pending Submission"])
+    .default("Approved")
+    .describe("what an accepted referral is born with (not documented)"),
+  identifierWritable: z
+    .boolean()
+    .default(true)
+    .describe("whether an approved referral takes a PartnerOpportunityIdentifier while it has none (not documented)"),
+  closedInvitation: z
+    .enum(["ConflictException", "ValidationException"])
+    .default("ConflictException")
+    .describe("how accepting or rejecting what is no longer PENDING is refused (the model allows both)"),
+  rejectionReasons: z
+    .enum(["documented", "any"])
+    .default("documented")
+    .describe("whether a rejection must give one of the documented reasons, or any at all"),
+  engagementLock: z
+    .enum(["exact", "milliseconds"])
+    .default("exact")
+    .describe("how precisely EngagementLastModifiedAt must match (not documented); AWS's own SDK keeps milliseconds"),
+  sandbox: z
+    .enum(["invitation", "opportunity"])
+    .default("invitation")
+    .describe("what CreateOpportunity with Origin AWS Referral makes at once in the Sandbox catalog (not documented)"),
+});
+
 export const settingsSchema = z.object({
   reviewer: z.enum(["seeded", "manual"]).default("seeded"),
   reviewSandbox: z.boolean().default(false).describe("let the seeded reviewers also work in the Sandbox catalog"),
@@ -82,6 +114,7 @@ export const settingsSchema = z.object({
   quotas: quotasSchema.prefault({}),
   timing: timingSchema.prefault({}),
   proportions: proportionsSchema.prefault({}),
+  referrals: referralsSchema.prefault({}),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 export type SettingsInput = z.input<typeof settingsSchema>;
@@ -92,6 +125,7 @@ export const settingsPatchSchema = settingsSchema
     quotas: quotasSchema.partial(),
     timing: timingSchema.partial(),
     proportions: proportionsSchema.partial(),
+    referrals: referralsSchema.partial(),
   })
   .partial()
   .strict();

@@ -151,7 +151,8 @@ interface Involvement {
   readonly visibility: string;
 }
 
-const planOf = (call: Call): TaskRecord["plan"] => {
+/** How the faults of a call let its task end. */
+export const planOf = (call: Call): TaskRecord["plan"] => {
   if (call.struck.has("async_task_stuck")) return { kind: "stuck", reasonCode: "InternalError" };
   const fails = call.struck.find("async_task_fails");
   if (fails) return { kind: "fail", reasonCode: fails.reason ?? "InternalError" };

@@ -2,7 +2,9 @@
 
 import type { JsonObject } from "../../../src/domain/deal.ts";
 import type { SimulatorDeps } from "../../contract.ts";
+import { instantOf } from "./constraints.ts";
 import { createDice, type Dice } from "./dice.ts";
+import { merged } from "./document.ts";
 import { createFaults, type Faults, type Struck } from "./faults.ts";
 import { createLedger, type Due, type Ledger } from "./ledger.ts";
 import { type Settings, type SettingsInput, settingsPatchSchema, settingsSchema } from "./settings.ts";
@@ -28,6 +30,8 @@ export interface World {
   readonly letters: (kind: string, count: number) => string;
   readonly uuid: (kind: string) => string;
   readonly opportunityId: () => string;
+  /** A time with microseconds, as engagements and invitations have them; later than `after`. */
+  readonly stamp: (now: Date, after?: string) => string;
   readonly schedule: (kind: Due["kind"], subject: string, at: Date) => void;
   /** Takes everything of these kinds about `subject` off the schedule. */
   readonly cancel: (subject: string, kinds: readonly Due["kind"][]) => void;
@@ -70,7 +74,7 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions): World =
 
   const settings = (): Settings => {
     const from = meta().settings;
-    if (cached?.from !== from) cached = { from, settings: settingsSchema.parse(merge(base, from)) };
+    if (cached?.from !== from) cached = { from, settings: settingsSchema.parse(merged(base, from)) };
     return cached.settings;
   };
   return {
@@ -81,13 +85,17 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions): World =
     settings,
     change: (patch) => {
       settingsPatchSchema.parse(patch);
-      ledger.meta.put("meta", { ...meta(), settings: merge(meta().settings, patch) });
+      ledger.meta.put("meta", { ...meta(), settings: merged(meta().settings, patch) });
     },
     sequence,
     letters: (kind, count) => names().letters(count, kind, sequence()),
     uuid: (kind) => names().uuid(kind, sequence()),
     opportunityId: () =>
       `O${Math.floor(names().draw("opportunities") * 9e6) + 1e6}${String(sequence()).padStart(6, "0")}`,
+    stamp: (now, after) => {
+      const micros = now.getTime() * 1000 + 1 + Math.floor(names().draw("microseconds", meta().sequence) * 999);
+      return stampOf(Math.max(micros, after === undefined ? 0 : (instantOf(after) ?? 0) + 1));
+    },
     schedule: (kind, subject, at) => {
       const number = sequence();
       const row = { id: `due-${number}`, at: at.toISOString(), sequence: number, kind, subject };
@@ -106,28 +114,15 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions): World =
       return opening;
     },
     reset: () => {
-      const { opportunities, tasks, engagements, tokens, events, due, faults, counters, windows, fates } = ledger;
-      for (const table of [opportunities, tasks, engagements, tokens, events, due, faults, counters, windows, fates]) {
-        for (const id of table.ids()) table.remove(id);
-      }
+      const { meta: _meta, destinations: _destinations, ...tables } = ledger.tables;
+      for (const table of Object.values(tables)) for (const id of table.ids()) table.remove(id);
       ledger.meta.put("meta", { ...meta(), resets: meta().resets + 1 });
     },
   };
 };
 
-/** Groups are merged member by member, everything else is replaced. */
-const merge = (base: JsonObject, patch: JsonObject): JsonObject => ({
-  ...base,
-  ...Object.fromEntries(
-    Object.entries(patch).map(([key, value]) => {
-      const before = base[key];
-      const grouped = isGroup(before) && isGroup(value);
-      return [key, grouped ? { ...before, ...value } : value];
-    }),
-  ),
-});
-const isGroup = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const stampOf = (micros: number): string =>
+  `${new Date(Math.floor(micros / 1000)).toISOString().slice(0, -1)}${String(micros % 1000).padStart(3, "0")}Z`;
 
 export const addSeconds = (from: Date, seconds: number): Date => new Date(from.getTime() + Math.round(seconds * 1000));
 export const addDays = (from: Date, days: number): Date => addSeconds(from, days * 86_400);
