@@ -169,6 +169,8 @@ export type Revision =
       readonly dropped: readonly DroppedEdit[];
       /** Fields among `fields` that the partner had changed too: our value replaces theirs. */
       readonly overwrote?: readonly string[];
+      /** One field alone that the partner may or may not take: refused, it is not sent again, and the rest follows. */
+      readonly isOffer?: boolean;
     }
   /** `isDrift`: their record does not fit what we know, so an update might destroy something; a person must know. */
   | { readonly kind: "locked"; readonly reason: string; readonly fields: readonly string[]; readonly isDrift?: boolean }

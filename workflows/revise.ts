@@ -17,6 +17,8 @@ type Planned =
       readonly dropped: readonly { readonly field: string; readonly reason: string }[];
       /** Fields that the partner had changed as well, and that ours replace. */
       readonly overwrote: readonly string[];
+      /** A field that the partner may refuse for good: whatever they say, the rest follows. */
+      readonly isOffer: boolean;
     }
   | { readonly kind: "end"; readonly why: string };
 
@@ -190,6 +192,7 @@ const keep = async (
         fields: revision.fields,
         dropped: revision.dropped,
         overwrote: revision.overwrote ?? [],
+        isOffer: revision.isOffer === true,
       };
     }
   }
@@ -210,6 +213,18 @@ const resubmit = async (deps: WorkflowDeps, tx: Tx, share: Share): Promise<void>
   await shares.wish(tx, "share.push.requested", moved);
 };
 
+/** They do not take it: it counts as settled, is shown as dropped, and is not sent again. */
+const forgoOffer = async (
+  deps: WorkflowDeps,
+  tx: Tx,
+  at: { readonly shareId: string; readonly planned: Extract<Planned, { kind: "write" }> },
+): Promise<void> => {
+  const reason = "the partner's record does not take it any more";
+  const dropped = at.planned.fields.map((field) => ({ field, reason }));
+  await deps.store.shares.promoteBase(tx, at.shareId);
+  await deps.store.shares.settleEdits(tx, at.shareId, [], dropped);
+};
+
 const settle = async (
   deps: WorkflowDeps,
   at: { readonly shareId: string; readonly planned: Extract<Planned, { kind: "write" }>; readonly fate: Fate },
@@ -223,17 +238,22 @@ const settle = async (
       if (entry.outcome !== null) await store.shares.engage(tx, share, entry.outcome.ref, entry.outcome.version);
       await store.shares.promoteBase(tx, at.shareId);
       await store.shares.settleEdits(tx, at.shareId, planned.fields, planned.dropped);
-      await store.shares.wantRevision(tx, at.shareId, false);
+      await store.shares.wantRevision(tx, at.shareId, planned.isOffer === true);
       await store.journal.note(tx, {
         subject: at.shareId,
         actorId: deps.actorId,
         what: "revised_at_partner",
         note: `sent: ${planned.fields.join(", ")}${planned.overwrote.length === 0 ? "" : `; theirs had changed too: ${planned.overwrote.join(", ")}`}`,
       });
+      if (planned.isOffer) return "redo";
       await resubmit(deps, tx, share);
       return "look";
     }
     if (fate.kind === "refused" && fate.fault === "conflict") return "redo";
+    if (fate.kind === "refused" && planned.isOffer) {
+      await forgoOffer(deps, tx, at);
+      return "redo";
+    }
     if (fate.kind === "refused") {
       const entry = await store.effects.read(tx, planned.effectId);
       const why = entry.fault?.gaps?.length ? gapSentence(entry.fault.gaps) : (entry.fault?.message ?? "refused");

@@ -312,10 +312,9 @@ export const locate = (
       return locateTask(deps, "accept", { id, filter: { EngagementInvitationIdentifier: [id] } });
     }
     case "StartOpportunityFromEngagementTask": {
+      // Not by context: AWS lists the task under the context of the project that it made.
       const id = textOf(write.body, "Identifier");
-      const context = textOf(write.body, "ContextIdentifier");
-      const filter = { EngagementIdentifier: [id], ContextIdentifier: [context] };
-      return locateTask(deps, "open", { id, filter });
+      return locateTask(deps, "open", { id, filter: { EngagementIdentifier: [id] } });
     }
   }
 };

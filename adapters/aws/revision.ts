@@ -232,6 +232,19 @@ const unsafe = (theirs: Theirs, changed: readonly Path[]): Revision | null => {
   return { kind: "locked", reason, fields: names(changed), isDrift: true };
 };
 
+const identifier: Path = "PartnerOpportunityIdentifier";
+/**
+ * AWS's own referral carries no identifier of ours. Whether an approved one still takes it is not documented, so it is offered
+ * once and alone: refused together with other edits it would take them down with it.
+ */
+const offer = (theirs: Theirs, key: Json | undefined, base: JsonObject | null): Document | null =>
+  theirs.gate === approved &&
+  key !== undefined &&
+  theirs.document[identifier] === undefined &&
+  (base === null || remembered(base, identifier) !== markOf(identifier, key))
+    ? { ...theirs.document, [identifier]: key }
+    : null;
+
 /** What to do with our edits; see the head of this file. */
 export const revise = (input: RevisionInput, target: Target): Revision => {
   const theirs = theirsOf(input.observation.body);
@@ -244,6 +257,21 @@ export const revise = (input: RevisionInput, target: Target): Revision => {
     };
   const ours = documentOf(input.draft, target);
   const base = isObject(input.base) ? input.base : null;
+  const offered = offer(theirs, ours[identifier], base);
+  if (offered !== null) {
+    const kept = { ...(base ?? remember(theirs.document)), ...remember({ [identifier]: ours[identifier] ?? null }) };
+    const write = updateWrite(theirs, offered, target);
+    return (
+      unsafe(theirs, [identifier]) ?? {
+        kind: "write",
+        write,
+        base: kept,
+        fields: names([identifier]),
+        dropped: [],
+        isOffer: true,
+      }
+    );
+  }
   const merged = merge(ours, base, theirs);
   if (merged.sent.length === 0) {
     if (merged.waiting.length > 0)

@@ -184,11 +184,15 @@ export const createInvitations = (
       const expiresAt = dateOf(observation.expiresAt);
       const sealed = await deps.seal.close(observation.body, `body:${id}`);
       // An answered invitation never waits again: a late answer of an earlier read must not say so.
-      await tx`update invitation set remote_arn = ${observation.ref.arn ?? null}, facts = ${tx.json(observation.facts)},
-          later = ${[...observation.later]}::text[], domain = ${registrableDomain(observation.facts.customer.website)}, sealed_body = ${sealed},
-          observed = coalesce(${observation.event}, observed), invited_at = ${dateOf(observation.invitedAt)}, expires_at = ${expiresAt},
-          looked_at = ${seen.lookedAt} where id = ${id}`;
-      await deps.contacts.putForShare(tx, id, observation.people);
+      await tx`update invitation set remote_arn = ${observation.ref.arn ?? null}, sealed_body = ${sealed}, observed = coalesce(${observation.event}, observed),
+          invited_at = ${dateOf(observation.invitedAt)}, expires_at = ${expiresAt}, looked_at = ${seen.lookedAt} where id = ${id}`;
+      // What was rejected or has run out is no longer shown by the partner: what we knew of it stays.
+      const isGone = observation.event === "rejected" || observation.event === "expired";
+      if (isNew || !isGone) {
+        await tx`update invitation set facts = ${tx.json(observation.facts)}, later = ${[...observation.later]}::text[],
+          domain = ${registrableDomain(observation.facts.customer.website)} where id = ${id}`;
+        await deps.contacts.putForShare(tx, id, observation.people);
+      }
       const invitation = await lock(tx, id);
       if (isNew || row.expires_at?.getTime() !== expiresAt?.getTime()) await setDates(tx, invitation);
       if (isNew) {
