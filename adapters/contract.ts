@@ -190,6 +190,11 @@ export interface CoSell {
   readonly revision: (input: RevisionInput) => Revision;
   /** Pure: the write that withdraws the share; `locked` while their record cannot be edited. Absent: the programme has none. */
   readonly withdrawal?: (input: RevisionInput & { readonly reason: string }) => Revision;
+  /**
+   * Pure: the next thing of ours that their record lacks besides its fields (on AWS: an associated solution), or null.
+   * `settled` names the writes that are confirmed, or refused for good. Absent: records have no such things.
+   */
+  readonly addition?: (draft: ShareDraft, observation: Observation, settled: ReadonlySet<string>) => Write | null;
   /** The base to remember after a submission: the editable document as sent. */
   readonly baseOf: (observation: Observation) => JsonObject;
   /** True when version `a` is later than `b` in the partner's own order. */

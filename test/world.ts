@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly settings?: AwsSimulatorOptions["settings"];
   readonly at?: (point: string) => void | Promise<void>;
   readonly wrapDb?: (db: Db) => Db;
+  /** How often connections are swept; default as in production. */
+  readonly sweepCron?: string;
 }
 export interface World {
   readonly db: Db;
@@ -33,6 +35,8 @@ export interface World {
   /** Lets time pass: `virtualMs` on the embedded runner; with an executor real time, until `holds` or 80 s. */
   readonly pass: (virtualMs: number, holds: () => Promise<boolean>) => Promise<void>;
   readonly connectionId: string;
+  /** The administrator's key that `call` uses. */
+  readonly token: string;
   readonly logged: readonly string[];
   /** Calls the API as an administrator. */
   readonly call: <T = Record<string, unknown>>(
@@ -95,6 +99,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     retentionDays: 90,
     ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
     parallel: 1,
+    ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
     ...(options.at === undefined ? {} : { at: options.at }),
   });
   inside = service.app;
@@ -134,6 +139,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     service,
     aws,
     connectionId: connection.id,
+    token,
     logged,
     call,
     timeline,

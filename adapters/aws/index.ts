@@ -16,7 +16,7 @@ import { dealOf } from "./referred.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
-import { nextStep } from "./submission.ts";
+import { nextAddition, nextStep } from "./submission.ts";
 import { newer } from "./time.ts";
 
 export type { AwsKeys, CredentialsResolver } from "./client.ts";
@@ -57,6 +57,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           gaps: (draft) => submissionGaps(draft, target),
           submission: (draft, done) => nextStep(draft, done, target),
           revision: (input) => revise(input, target),
+          addition: (draft, observation, settled) => nextAddition(draft, observation, { settled, target }),
           withdrawal: (input) => withdraw(input, target),
           baseOf: (observation) => baseOf(observation.body),
           newer,
