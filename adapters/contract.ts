@@ -15,6 +15,7 @@ import type {
 } from "../src/domain/deal.ts";
 import type { Fault, Gap, Result } from "../src/domain/fault.ts";
 import type { InvitationObservation, RejectionReason } from "../src/domain/invitation.ts";
+import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
 
 export interface Marketplace {
@@ -181,9 +182,33 @@ export interface DroppedEdit {
   readonly reason: string;
 }
 
+/** What is compared to find the partner's own changes. */
+export interface TheirsInput extends RevisionInput {
+  /** The base that holds once the update under way is confirmed; null: none is. What it holds is ours, not theirs. */
+  readonly nextBase: Json;
+}
+/** What the partner's record says of one field of the deal, in our vocabulary; never a person. */
+export interface TheirValue {
+  readonly field: string;
+  readonly value: Json;
+  /** They changed it since both sides last agreed, and the deal can take it: sent back it would change nothing. */
+  readonly isEdit: boolean;
+  /** We had not changed it in the meantime, so they changed what we have. */
+  readonly isInformed: boolean;
+  /** The piece of the base to remember once the deal has taken it. */
+  readonly base: JsonObject;
+}
+export interface Theirs {
+  /** When their record was last changed. */
+  readonly at: Date;
+  readonly values: readonly TheirValue[];
+}
+
 export interface CoSell {
   /** Pure: what the programme would refuse, and why. A draft with gaps is never sent. */
   readonly gaps: (draft: ShareDraft) => readonly Gap[];
+  /** Pure: the programme's own fields for how the partner is asked to join. Absent: the programme knows no difference. */
+  readonly involvement?: (wanted: Involvement) => JsonObject;
   /** Pure: the next write or poll of a submission, given what is confirmed so far. The engine loops until `done`. */
   readonly submission: (draft: ShareDraft, done: readonly Outcome[]) => Next;
   /** Pure: our edits merged into their record (base, ours, theirs), through the gate of what may be edited now. */
@@ -197,6 +222,8 @@ export interface CoSell {
   readonly addition?: (draft: ShareDraft, observation: Observation, settled: ReadonlySet<string>) => Write | null;
   /** The base to remember after a submission: the editable document as sent. */
   readonly baseOf: (observation: Observation) => JsonObject;
+  /** Pure: their record in our vocabulary, and what of it they changed. Absent: nothing of theirs reaches the deal. */
+  readonly theirs?: (input: TheirsInput) => Theirs;
   /** True when version `a` is later than `b` in the partner's own order. */
   readonly newer: (a: string, b: string) => boolean;
   readonly run: (write: Write, token: string) => Promise<Result<Outcome>>;

@@ -1,5 +1,8 @@
 /** The marketplaces this build knows, and how a connection becomes a session. */
+import { z } from "zod";
 import type { Connection, MarketplaceId } from "../src/domain/deal.ts";
+import { dealFields, fieldsOfSchema, memberNames } from "../src/domain/rule-fields.ts";
+import type { Programme } from "../src/domain/share-rule.ts";
 import type { ClockDep, Http, SecretsDep } from "../src/ports.ts";
 import type { Limits, Marketplace, Quota, Session } from "./contract.ts";
 
@@ -34,3 +37,31 @@ export const createRegistry = (deps: RegistryDeps, marketplaces: readonly Market
     },
   };
 };
+
+/** What share rules need to know of a connection's programme; null when the connection offers no co-sell. Nothing is contacted. */
+export const programmeOf = (registry: Registry, connection: Connection): Programme | null => {
+  const marketplace = registry.find(connection.marketplace);
+  const { coSell } = marketplace === null ? {} : registry.open(connection);
+  if (marketplace === null || coSell === undefined) return null;
+  return {
+    name: marketplace.name,
+    marketplace: marketplace.id,
+    ...ruleFields(marketplace),
+    gaps: coSell.gaps,
+    involvement: coSell.involvement ?? null,
+  };
+};
+
+/** What conditions may read and defaults may name for a marketplace: read off its field schema once. */
+export const ruleFields = (marketplace: Marketplace): Pick<Programme, "fields" | "memberNames"> => {
+  const known = ruleFieldsOf.get(marketplace);
+  if (known !== undefined) return known;
+  const schema = z.toJSONSchema(marketplace.fields, { io: "input", unrepresentable: "any" });
+  const made = {
+    fields: { ...dealFields, ...fieldsOfSchema(marketplace.id, schema) },
+    memberNames: memberNames(schema),
+  };
+  ruleFieldsOf.set(marketplace, made);
+  return made;
+};
+const ruleFieldsOf = new WeakMap<Marketplace, Pick<Programme, "fields" | "memberNames">>();

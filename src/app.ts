@@ -8,6 +8,7 @@ import { dealEndpoints } from "./http/deals.ts";
 import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
 import type { AppDeps, Endpoint, Mount } from "./http/endpoint.ts";
+import { fieldEndpoints } from "./http/fields.ts";
 import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
 import { invitationAnswerEndpoints } from "./http/invitation-answers.ts";
@@ -17,6 +18,8 @@ import { marketplaceEndpoints } from "./http/marketplaces.ts";
 import { pageEndpoints } from "./http/pages.ts";
 import { ProblemError } from "./http/problem.ts";
 import { createReference } from "./http/reference.ts";
+import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
+import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
 
@@ -30,11 +33,15 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...connectionEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),
+    ...fieldEndpoints(deps),
     ...shareReadEndpoints(deps),
     ...shareWriteEndpoints(deps),
     ...invitationEndpoints(deps),
     ...invitationAnswerEndpoints(deps),
     ...answerRuleEndpoints(deps),
+    // Before the route of one rule: it would take "fields" for an id.
+    ...shareRuleTrialEndpoints(deps),
+    ...shareRuleEndpoints(deps),
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),

@@ -1,23 +1,19 @@
 /** The outbox on its way to the workflow engine, and the loop that keeps it and the simulators going in real time. */
 import type { Simulator } from "../adapters/contract.ts";
+import { ServerRefusedError } from "../workflows/runner/outside.ts";
+import type { OutgoingEvent } from "./engine.ts";
 import type { Clock, Db, Log } from "./ports.ts";
 import type { Store } from "./store/index.ts";
 
 const drainBatch = 500;
 const drainEveryMs = 1_000;
+const drainPauseMsMax = 30_000;
 
 export interface DrainDeps {
   readonly db: Db;
   readonly store: Store;
   readonly at: (point: string) => Promise<void> | void;
-  readonly send: (
-    events: readonly {
-      readonly id: string;
-      readonly name: string;
-      readonly data: Record<string, unknown>;
-      readonly ts: number;
-    }[],
-  ) => Promise<void>;
+  readonly send: (events: readonly OutgoingEvent[]) => Promise<void>;
 }
 
 /** At least once: an event is marked after it was handed over, and its id lets the engine drop a repeat. */
@@ -53,7 +49,29 @@ export interface LoopDeps {
   readonly log: Log;
 }
 
+/** Hands over what waits; after a failure not before its pause is over, so that a server that is away is not stormed. */
+const createRelay = ({ drain, clock, log }: LoopDeps) => {
+  let failures = 0;
+  let notBeforeMs = 0;
+  return async (): Promise<void> => {
+    if (clock.now().getTime() < notBeforeMs) return;
+    try {
+      await drain();
+      failures = 0;
+    } catch (error) {
+      const isAway = error instanceof ServerRefusedError;
+      const pauseMs = isAway ? Math.min(drainEveryMs * 2 ** failures++, drainPauseMsMax) : drainEveryMs;
+      notBeforeMs = clock.now().getTime() + pauseMs;
+      log.error("the outbox could not be drained; it is tried again", {
+        error: isAway ? error.message : error instanceof Error ? error.name : "unknown",
+        seconds: pauseMs / 1_000,
+      });
+    }
+  };
+};
+
 export const createLoop = (deps: LoopDeps) => {
+  const relay = createRelay(deps);
   let going = false;
   let wanted = false;
   let wakeUp = (): void => {};
@@ -72,18 +90,21 @@ export const createLoop = (deps: LoopDeps) => {
             resume();
           };
         });
+  const live = async (): Promise<void> => {
+    try {
+      for (const simulator of deps.simulators) await simulator.tick();
+    } catch (error) {
+      deps.log.error("a simulator failed; it is tried again in a second", {
+        error: error instanceof Error ? error.name : "unknown",
+      });
+      await new Promise((resume) => setTimeout(resume, drainEveryMs));
+    }
+  };
   const run = async (): Promise<void> => {
     while (going) {
       wanted = false;
-      try {
-        await deps.drain();
-        for (const simulator of deps.simulators) await simulator.tick();
-      } catch (error) {
-        deps.log.error("the outbox could not be drained; it is tried again in a second", {
-          error: error instanceof Error ? error.name : "unknown",
-        });
-        await new Promise((resume) => setTimeout(resume, drainEveryMs));
-      }
+      await relay();
+      await live();
       if (going) await pause();
     }
   };

@@ -3,20 +3,29 @@
  * behind the same handler.
  */
 import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { Inngest } from "inngest";
 import { serve } from "inngest/hono";
 import type { createFunctions } from "../workflows/index.ts";
 import { createRunner, type Runner } from "../workflows/runner/index.ts";
+import { createOutside } from "../workflows/runner/outside.ts";
+import { signingKeyPattern } from "../workflows/runner/signature.ts";
 import type { Mount } from "./http/endpoint.ts";
-import type { Clock, Db, Ids, Log } from "./ports.ts";
+import type { Clock, Config, Db, Ids, Log } from "./ports.ts";
 
 /** A server that drives the workflows from outside. */
 export interface Executor {
-  /** Where it takes events and registrations. */
-  readonly url: string;
+  /** Where it takes events and registrations; null: Inngest Cloud. */
+  readonly url: string | null;
   readonly eventKey: string;
-  /** Our address as it sees us; registered with it, never taken from a request. */
+  /** The other key while the signing key is rotated: accepted from the server, and tried when it does not know ours. */
+  readonly signingKeyFallback?: string;
+  /** Our address as it sees us, without `/api/inngest`; registered with it, never taken from a request. */
   readonly appOrigin: string;
+  /** The Inngest environment; sent along. */
+  readonly environment?: string;
+  /** Whether it may ask us to register without a signature. Never on Inngest Cloud; default true on an own server. */
+  readonly takesUnsignedSync?: boolean;
 }
 
 export interface EngineDeps {
@@ -31,75 +40,183 @@ export interface EngineDeps {
   readonly executor: Executor | null;
 }
 
+export interface OutgoingEvent {
+  readonly id: string;
+  readonly name: string;
+  readonly data: Record<string, unknown>;
+  /** Milliseconds since 1970. */
+  readonly ts: number;
+}
+
 export interface Engine {
-  readonly client: Inngest.Any;
   readonly runner: Pick<Runner, "sync" | "runDue" | "nextDueAt" | "start" | "stop" | "runs" | "purge">;
+  /** Hands events over, each once per id. Throws when they were not taken. */
+  readonly send: (events: readonly OutgoingEvent[]) => Promise<void>;
+  /** Whether events start anything yet: on a server, only once it has our functions. */
+  readonly takesEvents: () => boolean;
+  /** The server in use and what is wrong with it; null for the embedded runner, which is as well as its database. */
+  readonly server: () => { readonly url: string; readonly problem: string | null } | null;
   /** Routes the server calls; none for the embedded runner, whose handler nobody outside can reach. */
   readonly mounts: readonly Mount[];
 }
 
+type FunctionsFor = (client: Inngest.Any) => ReturnType<typeof createFunctions>;
+
 const path = "/api/inngest";
 const insideOrigin = "http://embedded.invalid";
+/** Inngest Cloud, as the SDK has it by default. https://www.inngest.com/docs/sdk/environment-variables */
+export const cloud = { apiUrl: "https://api.inngest.com/", eventsUrl: "https://inn.gs/" } as const;
+/** A server puts up to 4 MB into one call; larger runs are fetched from its API. The rest is for what surrounds them. */
+const callBytesMax = 5 * 1024 * 1024;
 
-export const createEngine = (
-  deps: EngineDeps,
-  functionsFor: (client: Inngest.Any) => ReturnType<typeof createFunctions>,
-): Engine => {
-  const { executor, log } = deps;
-  const origin = executor?.appOrigin ?? insideOrigin;
+export const createEngine = (deps: EngineDeps, functionsFor: FunctionsFor): Engine =>
+  deps.executor === null ? createInside(deps, functionsFor) : createAtServer(deps, deps.executor, functionsFor);
+
+const createInside = (deps: EngineDeps, functionsFor: FunctionsFor): Engine => {
   const inner = new Hono();
   const handler = async (request: Request): Promise<Response> => inner.fetch(request);
-  const embedded = executor === null ? createRunner({ ...deps, handler, appUrl: `${origin}${path}` }) : null;
+  const runner = createRunner({ ...deps, handler, appUrl: `${insideOrigin}${path}` });
   const client = new Inngest({
-    id: "cosell",
-    isDev: false,
-    eventKey: executor?.eventKey ?? "embedded",
-    signingKey: deps.signingKey,
-    baseUrl: executor?.url ?? insideOrigin,
-    ...(embedded === null ? {} : { fetch: embedded.fetch as typeof fetch }),
-    checkpointing: false,
-    aiMetadata: false,
-    logger: quietLogger(log),
-    internalLogger: quietLogger(log),
+    ...clientOptions(deps),
+    eventKey: "embedded",
+    baseUrl: insideOrigin,
+    fetch: runner.fetch as typeof fetch,
   });
-  inner.on(
-    ["GET", "PUT", "POST"],
-    path,
-    serve({ client, functions: functionsFor(client), serveOrigin: origin, servePath: path }),
-  );
-  if (embedded !== null) return { client, runner: embedded, mounts: [] };
-  const atPath = (request: Request): Promise<Response> => {
-    const url = new URL(request.url);
-    url.pathname = path;
-    return handler(new Request(url, request));
+  const functions = functionsFor(client);
+  inner.on(["GET", "PUT", "POST"], path, serve({ client, functions, serveOrigin: insideOrigin, servePath: path }));
+  return {
+    runner,
+    send: async (events) => void (await client.send([...events])),
+    takesEvents: () => true,
+    server: () => null,
+    mounts: [],
   };
-  return { client, runner: outside(handler, origin), mounts: [{ path, handler: atPath }] };
 };
 
+const createAtServer = (deps: EngineDeps, executor: Executor, functionsFor: FunctionsFor): Engine => {
+  const inner = new Hono();
+  const app = new URL(`${executor.appOrigin.replace(/\/+$/, "")}${path}`);
+  const outside = createOutside({
+    ...(executor.url === null ? cloud : { apiUrl: executor.url, eventsUrl: executor.url }),
+    log: deps.log,
+    signingKey: deps.signingKey,
+    appUrl: app.href,
+    handler: async (request) => {
+      const url = new URL(request.url);
+      url.pathname = path;
+      return inner.fetch(new Request(url, request));
+    },
+  });
+  const client = new Inngest({
+    ...clientOptions(deps),
+    eventKey: executor.eventKey,
+    ...(executor.signingKeyFallback === undefined ? {} : { signingKeyFallback: executor.signingKeyFallback }),
+    ...(executor.url === null ? {} : { baseUrl: executor.url }),
+    ...(executor.environment === undefined ? {} : { env: executor.environment }),
+    fetch: outside.fetch as typeof fetch,
+  });
+  const handler = serve({
+    client,
+    functions: functionsFor(client),
+    serveOrigin: app.origin,
+    servePath: app.pathname,
+    enableUnauthedSync: executor.url !== null && (executor.takesUnsignedSync ?? true),
+  });
+  inner.use(bodyLimit({ maxSize: callBytesMax }));
+  inner.on(["GET", "PUT", "POST"], path, handler);
+  const { sync, start, stop } = outside;
+  return {
+    runner: { sync, start, stop, ...nothingHere },
+    send: (events) => outside.send(() => client.send([...events])),
+    takesEvents: outside.isRegistered,
+    server: () => ({ url: executor.url ?? cloud.apiUrl, problem: outside.problem() }),
+    mounts: [{ path, handler: (request) => (isAtRoot(request) ? outside.serve(request) : nothingThere()) }],
+  };
+};
+
+/** A mount also gets what lies below its path. */
+const isAtRoot = (request: Request): boolean => new URL(request.url).pathname === "/";
+const nothingThere = async (): Promise<Response> => new Response(null, { status: 404 });
+
 /** What a server does elsewhere: here there is nothing to run, list or purge. */
-const outside = (handler: (request: Request) => Promise<Response>, origin: string): Engine["runner"] => ({
-  sync: async () => {
-    const answer = await handler(new Request(`${origin}${path}`, { method: "PUT" }));
-    if (!answer.ok)
-      throw new Error(
-        `the workflow server did not take our functions (status ${answer.status}); check its address and keys`,
-      );
-  },
+const nothingHere: Pick<Runner, "runDue" | "nextDueAt" | "runs" | "purge"> = {
   runDue: async () => 0,
   nextDueAt: async () => null,
-  start: () => {},
-  stop: async () => {},
   runs: async () => ({ runs: [], next: null }),
   purge: async () => 0,
+};
+
+/** Never in development mode, whatever the environment says: that would take calls from anybody. */
+const clientOptions = ({ log, signingKey }: EngineDeps) => ({
+  id: "cosell",
+  isDev: false,
+  signingKey,
+  checkpointing: false,
+  aiMetadata: false,
+  logger: quietLogger(log),
+  internalLogger: quietLogger(log),
 });
 
 /** The SDK's own chatter, without the arguments: they may carry event data. */
 const quietLogger = (log: Log) => {
-  const first = (value: unknown): string => (typeof value === "string" ? value : "inngest");
+  const words = (given: readonly unknown[]): string =>
+    given.find((value): value is string => typeof value === "string") ?? "no words";
   return {
     info: () => {},
     debug: () => {},
-    warn: (message: unknown) => log.warn(`inngest: ${first(message)}`),
-    error: (message: unknown) => log.error(`inngest: ${first(message)}`),
+    warn: (...given: unknown[]) => log.warn(`inngest: ${words(given)}`),
+    error: (...given: unknown[]) => log.error(`inngest: ${words(given)}`),
   };
+};
+
+/** The settings for a server are wrong; one line each, with what to set. */
+export class ServerSettingsError extends Error {
+  override readonly name = "ServerSettingsError";
+}
+
+/**
+ * The server that the settings name, or null in embedded mode. `publicUrl` is where we are reached unless INNGEST_SERVE_ORIGIN says
+ * otherwise. Throws `ServerSettingsError` with everything that is missing.
+ */
+export const readExecutor = (config: Config, publicUrl: string): Executor | null => {
+  if (config.INNGEST_MODE === "embedded") return null;
+  const problems = serverProblems(config);
+  if (problems.length > 0) throw new ServerSettingsError(problems.join("\n"));
+  const {
+    INNGEST_SIGNING_KEY_FALLBACK: fallback,
+    INNGEST_ENV: environment,
+    INNGEST_ENABLE_UNAUTHED_SYNC: unsigned,
+  } = config;
+  return {
+    url: config.INNGEST_BASE_URL === undefined ? null : new URL(config.INNGEST_BASE_URL).origin,
+    eventKey: config.INNGEST_EVENT_KEY ?? "",
+    appOrigin: config.INNGEST_SERVE_ORIGIN ?? publicUrl,
+    ...(fallback === undefined ? {} : { signingKeyFallback: fallback }),
+    ...(environment === undefined ? {} : { environment }),
+    ...(unsigned === undefined ? {} : { takesUnsignedSync: unsigned === "1" || unsigned === "true" }),
+  };
+};
+
+const serverProblems = (config: Config): readonly string[] => {
+  const { INNGEST_BASE_URL: base, INNGEST_SIGNING_KEY: key, INNGEST_SIGNING_KEY_FALLBACK: fallback } = config;
+  const shape = "an even number of hexadecimal digits, optionally after signkey-<environment>-";
+  const notAKey = (name: string): string => `${name}: ${shape}; it must be the one the Inngest server has`;
+  return [
+    ...(config.INNGEST_EVENT_KEY === undefined
+      ? ["INNGEST_EVENT_KEY: INNGEST_MODE=server needs it; set the key that the Inngest server takes events with"]
+      : []),
+    ...(key === undefined
+      ? ["INNGEST_SIGNING_KEY: INNGEST_MODE=server needs it; set the key that the Inngest server signs its calls with"]
+      : []),
+    ...(key !== undefined && !signingKeyPattern.test(key) ? [notAKey("INNGEST_SIGNING_KEY")] : []),
+    ...(fallback !== undefined && !signingKeyPattern.test(fallback) ? [notAKey("INNGEST_SIGNING_KEY_FALLBACK")] : []),
+    ...(base !== undefined && new URL(base).pathname !== "/"
+      ? ["INNGEST_BASE_URL: give the server's address without a path"]
+      : []),
+    ...(base === undefined && (config.INNGEST_SERVE_ORIGIN ?? config.COSELL_PUBLIC_URL) === undefined
+      ? [
+          "INNGEST_SERVE_ORIGIN: Inngest Cloud must reach this service; set it, or COSELL_PUBLIC_URL, to its public address",
+        ]
+      : []),
+  ];
 };

@@ -1,4 +1,4 @@
-/** Node's composition root: environment, embedded or PostgreSQL database, fetch, the embedded runner, one port. */
+/** Node's composition root: environment, embedded or PostgreSQL database, fetch, embedded runner or Inngest server, one port. */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -9,6 +9,7 @@ import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import type { Marketplace, Simulator, SimulatorState } from "../adapters/contract.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
 import { createShiftableClock, createSystemClock } from "./clock.ts";
+import { readExecutor, ServerSettingsError } from "./engine.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
 import { createBoundedHttp } from "./outbound.ts";
@@ -30,11 +31,13 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
   if (!parsed.success) {
     throw new StartError(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
   }
-  if (parsed.data.INNGEST_MODE === "server") {
-    throw new StartError(
-      "INNGEST_MODE=server is not available in this version; leave INNGEST_MODE unset to use the embedded runner",
-    );
+  try {
+    readExecutor(parsed.data, publicUrlOf(parsed.data));
+  } catch (error) {
+    throw error instanceof ServerSettingsError ? new StartError(error.message) : error;
   }
+  if (parsed.data.INNGEST_MODE === "server" && /^(?:1|true|allow|force)$/i.test(env.INNGEST_STREAMING ?? ""))
+    throw new StartError("INNGEST_STREAMING: this service does not stream its answers to the Inngest server; unset it");
   if (parsed.data.DATABASE_URL !== undefined && parsed.data.COSELL_KEY === undefined) {
     throw new StartError(
       "DATABASE_URL needs COSELL_KEY as well, so that every instance opens the same contacts and secrets; make one with: openssl rand -base64 32",
@@ -42,6 +45,9 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
   }
   return parsed.data;
 };
+
+const publicUrlOf = (config: Config): string =>
+  config.COSELL_PUBLIC_URL ?? `http://${config.COSELL_HOST}:${config.PORT}`;
 
 /** The service cannot start as configured. The message says what to change. */
 export class StartError extends Error {
@@ -100,7 +106,8 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       ids,
     );
     const secrets = createSecrets({ db: database.db, clock, seal, env: process.env });
-    const publicUrl = config.COSELL_PUBLIC_URL ?? `http://${config.COSELL_HOST}:${config.PORT}`;
+    const publicUrl = publicUrlOf(config);
+    const executor = readExecutor(config, publicUrl);
     let inside: Service["app"] | null = null;
     // Under a real clock the simulator may be sent weeks ahead: POST /simulator/aws/control/advance {"days": 7}.
     const ahead = options.clock === undefined ? createShiftableClock() : null;
@@ -134,6 +141,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       signingKey: config.INNGEST_SIGNING_KEY ?? `signkey-prod-${randomBytes(32).toString("hex")}`,
       retentionDays: config.COSELL_RETENTION_DAYS,
       parallel: options.parallel ?? 8,
+      ...(executor === null ? {} : { executor }),
       ...(options.at === undefined ? {} : { at: options.at }),
       ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
       ...(options.refreshHours === undefined ? {} : { refreshHours: options.refreshHours }),
@@ -152,8 +160,9 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       token,
       api: async (request) => service.app.fetch(request),
       settle: async () => {
-        for (let done = 1; done > 0; )
-          done = (await service.drain()) + (await service.runner.runDue()) + (await aws.tick());
+        // With a server, committed events are left to the service that it calls: this process may be none that it reaches.
+        const drain = executor === null ? service.drain : async () => 0;
+        for (let done = 1; done > 0; ) done = (await drain()) + (await service.runner.runDue()) + (await aws.tick());
       },
       announce: database.announce,
       close: async () => {
@@ -193,6 +202,8 @@ export const serveForever = async (env: Readonly<Record<string, string | undefin
     );
   });
   opened.announce(`http://${config.COSELL_HOST}:${config.PORT}`);
+  if (config.INNGEST_MODE === "server" && !/^(?:|0|false)$/i.test(env.INNGEST_DEV ?? ""))
+    log.warn("INNGEST_DEV is ignored: calls of the workflow server are verified in every environment");
   opened.service.start();
   process.stdout.write(welcome(opened));
   let stopping = false;
@@ -221,19 +232,21 @@ cosell listens on ${publicUrl}
   API            ${publicUrl}/v1
   documentation  ${publicUrl}/docs   (OpenAPI: ${publicUrl}/openapi.json)
   AWS simulator  ${publicUrl}/simulator/aws   (controls: ${publicUrl}/simulator/aws/control)
+  workflows      ${config.INNGEST_MODE === "embedded" ? "embedded runner" : `Inngest server: ${config.INNGEST_BASE_URL ?? "Inngest Cloud"}`}
   data           ${config.DATABASE_URL === undefined ? `${resolve(config.COSELL_DATA)} (embedded database; API key of this machine in local-token there)` : "PostgreSQL (DATABASE_URL)"}
 
   Try:  npx cosell import examples/deals.csv && npx cosell share --all && npx cosell shares
 
 `;
 
-const openServer = (url: string) => {
+/** A PostgreSQL server behind the same interface as the embedded database. */
+export const openServer = (url: string) => {
   const db = openDatabase({ target: { url }, connectionsMax: 20, transactionMsMax: 30_000 });
   return { db, announce: () => {}, close: () => db.close() };
 };
 
 /** A 0600 file in the data directory, made on first use. */
-const localFile = (directory: string, name: string, make: () => string): string => {
+export const localFile = (directory: string, name: string, make: () => string): string => {
   const path = join(directory, name);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (!existsSync(path)) writeFileSync(path, make(), { mode: 0o600, flag: "wx" });

@@ -52,6 +52,7 @@ export const idPrefixes = [
   "key",
   "exc",
   "edt",
+  "srl",
 ] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 
@@ -130,7 +131,24 @@ export const configSchema = z.object({
     .describe("key that encrypts contacts, bodies and secrets; embedded: made and kept in COSELL_DATA/key"),
   COSELL_PUBLIC_URL: z.url().optional().describe("the address partners call us on; default http://COSELL_HOST:PORT"),
   INNGEST_MODE: z.enum(["embedded", "server"]).default("embedded").describe("who drives the workflows"),
+  INNGEST_BASE_URL: z
+    .url({ protocol: /^https?$/, error: "the address of an Inngest server, for example http://127.0.0.1:8288" })
+    .optional()
+    .describe("server mode: the Inngest server; unset means Inngest Cloud"),
+  INNGEST_EVENT_KEY: z.string().optional().describe("server mode: the key events are sent with"),
   INNGEST_SIGNING_KEY: z.string().optional().describe("embedded: made at start; server: as the Inngest server has it"),
+  INNGEST_SIGNING_KEY_FALLBACK: z.string().optional().describe("server mode: the other key while one is rotated"),
+  INNGEST_SERVE_ORIGIN: z
+    .url({ protocol: /^https?$/, error: "the address the Inngest server reaches this service at" })
+    .optional()
+    .describe("server mode: the address the Inngest server calls us on; default COSELL_PUBLIC_URL"),
+  INNGEST_ENV: z.string().optional().describe("server mode: the Inngest environment, for example a branch's name"),
+  INNGEST_ENABLE_UNAUTHED_SYNC: z
+    .enum(["0", "1", "false", "true"])
+    .optional()
+    .describe(
+      "server mode, own server: 0 refuses registrations it asks for without a signature (its --sdk-url); default 1",
+    ),
   COSELL_RETENTION_DAYS: z.coerce
     .number()
     .int()

@@ -9,6 +9,7 @@ import { createApp } from "./app.ts";
 import type { Connection } from "./domain/deal.ts";
 import { createDrain, createLoop } from "./drain.ts";
 import { createEngine, type Engine, type Executor } from "./engine.ts";
+import type { Readiness } from "./http/endpoint.ts";
 import type { Clock, Db, Http, Ids, Log, Seal, Secrets } from "./ports.ts";
 import { pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
@@ -96,24 +97,18 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       purgeRuns: (before) => engine.runner.purge(before),
     }),
   );
-  const { client, runner } = engine;
+  const { runner } = engine;
   // A server calls us back to learn the functions, so it can only be told once we listen.
   if (deps.executor === undefined) await runner.sync();
 
-  const handOver = createDrain({
-    db,
-    store,
-    at,
-    send: async (events) => {
-      await client.send([...events]);
-    },
-  });
+  const handOver = createDrain({ db, store, at, send: engine.send });
   const drain = (): Promise<number> => {
     kicked = false;
     return handOver();
   };
   const loop = createLoop({
-    drain,
+    // An event that reaches a server before our functions do would start nothing.
+    drain: async () => (engine.takesEvents() ? drain() : 0),
     log,
     clock,
     simulators: Object.values(deps.simulators).flatMap((simulator) => (simulator ? [simulator] : [])),
@@ -132,6 +127,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
           ok: missing.length === 0,
           detail: missing.length === 0 ? "migrated" : `migrations missing: ${missing.join(", ")}`,
         },
+        ...serverCheck(engine),
       ];
     },
     listRuns: async ({ limit, after, state, workflow }) => {
@@ -162,10 +158,19 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       loop.start();
     },
     stop: async () => {
-      await loop.stop();
-      await runner.stop();
+      await Promise.all([loop.stop(), runner.stop()]);
     },
   };
+};
+
+/** Told, but no reason not to be ready: deals and webhooks are taken while the server is away, and it may reach us through what asks. */
+const serverCheck = (engine: Engine): readonly Readiness[] => {
+  const server = engine.server();
+  if (server === null) return [];
+  const { problem, url } = server;
+  return [
+    { name: "workflow server", ok: problem === null, detail: problem ?? `registered at ${url}`, isNeeded: false },
+  ];
 };
 
 const httpFor = (deps: ServiceDeps, connection: Connection): Http => {

@@ -239,6 +239,13 @@ describe("the Sandbox catalog", () => {
     expect(deal).toMatchObject({ Project: { Title: "Shelf planning" }, LifeCycle: { ReviewStatus: "Approved" } });
     expect(deal.PartnerOpportunityIdentifier).toBeUndefined();
   });
+  it("may make the opportunity at once instead, where the settings say so", async () => {
+    const other = await openRig({ settings: { referrals: { sandbox: "opportunity" } } });
+    const id = await other.create({ Catalog: "Sandbox", Origin: "AWS Referral" });
+    expect((await getDeal(other, id, "Sandbox")).LifeCycle.ReviewStatus).toBe("Pending Submission");
+    expect((await other.controls.ledger()).invitations).toEqual([]);
+    await other.close();
+  });
 });
 
 describe("invented customers", () => {

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { Connection, Share } from "../src/domain/deal.ts";
 import { tokenOf } from "../src/store/effects.ts";
+import type { NewDelivery } from "../src/store/inbox.ts";
 import { createQuota } from "../src/store/quota.ts";
 import { createSeal } from "../src/store/seal.ts";
 import { dealInput, openStore, testKey } from "./store-fixture.ts";
@@ -210,18 +211,23 @@ describe("the inbox", () => {
     body: "{}",
     hints: [],
   });
+  const receive = async (...deliveries: readonly NewDelivery[]) =>
+    store.inbox.receive(db.sql, await Promise.all(deliveries.map(store.inbox.seal)));
   it("keeps one delivery per key, however many arrive at once", async () => {
     const connection = await aConnection();
     const results = await Promise.all(
-      Array.from({ length: 16 }, () => store.inbox.receive(db.sql, delivery(connection, "evt-1"))),
+      Array.from({ length: 8 }, () => receive(delivery(connection, "evt-1"), delivery(connection, "evt-1"))),
     );
-    expect(results.toSorted()).toEqual(["accepted", ...Array(15).fill("duplicate")]);
+    expect(results.flat().toSorted()).toEqual(["accepted", ...Array(15).fill("duplicate")]);
   });
   it("keeps nothing that was verified against an older version of the connection", async () => {
     const connection = await aConnection();
     expect(
-      await store.inbox.receive(db.sql, delivery({ ...connection, version: connection.version - 1 }, "evt-2")),
-    ).toBe("stale");
+      await receive(
+        delivery({ ...connection, version: connection.version - 1 }, "evt-2"),
+        delivery(connection, "evt-2b"),
+      ),
+    ).toEqual(["stale", "accepted"]);
     const rows = await db.sql`select key from delivery where connection_id = ${connection.id} and key = 'evt-2'`;
     expect(rows).toHaveLength(0);
   });
@@ -233,7 +239,7 @@ describe("the inbox", () => {
       { kind: "opportunity", id: "O1" },
       { kind: "opportunity", id: "O2" },
     ] as const;
-    await store.inbox.receive(db.sql, { ...delivery(connection, "evt-3"), hints });
+    await receive({ ...delivery(connection, "evt-3"), hints });
     const told = await db.sql`select name, data ->> 'remoteId' as id from outbox where subject = ${connection.id}
       and name in ('delivery.accepted', 'hint.raised', 'invitation.hinted') order by seq desc limit 4`;
     expect(told.map((row) => [row.name, row.id]).toReversed()).toEqual([
@@ -245,9 +251,9 @@ describe("the inbox", () => {
   });
   it("forgets raw bodies after the retention time, and keeps younger ones", async () => {
     const connection = await aConnection();
-    await store.inbox.receive(db.sql, delivery(connection, "old"));
+    await receive(delivery(connection, "old"));
     clock.advanceTo(new Date(clock.now().getTime() + 91 * 86_400_000));
-    await store.inbox.receive(db.sql, delivery(connection, "young"));
+    await receive(delivery(connection, "young"));
     await store.journal.expire(db.sql, new Date(clock.now().getTime() - 90 * 86_400_000));
     const rows = await db.sql`select key from delivery where connection_id = ${connection.id}`;
     expect(rows.map((row) => row.key)).toEqual(["young"]);

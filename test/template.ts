@@ -38,8 +38,11 @@ export interface TestDatabase {
 }
 
 let opened = 0;
-/** A fresh, migrated database of this test file's own. */
-export const openTestDatabase = async (): Promise<TestDatabase> => {
+/**
+ * A fresh, migrated database of this test file's own. A commit on PostgreSQL waits for the disk only with `isDurable`: the
+ * databases are dropped anyway.
+ */
+export const openTestDatabase = async ({ isDurable = false } = {}): Promise<TestDatabase> => {
   if (serverUrl === undefined) {
     const database = await openInMemory(templatePath);
     return { db: database.db, kind: "embedded", close: database.close };
@@ -48,6 +51,7 @@ export const openTestDatabase = async (): Promise<TestDatabase> => {
   await asAdministrator(serverUrl, (sql) => sql.unsafe(`create database ${name} template ${templateDatabase}`));
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
+  if (!isDurable) url.searchParams.set("synchronous_commit", "off");
   const db = openDatabase({ target: { url: url.href }, connectionsMax: 10, transactionMsMax: 30_000 });
   return {
     db,

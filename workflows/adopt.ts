@@ -207,7 +207,7 @@ const openShare = async (
   // Before the record is absorbed: it counts as the one acceptance of this record.
   await store.opportunities.touch(tx, {
     opportunityId,
-    partnerId: await store.opportunities.partner(tx, partnerNames[connection.marketplace]),
+    partnerId: await store.opportunities.partnerByName(tx, partnerNames[connection.marketplace]),
     kind: "acceptance",
     at: at.lookedAt,
     source: connection.id,

@@ -1,5 +1,6 @@
 /** The list of workflows. Step and function ids are persistence keys: append, never rename. */
 import { createAnswer } from "./answer.ts";
+import { createAutoShare, createRuleChanged } from "./auto-share.ts";
 import type { Client, WorkflowDeps } from "./deps.ts";
 import { createInvitation } from "./invitations.ts";
 import { createPush } from "./push.ts";
@@ -18,4 +19,6 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createExpiry(client, deps),
   createInvitation(client, deps),
   createAnswer(client, deps),
+  createAutoShare(client, deps),
+  createRuleChanged(client, deps),
 ];

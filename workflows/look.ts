@@ -1,6 +1,7 @@
 /** Look and absorb: the truth is re-read from the partner and taken in, whoever raised the hint. */
 import type { Fault } from "../src/domain/fault.ts";
 import { comeBackAt, coSellOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
+import { follow } from "./follow.ts";
 
 export type Looked =
   | { readonly kind: "absorbed"; readonly state: string; readonly moved: boolean }
@@ -63,6 +64,7 @@ export const lookOnce = async (deps: WorkflowDeps, shareId: string, options: Loo
       older,
       actorId: deps.actorId,
     });
+    if (!older) await follow(deps, tx, { share, coSell, observation });
     if (options.isFirst === true && (await store.shares.readBase(tx, shareId)) === null) {
       await store.shares.keepBase(tx, shareId, coSell.baseOf(observation));
     }

@@ -3,6 +3,7 @@
  * take now waits and is shown, what it will never take is dropped with a reason.
  */
 import type { Revision } from "../adapters/contract.ts";
+import { programmeOf } from "../adapters/registry.ts";
 import { isEnded, type Observation, type Share } from "../src/domain/deal.ts";
 import { conflictRedoMax, gapSentence } from "../src/domain/fault.ts";
 import { type Client, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
@@ -48,15 +49,10 @@ const spread = async (
       const share = await store.shares.lock(tx, open.id);
       if (isEnded(share.state)) continue;
       if (share.state === "draft" || share.state === "ready") {
-        const { connection, draft } = await store.shares.drafted(tx, share);
-        await store.shares.judge(
-          tx,
-          share,
-          coSellOf(deps.registry.open(connection), connection).gaps(draft),
-          deps.actorId,
-        );
+        await store.autoShare.rejudge(tx, share, (connection) => programmeOf(deps.registry, connection), deps.actorId);
         judged++;
       } else {
+        await store.shares.keepStandIns(tx, share, await store.shares.drafted(tx, share));
         await store.shares.wantRevision(tx, share.id, true);
         if (share.state !== "submitting") await store.shares.wish(tx, "share.revise.requested", share);
         revised++;

@@ -12,11 +12,13 @@ import {
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
 import { createHooks } from "./hooks.ts";
 import { look as lookAtInvitation, made, pending } from "./invitations.ts";
+import { involvementWords } from "./map.ts";
 import { dealOf } from "./referred.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
 import { nextAddition, nextStep } from "./submission.ts";
+import { theirsOf } from "./theirs.ts";
 import { newer } from "./time.ts";
 
 export type { AwsKeys, CredentialsResolver } from "./client.ts";
@@ -55,11 +57,13 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
         ...(keys === undefined ? {} : { hooks: createHooks(deps, target, keys) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),
+          involvement: (wanted) => ({ involvementType: involvementWords[wanted] }),
           submission: (draft, done) => nextStep(draft, done, target),
           revision: (input) => revise(input, target),
           addition: (draft, observation, settled) => nextAddition(draft, observation, { settled, target }),
           withdrawal: (input) => withdraw(input, target),
           baseOf: (observation) => baseOf(observation.body),
+          theirs: (input) => theirsOf(input, target),
           newer,
           run: (write, token) => run(at, write, token),
           locate: (write) => locate(at, write),

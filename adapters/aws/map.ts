@@ -5,6 +5,7 @@
 import type { DealStage, Json, JsonObject, Observation, ShareDraft } from "../../src/domain/deal.ts";
 import type { ShareEvent } from "../../src/domain/machine.ts";
 import { decimalToMicros } from "../../src/domain/money.ts";
+import type { Involvement } from "../../src/domain/share-rule.ts";
 import { type Document, isObject, unknownMembers } from "./document.ts";
 import {
   apnPrograms,
@@ -13,6 +14,7 @@ import {
   competitors,
   deliveryModels,
   industries,
+  type involvementTypes,
   marketingSources,
   marketingUseCases,
   primaryNeeds,
@@ -36,11 +38,17 @@ export const stageWords = {
   closed_lost: "Closed Lost",
 } as const satisfies Record<DealStage, string>;
 
-const typeWords = { new: "Net New Business", expansion: "Expansion", renewal: "Flat Renewal" } as const;
+export const typeWords = { new: "Net New Business", expansion: "Expansion", renewal: "Flat Renewal" } as const;
 /** AWS's words for the kind of a deal → ours. */
 export const dealTypes: ReadonlyMap<string, keyof typeof typeWords> = new Map(
   (["new", "expansion", "renewal"] as const).map((type) => [typeWords[type], type]),
 );
+
+/** How AWS is asked to join → AWS's words. https://docs.aws.amazon.com/partner-central/latest/APIReference/API_AwsSubmission.html */
+export const involvementWords = {
+  co_sell: "Co-Sell",
+  visibility: "For Visibility Only",
+} as const satisfies Record<Involvement, (typeof involvementTypes)[number]>;
 
 /**
  * AWS's review words → what they mean for the share; null is deliberately without meaning. Model literals, then the

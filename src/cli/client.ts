@@ -35,6 +35,12 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 export interface Client {
   readonly get: <T>(path: string, schema: z.ZodType<T>, query?: Query) => Promise<T>;
   readonly post: <T>(path: string, body: unknown, schema: z.ZodType<T>) => Promise<T>;
+  /** Replaces what is at this version; refused when somebody changed it since. */
+  readonly put: <T>(
+    path: string,
+    change: { readonly body: unknown; readonly version: number },
+    schema: z.ZodType<T>,
+  ) => Promise<T>;
   readonly remove: (path: string) => Promise<void>;
   /** The answer whatever its status, for commands for which a refusal is a result. */
   readonly attempt: (method: "GET" | "POST", path: string, body?: unknown) => Promise<Answer>;
@@ -65,9 +71,18 @@ export const withClient = async <T>(
   }
 };
 
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+  /** Only when it is at this version. */
+  readonly version?: number;
+}
+
 export const createClient = (reached: Reached, sleep: (milliseconds: number) => Promise<void>): Client => {
-  const attempt = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+  const ask = async ({ method, path, body, version }: Asked): Promise<Answer> => {
     const headers: Record<string, string> = { accept: "application/json" };
+    if (version !== undefined) headers["if-match"] = `"${version}"`;
     if (reached.token !== null) headers.authorization = `Bearer ${reached.token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
     // The same key on every attempt: a repeat of a write that was done gets its answer, not a second write.
@@ -79,25 +94,26 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
       await sleep(answer.retryAfterSeconds * 1000);
     }
   };
-  const demand = async <T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> => {
-    const answer = await attempt(method, path, body);
+  const demand = async <T>(asked: Asked, schema: z.ZodType<T>): Promise<T> => {
+    const answer = await ask(asked);
     if (answer.status >= 400) throw problemFailure(answer, reached.where);
     const parsed = schema.safeParse(answer.body);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     throw new Failure(
-      `${reached.where} answered ${method} ${path} in a form this version does not know (${issue?.path.join(".")}: ${issue?.message})`,
+      `${reached.where} answered ${asked.method} ${asked.path} in a form this version does not know (${issue?.path.join(".")}: ${issue?.message})`,
       { fix: "use a cosell of the same version as the service" },
     );
   };
   return {
     where: reached.where,
     settle: reached.settle,
-    attempt,
-    get: (path, schema, query) => demand("GET", withQuery(path, query), schema),
-    post: (path, body, schema) => demand("POST", path, schema, body),
+    attempt: (method, path, body) => ask({ method, path, body }),
+    get: (path, schema, query) => demand({ method: "GET", path: withQuery(path, query) }, schema),
+    post: (path, body, schema) => demand({ method: "POST", path, body }, schema),
+    put: (path, change, schema) => demand({ method: "PUT", path, ...change }, schema),
     remove: async (path) => {
-      const answer = await attempt("DELETE", path);
+      const answer = await ask({ method: "DELETE", path });
       if (answer.status >= 400) throw problemFailure(answer, reached.where);
     },
     each: async function* (path, item, query, max = itemsMax) {
@@ -105,7 +121,10 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
       let after: string | undefined;
       for (let count = 0; count < max; ) {
         const limit = Math.min(pageSize, max - count);
-        const { items, next } = await demand("GET", withQuery(path, { ...query, limit, after }), page);
+        const { items, next } = await demand(
+          { method: "GET", path: withQuery(path, { ...query, limit, after }) },
+          page,
+        );
         yield* items;
         count += items.length;
         if (next === null || next === undefined || items.length === 0) return;

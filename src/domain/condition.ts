@@ -30,6 +30,17 @@ export type Compiled =
   | { readonly ok: true; readonly condition: Condition }
   | { readonly ok: false; readonly problem: ConditionProblem };
 
+/** How conditions are written, for people. */
+export const conditionGuide: readonly string[] = [
+  'Compare fields with == and !=, numbers and dates also with < <= > >=, for example stage == "qualified", closeDate < "2027-04-01".',
+  "Join with &&, || and !, and group with parentheses.",
+  'Ask whether a text is among others with in: account.country in ["DE", "AT"], or "SaaS or PaaS" in aws.deliveryModels.',
+  'Texts have startsWith("…"), endsWith("…") and contains("…"); size(field) counts characters of a text and items of a list.',
+  "What is missing is null: equal to null only, neither less nor more than anything, in no list, without text.",
+  'An amount is ordered together with its currency: amount >= 50000 && currency == "EUR".',
+  "true is a condition that always holds. There are no macros, no has(), no arithmetic and no regular expressions.",
+];
+
 export const conditionCharactersMax = 2_000;
 const nodesMax = 500;
 const depthMax = 50;

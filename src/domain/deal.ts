@@ -179,6 +179,16 @@ export interface Observation {
   readonly seenAt: Date;
 }
 
+/** A field of a share that the deal did not give: a rule's default stands in for it. */
+export const syntheticSchema = z.object({
+  field: z.string(),
+  value: z.json(),
+  ruleId: z.string().nullable().describe("null: the rule is not saved yet"),
+  ruleVersion: z.number().int(),
+  consented: z.boolean().describe("whether the rule lets it be sent; without, it is kept back"),
+});
+export type Synthetic = z.infer<typeof syntheticSchema>;
+
 export const shareSchema = z.object({
   id: z.string(),
   opportunityId: z.string(),
@@ -192,6 +202,11 @@ export const shareSchema = z.object({
     z.object({ field: z.string(), code: z.string(), message: z.string(), fix: z.string(), source: z.string() }),
   ),
   fields: jsonObjectSchema,
+  /** The share rule that made it, with its version; null: a person shared it. */
+  ruleId: z.string().nullable(),
+  ruleVersion: z.number().int().nullable(),
+  /** Fields that the deal did not give and the rule's defaults stand in for. */
+  synthetic: z.array(syntheticSchema),
   version: z.number().int(),
   createdAt: instant,
   updatedAt: instant,

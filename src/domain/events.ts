@@ -57,6 +57,7 @@ export const eventCatalogue = {
     invitationId: z.string().nullable(),
     operation: z.string(),
   }),
+  "share_rule.changed": z.object({ ruleId: z.string(), version: z.number() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
 } as const satisfies Record<string, z.ZodType>;

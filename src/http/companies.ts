@@ -1,7 +1,7 @@
 /** The companies in the deals, over HTTP. */
 import { z } from "zod";
 import { accountSchema } from "../domain/deal.ts";
-import { partnerSchema } from "../store/opportunities.ts";
+import { partnerSchema } from "../store/companies.ts";
 import { type AppDeps, type Endpoint, endpoint, idOf, listOf, pageOf, pageQuery } from "./endpoint.ts";
 import { notFound } from "./problem.ts";
 

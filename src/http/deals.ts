@@ -5,6 +5,7 @@ import {
   accountSchema,
   contactSchema,
   dateSchema,
+  type Opportunity,
   type OpportunityInput,
   opportunityInputSchema,
   opportunitySchema,
@@ -186,11 +187,11 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
     scope: "write",
     summary: "Save a deal by its CRM key",
     description:
-      "Makes the deal with this (source, key), or brings the known one up to the body: what the body leaves out becomes empty. Open shares follow by themselves.",
+      "Makes the deal with this (source, key), or takes in what its CRM says now: what the body leaves out the CRM says is empty. Only what differs from the CRM's last word changes the deal, so an old value sent again never undoes what a person or a partner changed since; where they changed the same field, /v1/field-authority decides. Open shares follow by themselves.",
     body: dealInputSchema,
     bodyExample: dealExample,
     answers: {
-      200: { ...savedAnswer, description: "the deal was known: brought up to the body, or unchanged" },
+      200: { ...savedAnswer, description: "the deal was known: changed by what the CRM says, or unchanged" },
       201: { ...savedAnswer, description: "the deal was new", headers: ["ETag", "Location"] },
     },
     handle: async ({ body, caller }) => {
@@ -212,7 +213,8 @@ const replaceEndpoint = (deps: AppDeps): Endpoint =>
     tag: "Deals",
     scope: "write",
     summary: "Replace a deal",
-    description: "What the body leaves out becomes empty. Source and key stay: they are what the deal is found by.",
+    description:
+      "What the body leaves out becomes empty. Source and key stay: they are what the deal is found by. What differs from the deal is ours from then on, until the CRM or a partner changes it.",
     ifMatch: "required",
     params: dealParams,
     body: dealInputSchema,
@@ -224,7 +226,7 @@ const replaceEndpoint = (deps: AppDeps): Endpoint =>
         const stored = await deps.store.opportunities.lock(tx, params.id);
         if (stored === null) throw notFound("deal", params.id);
         checkMatch(match, stored.version);
-        return replace(deps, tx, { id: params.id, input: body, actorId: caller.actorId, ...keyOf(stored) });
+        return replace(deps, tx, { stored, input: body, actorId: caller.actorId });
       });
       return { status: 200, body: withoutContacts(whole), headers: { etag: tagOf(whole.opportunity.version) } };
     },
@@ -256,7 +258,7 @@ const patchEndpoint = (deps: AppDeps): Endpoint =>
           const errors = itemsOf(parsed.error);
           throw new ProblemError("invalid", `${errors[0]?.field}: ${errors[0]?.message}`, { errors });
         }
-        return replace(deps, tx, { id: params.id, input: parsed.data, actorId: caller.actorId, ...keyOf(stored) });
+        return replace(deps, tx, { stored, input: parsed.data, actorId: caller.actorId });
       });
       return { status: 200, body: withoutContacts(whole), headers: { etag: tagOf(whole.opportunity.version) } };
     },
@@ -333,18 +335,14 @@ const mustReadWhole = async (deps: AppDeps, tx: Tx, id: string): Promise<WholeDe
 };
 
 interface Replacement {
-  readonly id: string;
-  readonly source: string;
-  readonly key: string;
+  readonly stored: Opportunity;
   readonly input: OpportunityInput;
   readonly actorId: string;
 }
 
-const keyOf = ({ source, key }: { readonly source: string; readonly key: string }) => ({ source, key });
-
 const replace = async (deps: AppDeps, tx: Tx, change: Replacement): Promise<WholeDeal> => {
   for (const name of ["source", "key"] as const) {
-    if (change.input[name] === change[name]) continue;
+    if (change.input[name] === change.stored[name]) continue;
     throw new ProblemError("invalid", `${name}: a deal keeps its source and key`, {
       errors: [
         {
@@ -357,8 +355,18 @@ const replace = async (deps: AppDeps, tx: Tx, change: Replacement): Promise<Whol
       ],
     });
   }
-  await deps.store.opportunities.save(tx, change.input, change.actorId);
-  return mustReadWhole(deps, tx, change.id);
+  const { refused } = await deps.store.opportunities.edit(tx, change.stored, change.input, change.actorId);
+  if (refused.length > 0) {
+    const errors = refused.map(({ name, why }) => ({
+      pointer: `/${(/^(aws|azure|gcp)\./.test(name) ? `programmes.${name}` : name).replaceAll(".", "/")}`,
+      field: name,
+      code: "not_ours",
+      message: `${why} (field authority)`,
+      fix: `change it in ${change.stored.source}, or let ours change it: PUT /v1/field-authority`,
+    }));
+    throw new ProblemError("invalid", `${errors[0]?.field}: ${errors[0]?.message}`, { errors });
+  }
+  return mustReadWhole(deps, tx, change.stored.id);
 };
 
 /** The stored deal as an input that would change nothing. `taggedAt` is left out: the store keeps it while the tag stays. */

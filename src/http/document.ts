@@ -6,13 +6,16 @@ import { z } from "zod";
 import { accountSchema, connectionSchema, contactSchema, opportunitySchema, shareSchema } from "../domain/deal.ts";
 import { eventSchema } from "../domain/events.ts";
 import { apiKeySchema } from "../store/access.ts";
+import { partnerSchema } from "../store/companies.ts";
 import { exceptionSchema, historySchema } from "../store/journal.ts";
-import { partnerSchema, touchSchema } from "../store/opportunities.ts";
+import { touchSchema } from "../store/opportunities.ts";
 import { pendingEditSchema } from "../store/revisions.ts";
+import { shareRuleSchema } from "../store/share-rules.ts";
 import { listedShareSchema } from "../store/shares.ts";
 import { dealInputSchema, dealSchema, dealWithContactsSchema } from "./deals.ts";
 import type { AnswerSpec, Endpoint } from "./endpoint.ts";
 import { type ProblemKind, problemErrorSchema, problemKinds, problemSchema } from "./problem.ts";
+import { decisionSchema } from "./share-rule-trial.ts";
 import { gapSchema } from "./shares.ts";
 
 type Io = "input" | "output";
@@ -31,6 +34,8 @@ const components: readonly (readonly [name: string, schema: z.ZodType, io: Io])[
   ["Connection", connectionSchema, "output"],
   ["Share", shareSchema, "output"],
   ["ListedShare", listedShareSchema, "output"],
+  ["ShareRule", shareRuleSchema, "output"],
+  ["ShareDecision", decisionSchema, "output"],
   ["Gap", gapSchema, "output"],
   ["Edit", pendingEditSchema, "output"],
   ["History", historySchema, "output"],

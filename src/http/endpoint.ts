@@ -21,6 +21,8 @@ export interface Readiness {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
+  /** False: told, but the service is ready without it. Default true. */
+  readonly isNeeded?: boolean;
 }
 
 /** Another speaker on the same port, for example the AWS simulator; it gets the request with the prefix stripped. */

@@ -2,9 +2,10 @@
 import { z } from "zod";
 import type { Hooks, Verdict, VerifiedDelivery } from "../../adapters/contract.ts";
 import type { Connection } from "../domain/deal.ts";
-import type { Reception } from "../store/inbox.ts";
+import type { NewDelivery } from "../store/inbox.ts";
 import { readBytes } from "./door.ts";
-import { type Answer, type AppDeps, type Endpoint, endpoint, idOf, retried } from "./endpoint.ts";
+import { type Answer, type AppDeps, type Endpoint, endpoint, idOf } from "./endpoint.ts";
+import { createIntake, type Intake } from "./intake.ts";
 import { ProblemError } from "./problem.ts";
 
 const deliveryBytesMax = 256 * 1024;
@@ -18,11 +19,10 @@ const openedMax = 1_000;
 const statusSchema = z.object({ status: z.enum(["accepted", "duplicate", "ignored"]) });
 
 export const hookEndpoints = (deps: AppDeps): readonly Endpoint[] => {
-  const opened = createOpened(deps);
-  return [receiveEndpoint(deps, opened)];
+  return [receiveEndpoint(deps, createOpened(deps), createIntake(deps))];
 };
 
-const receiveEndpoint = (deps: AppDeps, opened: OpenedConnections): Endpoint =>
+const receiveEndpoint = (deps: AppDeps, opened: OpenedConnections, intake: Intake): Endpoint =>
   endpoint({
     method: "POST",
     path: "/hooks/{id}",
@@ -51,7 +51,7 @@ const receiveEndpoint = (deps: AppDeps, opened: OpenedConnections): Endpoint =>
         if (verdict.kind !== "verified" && !isFresh) opened.forget(params.id);
         else if (verdict.kind !== "verified") return refuse(deps, entry.connection, { verdict, bytes: body.length });
         else {
-          const reception = await keep(deps, { ...entry, headers, body }, verdict.delivery);
+          const reception = await intake.receive(deliveryOf(deps, { ...entry, headers, body }, verdict.delivery));
           if (reception !== "stale") return { status: 202, body: { status: reception } };
           opened.forget(params.id);
           if (turn >= turnsMax) throw unsure();
@@ -143,7 +143,7 @@ const verdictOf = async (deps: AppDeps, { connection, hooks }: Opened, raw: Raw)
   }
 };
 
-const keep = async (deps: AppDeps, received: Opened & Raw, delivery: VerifiedDelivery): Promise<Reception> => {
+const deliveryOf = (deps: AppDeps, received: Opened & Raw, delivery: VerifiedDelivery): NewDelivery => {
   const { connection, hooks, headers, body } = received;
   const { key, kind, hints } = delivery;
   if (hints.length > hintsMax)
@@ -152,16 +152,12 @@ const keep = async (deps: AppDeps, received: Opened & Raw, delivery: VerifiedDel
       hints: hints.length,
     });
   const worthKeeping = Object.entries(headers).filter(([name]) => hooks.headers.includes(name));
-  const reception = await retried(() =>
-    deps.store.inbox.receive(deps.db.sql, {
-      connection,
-      key,
-      kind,
-      headers: Object.fromEntries(worthKeeping),
-      body: new TextDecoder().decode(body),
-      hints: hints.slice(0, hintsMax),
-    }),
-  );
-  if (reception === "accepted") deps.kick();
-  return reception;
+  return {
+    connection,
+    key,
+    kind,
+    headers: Object.fromEntries(worthKeeping),
+    body: new TextDecoder().decode(body),
+    hints: hints.slice(0, hintsMax),
+  };
 };

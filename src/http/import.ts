@@ -1,7 +1,7 @@
 /** Many deals at once: each row is judged alone, a bad one changes nothing and stops no other. */
 import { z } from "zod";
 import { accountMatchKey } from "../domain/account.ts";
-import type { OpportunityInput } from "../domain/deal.ts";
+import type { AccountInput, OpportunityInput } from "../domain/deal.ts";
 import type { Tx } from "../ports.ts";
 import { dealExample, dealInputSchema } from "./deals.ts";
 import { type AppDeps, commit, type Endpoint, endpoint, rehearse, sqlStateOf } from "./endpoint.ts";
@@ -116,14 +116,15 @@ interface Job {
   readonly dryRun: boolean;
 }
 
+/** Companies as the rows so far have left them, by the match key of the rows' account. */
+type Known = Map<string, AccountInput>;
+
 const saveAll = async (job: Job, rows: readonly Row[]): Promise<readonly Indexed[]> => {
   const results: Indexed[] = [];
-  const lastOfCompany = new Map<string, Row>();
+  const known: Known = new Map();
   while (results.length < rows.length) {
     const ahead = rows.slice(results.length, results.length + rowsPerTransaction);
-    const saved = await saveSome(job, ahead, lastOfCompany);
-    for (const row of ahead.slice(0, saved.length)) lastOfCompany.set(accountMatchKey(row.input.account), row);
-    results.push(...saved);
+    results.push(...(await saveSome(job, ahead, known)));
   }
   return results;
 };
@@ -131,38 +132,49 @@ const saveAll = async (job: Job, rows: readonly Row[]): Promise<readonly Indexed
 /**
  * Saves the first rows in one transaction, at least one and as many as its time allows.
  *
- * A dry run has rolled the earlier rows back, but they decide whether this one changes its company: the company's last
- * earlier row is saved again first, so that the dry run tells what the real run would.
+ * A dry run has rolled the earlier rows back, but they decide whether this one changes its company: the company is
+ * put as they left it first, so that the dry run tells what the real run would.
  */
-const saveSome = (job: Job, rows: readonly Row[], lastOfCompany: ReadonlyMap<string, Row>) => {
+const saveSome = (job: Job, rows: readonly Row[], known: Known) => {
+  const { opportunities } = job.deps.store;
   const work = async (tx: Tx): Promise<readonly Indexed[]> => {
     const results: Indexed[] = [];
-    const companies = new Set<string>();
+    const put = new Set<string>();
     // The database's own limit runs in real time, whatever the clock of the service says.
     const startedMs = performance.now();
     for (const row of rows) {
       if (results.length > 0 && performance.now() - startedMs > transactionMsMax) break;
       const company = accountMatchKey(row.input.account);
-      const earlier = lastOfCompany.get(company);
-      if (job.dryRun && earlier !== undefined && !companies.has(company)) await saveRow(job, tx, earlier);
-      companies.add(company);
-      results.push(await saveRow(job, tx, row));
+      const left = known.get(company);
+      if (job.dryRun && left !== undefined && !put.has(company)) await opportunities.putAccount(tx, left);
+      put.add(company);
+      const { result, accountId } = await saveRow(job, tx, row);
+      const account = job.dryRun && accountId !== null ? await opportunities.findAccount(tx, accountId) : null;
+      if (account !== null) known.set(company, account);
+      results.push(result);
     }
     return results;
   };
   return job.dryRun ? rehearse(job.deps, work) : commit(job.deps, work);
 };
 
-const saveRow = async ({ deps, actorId, dryRun }: Job, tx: Tx, row: Row): Promise<Indexed> => {
+interface SavedRow {
+  readonly result: Indexed;
+  /** The company of the deal; null: the row was refused. */
+  readonly accountId: string | null;
+}
+
+const saveRow = async ({ deps, actorId, dryRun }: Job, tx: Tx, row: Row): Promise<SavedRow> => {
   const { index, line } = row;
   try {
     const saved = await tx.savepoint((inner) => deps.store.opportunities.save(inner, row.input, actorId));
     const id = dryRun && saved.outcome === "created" ? null : saved.opportunity.id;
-    return { index, line, outcome: saved.outcome, id, errors: [] };
+    const result = { index, line, outcome: saved.outcome, id, errors: [] };
+    return { result, accountId: saved.opportunity.accountId };
   } catch (error) {
     // Only what the database says about the values: a lost connection is not the row's fault.
     if (!/^(22|23514)/.test(sqlStateOf(error))) throw error;
     const message = "a value is outside what can be stored, for example a number or a date out of range";
-    return { index, line, outcome: "refused", id: null, errors: [{ path: "", message }] };
+    return { result: { index, line, outcome: "refused", id: null, errors: [{ path: "", message }] }, accountId: null };
   }
 };

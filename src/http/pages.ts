@@ -1,6 +1,6 @@
 /** What is open to everybody: where to read on, whether the service lives, whether it can work. */
 import { z } from "zod";
-import { type AppDeps, type Endpoint, endpoint } from "./endpoint.ts";
+import { type AppDeps, type Endpoint, endpoint, type Readiness } from "./endpoint.ts";
 
 const readinessSchema = z.object({
   ready: z.boolean(),
@@ -72,11 +72,11 @@ const readyEndpoint = (deps: AppDeps): Endpoint =>
       503: { description: "it cannot; the checks say why", schema: readinessSchema },
     },
     handle: async () => {
-      const checks = await deps
+      const checks: readonly Readiness[] = await deps
         .ready()
         .catch(() => [{ name: "ready", ok: false, detail: "the checks themselves failed; see the log" }]);
-      const ready = checks.every((check) => check.ok);
-      return { status: ready ? 200 : 503, body: { ready, checks } };
+      const ready = checks.every((check) => check.ok || check.isNeeded === false);
+      return { status: ready ? 200 : 503, body: { ready, checks: checks.map(({ isNeeded: _, ...check }) => check) } };
     },
   });
 

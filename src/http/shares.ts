@@ -1,6 +1,7 @@
 /** Shares over HTTP: putting a deal to a programme, watching it, changing and withdrawing it. */
 import { z } from "zod";
 import type { CoSell } from "../../adapters/contract.ts";
+import { programmeOf } from "../../adapters/registry.ts";
 import { type Connection, isEnded, jsonObjectSchema, type Share, shareSchema } from "../domain/deal.ts";
 import { gapSentence } from "../domain/fault.ts";
 import { shareStates, shareTable, step } from "../domain/machine.ts";
@@ -153,13 +154,17 @@ const patchEndpoint = (deps: AppDeps): Endpoint =>
 
 const applyFields = async (deps: AppDeps, tx: Tx, share: Share, actorId: string) => {
   const { shares } = deps.store;
-  const { connection, draft } = await shares.drafted(tx, share);
-  const gaps = coSellOf(deps, connection).gaps(draft);
-  if (share.state === "draft" || share.state === "ready")
-    return { share: await shares.judge(tx, share, gaps, actorId), gaps };
+  if (share.state === "draft" || share.state === "ready") {
+    const programmes = (connection: Connection) => programmeOf(deps.registry, connection);
+    const judged = await deps.store.autoShare.rejudge(tx, share, programmes, actorId);
+    return { share: judged, gaps: judged.gaps };
+  }
+  const drafted = await shares.drafted(tx, share);
+  const kept = await shares.keepStandIns(tx, share, drafted);
+  const gaps = coSellOf(deps, drafted.connection).gaps(drafted.draft);
   await shares.wantRevision(tx, share.id, true);
-  if (share.state !== "submitting") await shares.wish(tx, "share.revise.requested", share);
-  return { share, gaps };
+  if (share.state !== "submitting") await shares.wish(tx, "share.revise.requested", kept);
+  return { share: kept, gaps };
 };
 
 const withdrawEndpoint = (deps: AppDeps): Endpoint =>

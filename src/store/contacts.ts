@@ -1,6 +1,6 @@
 /** People: one encrypted table, read by subject, found by a keyed fingerprint of the e-mail, erased on demand. */
 import { z } from "zod";
-import { type Contact, contactSchema } from "../domain/deal.ts";
+import { type Contact, contactRoles, contactSchema } from "../domain/deal.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 
 /** A person of the partner's: their seller on a share. */
@@ -13,32 +13,57 @@ export type Person = z.infer<typeof personSchema>;
 
 interface SealedRow {
   readonly id: string;
+  readonly role: string;
   readonly sealed: Uint8Array;
+}
+interface RolePerson {
+  readonly role: string;
+  readonly email: string | null;
+  readonly value: unknown;
 }
 
 export type Contacts = ReturnType<typeof createContacts>;
 
 export const createContacts = (deps: ClockDep & IdsDep & SealDep) => {
+  /** Replaces the people of these roles; a role whose people are the same keeps its rows. */
   const put = async (
     tx: Query,
     subject: string,
-    role: string,
-    people: readonly { readonly email: string | null; readonly value: unknown }[],
+    given: { readonly roles: readonly string[]; readonly people: readonly RolePerson[] },
   ): Promise<boolean> => {
     const kept = await tx<
       SealedRow[]
-    >`select id, sealed from contact where subject = ${subject} and role = ${role} order by position`;
-    const before = await Promise.all(kept.map((row) => deps.seal.open(row.sealed, `contact:${row.id}`)));
-    const after = people.map((person) => JSON.stringify(person.value));
-    if (before.length === after.length && before.every((text, index) => text === after[index])) return false;
-    await tx`delete from contact where subject = ${subject} and role = ${role}`;
-    for (const [position, person] of people.entries()) {
-      const id = deps.ids.next("ctc");
-      const fingerprint = person.email === null ? null : await deps.seal.fingerprint(person.email.toLowerCase());
-      const sealed = await deps.seal.close(after[position] ?? "", `contact:${id}`);
-      await tx`insert into contact (id, subject, role, position, email_fingerprint, sealed, created_at)
-        values (${id}, ${subject}, ${role}, ${position}, ${fingerprint}, ${sealed}, ${deps.clock.now()})`;
-    }
+    >`select id, role, sealed from contact where subject = ${subject} and role = any(${[...given.roles]}::text[]) order by role, position`;
+    const known = await Promise.all(
+      kept.map(async ({ id, role, sealed }) => ({ role, text: await deps.seal.open(sealed, `contact:${id}`) })),
+    );
+    const changed = given.roles.filter((role) => {
+      const before = known.filter((row) => row.role === role).map((row) => row.text);
+      const after = given.people.filter((person) => person.role === role).map((person) => JSON.stringify(person.value));
+      return before.length !== after.length || before.some((text, index) => text !== after[index]);
+    });
+    if (changed.length === 0) return false;
+    if (kept.some((row) => changed.includes(row.role)))
+      await tx`delete from contact where subject = ${subject} and role = any(${changed}::text[])`;
+    const rows = await Promise.all(
+      changed.flatMap((role) =>
+        given.people
+          .filter((person) => person.role === role)
+          .map(async ({ email, value }, position) => {
+            const id = deps.ids.next("ctc");
+            return {
+              id,
+              subject,
+              role,
+              position,
+              email_fingerprint: email === null ? null : await deps.seal.fingerprint(email.toLowerCase()),
+              sealed: await deps.seal.close(JSON.stringify(value), `contact:${id}`),
+              created_at: deps.clock.now(),
+            };
+          }),
+      ),
+    );
+    if (rows.length > 0) await tx`insert into contact ${tx(rows)}`;
     return true;
   };
   const read = async <T>(
@@ -47,7 +72,7 @@ export const createContacts = (deps: ClockDep & IdsDep & SealDep) => {
     roles: readonly string[],
     schema: z.ZodType<T>,
   ): Promise<readonly T[]> => {
-    const rows = await query<SealedRow[]>`select id, sealed from contact
+    const rows = await query<SealedRow[]>`select id, role, sealed from contact
       where subject = ${subject} and role = any(${[...roles]}::text[]) order by role desc, position`;
     return Promise.all(
       rows.map(async (row) => schema.parse(JSON.parse(await deps.seal.open(row.sealed, `contact:${row.id}`)))),
@@ -55,25 +80,41 @@ export const createContacts = (deps: ClockDep & IdsDep & SealDep) => {
   };
   return {
     /** Replaces the contacts of a deal. True when anything changed. */
-    putForDeal: async (tx: Query, opportunityId: string, contacts: readonly Contact[]): Promise<boolean> => {
-      let changed = false;
-      for (const role of ["owner", "customer"] as const) {
-        const people = contacts
-          .filter((contact) => contact.role === role)
-          .map((contact) => ({ email: contact.email, value: contact }));
-        changed = (await put(tx, opportunityId, role, people)) || changed;
-      }
-      return changed;
+    putForDeal: (tx: Query, opportunityId: string, contacts: readonly Contact[]): Promise<boolean> =>
+      put(tx, opportunityId, {
+        roles: contactRoles,
+        people: contacts.map((contact) => ({ role: contact.role, email: contact.email, value: contact })),
+      }),
+    /** How many people these are, and a keyed mark by which the same ones are known again; the mark tells nothing about them. */
+    markOf: async (contacts: readonly Contact[]): Promise<{ readonly count: number; readonly mark: string }> => {
+      const people = contactRoles.flatMap((role) => contacts.filter((contact) => contact.role === role));
+      const plain = people.map(({ role, email, firstName, lastName, title, phone }) =>
+        [role, email, firstName, lastName, title, phone].map((part) => part ?? null),
+      );
+      return { count: people.length, mark: await deps.seal.fingerprint(JSON.stringify(["contacts", plain])) };
     },
     readForDeal: (query: Query, opportunityId: string): Promise<readonly Contact[]> =>
-      read(query, opportunityId, ["owner", "customer"], contactSchema),
+      read(query, opportunityId, contactRoles, contactSchema),
+    /** Contacts of many deals in one read, by deal. */
+    readForDeals: async (
+      query: Query,
+      opportunityIds: readonly string[],
+    ): Promise<ReadonlyMap<string, readonly Contact[]>> => {
+      const people = new Map<string, Contact[]>();
+      if (opportunityIds.length === 0) return people;
+      const rows = await query<(SealedRow & { readonly subject: string })[]>`select id, subject, sealed from contact
+        where subject = any(${[...opportunityIds]}::text[]) and role in ('owner', 'customer') order by role desc, position`;
+      for (const row of rows) {
+        const contact = contactSchema.parse(JSON.parse(await deps.seal.open(row.sealed, `contact:${row.id}`)));
+        people.set(row.subject, [...(people.get(row.subject) ?? []), contact]);
+      }
+      return people;
+    },
     putForShare: (tx: Query, shareId: string, people: readonly Person[]): Promise<boolean> =>
-      put(
-        tx,
-        shareId,
-        "partner",
-        people.map((person) => ({ email: person.email, value: person })),
-      ),
+      put(tx, shareId, {
+        roles: ["partner"],
+        people: people.map((person) => ({ role: "partner", email: person.email, value: person })),
+      }),
     readForShare: (query: Query, shareId: string): Promise<readonly Person[]> =>
       read(query, shareId, ["partner"], personSchema),
 

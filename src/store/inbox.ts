@@ -1,9 +1,10 @@
-/** The inbox: what a partner told us, kept once, with the looks it asks for, in one statement: one round trip, one commit. */
+/** The inbox: what partners told us, kept once, with the looks it asks for, in one statement: one round trip, one commit. */
 import { z } from "zod";
 import type { Connection } from "../domain/deal.ts";
 import type { EventName } from "../domain/events.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
-import { parseRow } from "./rows.ts";
+import { parseRows } from "./rows.ts";
+import { toHex } from "./seal.ts";
 
 /** "Look at X", as an adapter understood it. */
 interface Hinted {
@@ -30,58 +31,99 @@ export interface NewDelivery {
 /** `stale`: the connection has changed since the delivery was verified; nothing was kept. */
 export type Reception = "accepted" | "duplicate" | "stale";
 
-const receptionSchema = z.object({ isCurrent: z.boolean(), isNew: z.boolean() });
+const receptionSchema = z.object({ id: z.string(), isNew: z.boolean() });
 
+/** A delivery ready to be kept: sealed, with its ids. */
+export interface SealedDelivery {
+  readonly id: string;
+  readonly connection_id: string;
+  readonly version: number;
+  readonly key: string;
+  readonly kind: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Hexadecimal. */
+  readonly sealed: string;
+  readonly event_id: string;
+  readonly hints: readonly {
+    readonly place: number;
+    readonly event_id: string;
+    readonly event_name: EventName;
+    readonly kind: Hinted["kind"];
+    readonly remote_id: string;
+  }[];
+}
 export type Inbox = ReturnType<typeof createInbox>;
 
 export const createInbox = (deps: ClockDep & IdsDep & SealDep) => ({
-  /**
-   * Keeps a verified delivery unless its key is known, and with it the events that it causes: `delivery.accepted`, and one hint
-   * for each record it names, except where a push is under way that will look by itself.
-   */
-  receive: async (query: Query, delivery: NewDelivery): Promise<Reception> => {
-    const { connection, key, kind } = delivery;
-    const now = deps.clock.now();
-    const deliveryId = deps.ids.next("dlv");
-    const sealed = await deps.seal.close(delivery.body, `delivery:${deliveryId}`);
-    const hints = distinct(delivery.hints).map((hint, order) => ({
-      order,
+  /** Everything about a delivery that can be done before the statement that keeps it. */
+  seal: async (delivery: NewDelivery): Promise<SealedDelivery> => {
+    const id = deps.ids.next("dlv");
+    return {
+      id,
+      connection_id: delivery.connection.id,
+      version: delivery.connection.version,
+      key: delivery.key,
+      kind: delivery.kind,
+      headers: delivery.headers,
+      sealed: toHex(await deps.seal.close(delivery.body, `delivery:${id}`)),
       event_id: deps.ids.uuid(),
-      event_name: hintEvents[hint.kind],
-      kind: hint.kind,
-      remote_id: hint.id,
-    }));
-    const accepted = { connectionId: connection.id, deliveryId, key, kind };
-    const [row] = await query`
-      with current as (
-        select id from connection where id = ${connection.id} and version = ${connection.version}
-      ), arrived as (
-        insert into delivery (id, connection_id, key, kind, headers, sealed_body, received_at)
-        select ${deliveryId}, id, ${key}, ${kind}, ${query.json(delivery.headers)}::jsonb, ${sealed}, ${now}::timestamptz from current
-        on conflict (connection_id, key) do nothing returning connection_id
-      ), hint as (
-        select row.*, connection_id from arrived, json_to_recordset(${JSON.stringify(hints)}::text::json)
-          as row ("order" int, event_id uuid, event_name text, kind text, remote_id text)
-      ), marked as (
-        update engagement set hinted_at = ${now}::timestamptz from hint, share
-        where hint.kind = 'opportunity' and engagement.connection_id = hint.connection_id and engagement.remote_id = hint.remote_id
-          and share.id = engagement.share_id
-        returning engagement.remote_id, share.id as share_id, share.state
-      ), told as (
-        insert into outbox (id, name, at, subject, data)
-        select id, name, ${now}::timestamptz, subject, data from (
-          select -1 as "order", ${deps.ids.uuid()}::uuid as id, 'delivery.accepted' as name, connection_id as subject,
-            ${query.json(accepted)}::jsonb as data from arrived
-          union all
-          select "order", event_id, event_name, coalesce(share_id, connection_id),
-            jsonb_build_object('connectionId', connection_id, 'remoteId', hint.remote_id)
-          from hint left join marked on hint.kind = 'opportunity' and marked.remote_id = hint.remote_id
-          where state is distinct from 'submitting'
-        ) event order by "order" returning 1
-      )
-      select exists (select from current) as is_current, exists (select from arrived) as is_new`;
-    const { isCurrent, isNew } = parseRow(receptionSchema, row ?? {});
-    return !isCurrent ? "stale" : isNew ? "accepted" : "duplicate";
+      hints: distinct(delivery.hints).map((hint, index) => ({
+        place: index + 1,
+        event_id: deps.ids.uuid(),
+        event_name: hintEvents[hint.kind],
+        kind: hint.kind,
+        remote_id: hint.id,
+      })),
+    };
+  },
+  /**
+   * Keeps verified deliveries unless their keys are known, and with each the events that it causes: `delivery.accepted`, and
+   * one hint for each record it names, except where a push is under way that will look by itself. Answers in order; all
+   * or nothing.
+   */
+  receive: async (query: Query, deliveries: readonly SealedDelivery[]): Promise<readonly Reception[]> => {
+    const now = deps.clock.now();
+    const input = deliveries.map((delivery, ord) => ({ ...delivery, ord }));
+    const rows = await query`
+        with input as (
+          select row.* from json_to_recordset(${JSON.stringify(input)}::text::json)
+            as row (id text, connection_id text, version int, key text, kind text, headers jsonb, sealed text, event_id uuid, hints json, ord int)
+        ), current as (
+          select input.* from input join connection on connection.id = input.connection_id and connection.version = input.version
+        ), arrived as (
+          insert into delivery (id, connection_id, key, kind, headers, sealed_body, received_at)
+          select id, connection_id, key, kind, headers, decode(sealed, 'hex'), ${now}::timestamptz from current order by ord
+          on conflict (connection_id, key) do nothing returning id
+        ), kept as (
+          select current.* from current join arrived using (id)
+        ), hint as (
+          select kept.ord, kept.connection_id, row.* from kept, json_to_recordset(kept.hints)
+            as row (event_id uuid, event_name text, kind text, remote_id text, place int)
+        ), subject as (
+          select engagement.connection_id, remote_id, share.id as share_id, share.state from engagement
+            join share on share.id = engagement.share_id
+          where (engagement.connection_id, remote_id) in (select connection_id, remote_id from hint where kind = 'opportunity')
+        ), marked as (
+          update engagement set hinted_at = ${now}::timestamptz from subject where engagement.share_id = subject.share_id
+        ), told as (
+          insert into outbox (id, name, at, subject, data)
+          select id, name, ${now}::timestamptz, subject, data from (
+            select ord, 0 as place, event_id as id, 'delivery.accepted' as name, connection_id as subject,
+              jsonb_build_object('connectionId', connection_id, 'deliveryId', kept.id, 'key', key, 'kind', kind) as data from kept
+            union all
+            select ord, place, event_id, event_name, coalesce(share_id, hint.connection_id),
+              jsonb_build_object('connectionId', hint.connection_id, 'remoteId', hint.remote_id)
+            from hint left join subject on hint.kind = 'opportunity' and subject.connection_id = hint.connection_id
+              and subject.remote_id = hint.remote_id
+            where state is distinct from 'submitting'
+          ) event order by ord, place
+        )
+        select current.id, arrived.id is not null as is_new from current left join arrived using (id)`;
+    const known = new Map(parseRows(receptionSchema, rows).map(({ id, isNew }) => [id, isNew]));
+    return deliveries.map(({ id }) => {
+      const isNew = known.get(id);
+      return isNew === undefined ? "stale" : isNew ? "accepted" : "duplicate";
+    });
   },
 });
 

@@ -2,6 +2,8 @@
 import type { ClockDep, IdsDep, SealDep } from "../ports.ts";
 import { createAccess } from "./access.ts";
 import { createAnswerRules } from "./answer-rules.ts";
+import { createAutoShare } from "./auto-share.ts";
+import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
@@ -9,24 +11,38 @@ import { createInbox } from "./inbox.ts";
 import { createInvitations } from "./invitations.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
+import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
+import { createStatements } from "./statements.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
 export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
   const journal = createJournal(deps);
   const contacts = createContacts(deps);
-  const opportunities = createOpportunities({ ...deps, journal, contacts });
+  const statements = createStatements(deps);
+  const opportunities = createOpportunities({
+    ...deps,
+    journal,
+    contacts,
+    companies: createCompanies(deps),
+    statements,
+  });
+  const shareRules = createShareRules({ ...deps, journal });
+  const shares = createShares({ ...deps, journal, contacts, opportunities, shareRules });
   return {
     journal,
     contacts,
     opportunities,
+    statements,
     access: createAccess(deps),
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
     invitations: createInvitations({ ...deps, journal, contacts }),
     answerRules: createAnswerRules({ ...deps, journal }),
-    shares: createShares({ ...deps, journal, contacts, opportunities }),
+    shares,
+    shareRules,
+    autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
   };
 };

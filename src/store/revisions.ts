@@ -1,6 +1,6 @@
 /** Edits of ours on their way to the partner's record: the base they are merged against, and what became of each. */
 import { z } from "zod";
-import type { Json, JsonObject } from "../domain/deal.ts";
+import { type Json, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import { parseRows } from "./rows.ts";
 
@@ -34,6 +34,28 @@ export const createRevisions = (deps: ClockDep & IdsDep & SealDep) => ({
   /** The update is confirmed: its base holds now. */
   promoteBase: async (tx: Query, shareId: string): Promise<void> => {
     await tx`update share set sealed_base = coalesce(sealed_next_base, sealed_base), sealed_next_base = null where id = ${shareId}`;
+  },
+  /** The bases of a share: what both agreed on, and what holds once an update under way is confirmed. */
+  readBases: async (query: Query, shareId: string): Promise<{ readonly base: Json; readonly nextBase: Json }> => {
+    const [row] = await query<
+      { sealed_base: Uint8Array | null; sealed_next_base: Uint8Array | null }[]
+    >`select sealed_base, sealed_next_base from share where id = ${shareId}`;
+    const open = async (sealed: Uint8Array | null | undefined): Promise<Json> =>
+      sealed ? z.json().parse(JSON.parse(await deps.seal.open(sealed, `base:${shareId}`))) : null;
+    return { base: await open(row?.sealed_base), nextBase: await open(row?.sealed_next_base) };
+  },
+  /** Both agree on these pieces now, whatever else is under way. */
+  agreeOn: async (
+    tx: Query,
+    shareId: string,
+    bases: { readonly base: Json; readonly nextBase: Json; readonly pieces: readonly JsonObject[] },
+  ): Promise<void> => {
+    const close = async (base: Json): Promise<Uint8Array | null> => {
+      const known = jsonObjectSchema.safeParse(base).data;
+      if (known === undefined) return null;
+      return deps.seal.close(JSON.stringify(Object.assign({}, known, ...bases.pieces)), `base:${shareId}`);
+    };
+    await tx`update share set sealed_base = ${await close(bases.base)}, sealed_next_base = ${await close(bases.nextBase)} where id = ${shareId}`;
   },
   isRevisionWanted: async (query: Query, shareId: string): Promise<boolean> => {
     const [row] = await query<{ revision_wanted: boolean }[]>`select revision_wanted from share where id = ${shareId}`;

@@ -96,10 +96,12 @@ export const createSecrets = (deps: SecretsDeps): Secrets => {
   };
 };
 
-export const toHex = (bytes: ArrayBuffer | Uint8Array): string =>
-  [...(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes))]
-    .map((byte) => byte.toString(16).padStart(2, "0"))
-    .join("");
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+export const toHex = (bytes: ArrayBuffer | Uint8Array): string => {
+  let hex = "";
+  for (const byte of bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes)) hex += hexOfByte[byte];
+  return hex;
+};
 
 /** SHA-256 of a text, as lower-case hexadecimal. */
 export const sha256Hex = async (text: string): Promise<string> =>

@@ -4,16 +4,19 @@ import {
   absorb,
   type Connection,
   connectionSchema,
-  type Json,
   type JsonObject,
   type Observation,
   type Share,
   type ShareDraft,
+  type Synthetic,
   shareSchema,
 } from "../domain/deal.ts";
 import { shareFactName } from "../domain/events.ts";
 import { type Gap, gapSentence } from "../domain/fault.ts";
 import { type ShareEvent, type ShareState, shareEndStates, shareTable, step } from "../domain/machine.ts";
+import type { DealFacts } from "../domain/rule-fields.ts";
+import { draftOf } from "../domain/share-draft.ts";
+import type { StandingRule } from "../domain/share-rule.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import type { Contacts } from "./contacts.ts";
 import { createEngagements } from "./engagements.ts";
@@ -22,6 +25,7 @@ import { mustParse } from "./journal.ts";
 import type { Opportunities } from "./opportunities.ts";
 import { createRevisions } from "./revisions.ts";
 import { type ListPage, parseFirst, parseRows } from "./rows.ts";
+import type { ShareRules } from "./share-rules.ts";
 
 export const listedShareSchema = shareSchema.extend({
   title: z.string(),
@@ -55,7 +59,12 @@ export interface Move {
 export interface Drafted {
   readonly share: Share;
   readonly connection: Connection;
+  readonly connectionId: string;
   readonly draft: ShareDraft;
+  readonly deal: DealFacts;
+  /** The rule it follows: the current version while it has not left, then the one that sent it. Null: shared by a person. */
+  readonly rule: StandingRule | null;
+  readonly synthetic: readonly Synthetic[];
   readonly withdrawalReason: string | null;
   readonly revisionWanted: boolean;
 }
@@ -63,12 +72,17 @@ export interface Drafted {
 export type Shares = ReturnType<typeof createShares>;
 
 const shareColumns =
-  "id, opportunity_id, connection_id, generation, state, reason, gaps, fields, version, created_at, updated_at";
+  "id, opportunity_id, connection_id, generation, state, reason, gaps, fields, rule_id, rule_version, synthetic, version, created_at, updated_at";
 
 export const createShares = (
   deps: ClockDep &
     IdsDep &
-    SealDep & { readonly journal: Journal; readonly contacts: Contacts; readonly opportunities: Opportunities },
+    SealDep & {
+      readonly journal: Journal;
+      readonly contacts: Contacts;
+      readonly opportunities: Opportunities;
+      readonly shareRules: ShareRules;
+    },
 ) => {
   const columns = (query: Query) => query.unsafe(shareColumns);
   const find = async (query: Query, id: string): Promise<Share | null> =>
@@ -124,11 +138,21 @@ export const createShares = (
     );
     const [extra] = await query<{ withdrawal_reason: string | null; revision_wanted: boolean }[]>`
       select withdrawal_reason, revision_wanted from share where id = ${share.id}`;
-    const draft = draftOf({ share, connection, ...whole }, deps.clock.now());
+    const hasLeft = share.state !== "draft" && share.state !== "ready";
+    const rule =
+      share.ruleId === null
+        ? null
+        : await deps.shareRules.standing(query, share.ruleId, hasLeft ? share.ruleVersion : null);
+    const { draft, synthetic } = draftOf({ share, connection, ...whole, rule, now: deps.clock.now() });
     return {
       share,
       connection,
+      connectionId: connection.id,
       draft,
+      deal: { ...whole, partner: whole.partner?.name ?? null },
+      rule,
+      // What was not let go is kept back for good once the share has left.
+      synthetic: hasLeft ? synthetic.filter((mark) => mark.consented) : synthetic,
       withdrawalReason: extra?.withdrawal_reason ?? null,
       revisionWanted: extra?.revision_wanted ?? false,
     };
@@ -164,21 +188,39 @@ export const createShares = (
         readonly connectionId: string;
         readonly fields: JsonObject;
         readonly actorId: string;
+        /** The rule version that makes it; absent: a person does. */
+        readonly rule?: { readonly id: string; readonly version: number };
       },
     ): Promise<Share | null> => {
       const now = deps.clock.now();
       const share = parseFirst(
         shareSchema,
         await tx`
-        insert into share (id, opportunity_id, connection_id, generation, state, fields, created_at, updated_at)
+        insert into share (id, opportunity_id, connection_id, generation, state, fields, rule_id, rule_version, created_at, updated_at)
         select ${deps.ids.next("shr")}, ${input.opportunityId}, ${input.connectionId}, coalesce(max(generation), 0) + 1, 'draft',
-          ${tx.json(input.fields)}::jsonb, ${now}::timestamptz, ${now}::timestamptz
+          ${tx.json(input.fields)}::jsonb, ${input.rule?.id ?? null}::text, ${input.rule?.version ?? null}::int, ${now}::timestamptz, ${now}::timestamptz
         from share where opportunity_id = ${input.opportunityId} and connection_id = ${input.connectionId}
         on conflict do nothing returning ${columns(tx)}`,
       );
       if (share !== null)
-        await deps.journal.note(tx, { subject: share.id, actorId: input.actorId, what: "created", to: "draft" });
+        await deps.journal.note(tx, {
+          subject: share.id,
+          actorId: input.actorId,
+          what: "created",
+          to: "draft",
+          note: input.rule === undefined ? null : `by rule ${input.rule.id}, version ${input.rule.version}`,
+        });
       return share;
+    },
+
+    /** Keeps which rule version the share follows and which of its fields only the rule gave. */
+    keepStandIns: async (tx: Query, share: Share, drafted: Drafted): Promise<Share> => {
+      const synthetic = [...drafted.synthetic];
+      const ruleVersion = drafted.rule?.version ?? share.ruleVersion;
+      if (ruleVersion === share.ruleVersion && isSame(synthetic, share.synthetic)) return share;
+      await tx`update share set synthetic = ${tx.json(synthetic)}, rule_version = ${ruleVersion}, version = version + 1,
+        updated_at = ${deps.clock.now()} where id = ${share.id}`;
+      return { ...share, synthetic, ruleVersion, version: share.version + 1 };
     },
 
     /** Replaces the share's own programme fields. */
@@ -266,7 +308,7 @@ export const createShares = (
       const rows = parseRows(
         listedShareSchema,
         await query`
-        select share.id, opportunity_id, share.connection_id, generation, share.state, reason, gaps, fields, share.version, share.created_at, share.updated_at,
+        select share.id, opportunity_id, share.connection_id, generation, share.state, reason, gaps, fields, share.rule_id, share.rule_version, share.synthetic, share.version, share.created_at, share.updated_at,
           title, source, key, account.name as account_name, tag, connection.marketplace, connection.label as connection_label, remote_id, facts
         from share join opportunity on opportunity.id = opportunity_id join account on account.id = account_id
           join connection on connection.id = share.connection_id left join engagement on engagement.share_id = share.id
@@ -305,33 +347,18 @@ export const createShares = (
   }
 };
 
-interface DraftParts {
-  readonly share: Share;
-  readonly connection: Connection;
-  readonly opportunity: ShareDraft["opportunity"];
-  readonly account: ShareDraft["account"];
-  readonly contacts: ShareDraft["contacts"];
-}
-
-/** Programme-only fields: the connection's defaults, overlaid by the deal's, overlaid by the share's. */
-export const draftOf = (parts: DraftParts, now: Date): ShareDraft => {
-  const defaults = parts.connection.settings.defaults;
-  return {
-    shareId: parts.share.id,
-    opportunity: parts.opportunity,
-    account: parts.account,
-    contacts: parts.contacts,
-    fields: {
-      ...(isObject(defaults) ? defaults : {}),
-      ...parts.opportunity.programmes[parts.connection.marketplace],
-      ...parts.share.fields,
-    },
-    today: now.toISOString().slice(0, 10),
-  };
-};
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+/** Whether two lists of marks say the same; jsonb does not keep the order of members, so each is compared by name. */
+const isSame = (left: readonly Synthetic[], right: readonly Synthetic[]): boolean =>
+  left.length === right.length &&
+  left.every((mark, index) => {
+    const other = right[index];
+    return (
+      mark.field === other?.field &&
+      mark.ruleVersion === other.ruleVersion &&
+      mark.ruleId === other.ruleId &&
+      mark.consented === other.consented
+    );
+  });
 
 /** What the partner said about the state, for a person. */
 const reasonOf = (observation: Observation, to: ShareState): string | null => {

@@ -1,7 +1,7 @@
 /** What follows from an answer: pure, so that the rules of retries, plans and limits can be read and tested in one place. */
 import { endOfWait, retryDelayMs, waitMsMax } from "./delay.ts";
 import { type BoundMatch, compileMatch, ExpressionError } from "./expression.ts";
-import type { Answer, Op, Retriability, WireError } from "./protocol.ts";
+import { type Answer, isLonger, type Op, type Retriability, type WireError } from "./protocol.ts";
 
 export interface StepResult {
   readonly stepId: string;
@@ -52,10 +52,6 @@ export interface Situation {
 
 /** Inngest's limits. https://www.inngest.com/docs/usage-limits/inngest */
 export const limits = { stepBytes: 4 * 1024 * 1024, runBytes: 32 * 1024 * 1024, runSteps: 1_000 } as const;
-
-/** Whether a text is longer than `bytesMax` in UTF-8; counts only where a count is needed. */
-export const isLonger = (text: string, bytesMax: number): boolean =>
-  text.length > bytesMax || (text.length * 3 > bytesMax && new TextEncoder().encode(text).length > bytesMax);
 
 /** What to do after `answer`. */
 export const decide = (answer: Answer, situation: Situation): Outcome => {

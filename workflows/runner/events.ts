@@ -1,7 +1,7 @@
 /** Events come in: checked, stored once per id, and only then acknowledged. */
 import { z } from "zod";
 import type { Clock, Db, Ids } from "../../src/ports.ts";
-import { isLonger } from "./decide.ts";
+import { isLonger } from "./protocol.ts";
 
 const eventBytesMax = 512 * 1024;
 const eventsPerRequestMax = 5_000;

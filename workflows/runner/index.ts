@@ -6,6 +6,7 @@
 import type { ClockDep, DbDep, IdsDep, LogDep } from "../../src/ports.ts";
 import { parseFunctions, type RunnerFunction } from "./config.ts";
 import { createTransport, type EventInput, storeEvents, type Transport } from "./events.ts";
+import { cancelRun, findRuns, findState, type RunDetail, type RunState } from "./inspect.ts";
 import { createLoop } from "./loop.ts";
 import { createProtocol } from "./protocol.ts";
 import { listRuns, purgeRuns, type RunFilter, type RunPage } from "./runs.ts";
@@ -15,6 +16,7 @@ import { nextMoment } from "./timers.ts";
 export { advance } from "./advance.ts";
 export { UnsupportedFunctionError } from "./config.ts";
 export { type EventInput, EventRefusedError, type Transport } from "./events.ts";
+export type { RunDetail, RunState } from "./inspect.ts";
 export type { RunFilter, RunPage, RunStatus, RunSummary } from "./runs.ts";
 
 export interface RunnerDeps extends DbDep, ClockDep, IdsDep, LogDep {
@@ -23,6 +25,8 @@ export interface RunnerDeps extends DbDep, ClockDep, IdsDep, LogDep {
   /** Where the handler thinks it is, for example `http://embedded.invalid/api/inngest`; nothing is contacted there. */
   readonly appUrl: string;
   readonly signingKey: string;
+  /** Tried when the handler does not know `signingKey`: a rotation is under way. */
+  readonly signingKeyFallback?: string;
   /** Calls in flight at once; 1 makes the order deterministic, as virtual time needs it. */
   readonly parallel: number;
   /**
@@ -30,6 +34,10 @@ export interface RunnerDeps extends DbDep, ClockDep, IdsDep, LogDep {
    * on the embedded database; false on a PostgreSQL server, where leases run out within 60 seconds.
    */
   readonly isSoleOwner?: boolean;
+  /** The handler is in another process and can ask ours for the state of runs whose calls are too large to send. Default false. */
+  readonly hasApi?: boolean;
+  /** Called before it is looked what is due: with several processes on one database, another one may know newer functions. */
+  readonly follow?: () => Promise<void>;
 }
 
 export interface Runner {
@@ -54,11 +62,19 @@ export interface Runner {
   readonly wake: () => void;
   /** Runs, newest first, at most 100 a page. */
   readonly runs: (filter?: RunFilter) => Promise<RunPage>;
+  /** The run with this id, or those that this event started. */
+  readonly find: (by: { readonly id: string } | { readonly eventId: string }) => Promise<readonly RunDetail[]>;
+  /** What a call of this run carries, or null. */
+  readonly state: (id: string) => Promise<RunState | null>;
+  /** Cancels a run that lives; false when there is none. */
+  readonly cancel: (id: string) => Promise<boolean>;
   /** Deletes runs that ended and events that were dispatched before that moment; returns how many. Named ids stay known. */
   readonly purge: (before: Date) => Promise<number>;
 }
 
-const callMsMax = 15 * 60_000;
+export const callMsMax = 15 * 60_000;
+/** What Inngest sends in one call before it lets the SDK fetch the steps. */
+const inlineBytesMax = 4 * 1024 * 1024;
 
 export const createRunner = (deps: RunnerDeps): Runner => {
   const { db, clock, ids, log, handler, appUrl, signingKey, parallel } = deps;
@@ -70,9 +86,15 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     if (functions === null) throw new Error("the runner knows no functions yet; call sync() first");
     return functions;
   };
-  const protocol = createProtocol({ handler, appUrl, signingKey, callMsMax });
+  const { signingKeyFallback, follow } = deps;
+  const protocol = createProtocol({
+    ...{ handler, appUrl, callMsMax },
+    signingKeys: signingKeyFallback === undefined ? [signingKey] : [signingKey, signingKeyFallback],
+    inlineBytesMax: deps.hasApi === true ? inlineBytesMax : null,
+  });
   const loop = createLoop({
     ...{ db, clock, ids, log, protocol, owner, parallel },
+    follow: follow ?? (async () => {}),
     functions: synced,
     isShared: () => !isSole,
   });
@@ -101,6 +123,13 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     stop: loop.stop,
     wake: loop.wake,
     runs: (filter = {}) => listRuns(db.sql, filter),
+    find: (by) => findRuns(db.sql, by),
+    state: (id) => findState(db.sql, id),
+    cancel: async (id) => {
+      const isCancelled = await cancelRun(db, clock.now(), id);
+      if (isCancelled) loop.wake();
+      return isCancelled;
+    },
     purge: (before) => purgeRuns(db.sql, before),
   };
 };

@@ -20,6 +20,8 @@ export interface LoopDeps extends ExecuteDeps {
   readonly parallel: number;
   /** Whether other processes claim from the same database. */
   readonly isShared: () => boolean;
+  /** Takes over newer functions that another process registered. */
+  readonly follow: () => Promise<void>;
 }
 
 export interface Loop {
@@ -35,6 +37,8 @@ export interface Loop {
 
 const stopMsMax = 5_000;
 const idleMsMax = 30_000;
+/** Nobody wakes us for what another process put into the database. */
+const sharedIdleMsMax = 1_000;
 const checkMs = 1_000;
 const failurePauseMs = 1_000;
 
@@ -132,9 +136,10 @@ const idleMs = async ({ deps, state }: Context, found: Found): Promise<number> =
     return 0;
   }
   const now = deps.clock.now();
+  const msMax = deps.isShared() ? sharedIdleMsMax : idleMsMax;
   const next = await nextMoment(deps.db.sql, deps.owner, now);
-  if (next === null) return idleMsMax;
-  return Math.min(Math.max(next.getTime() - now.getTime(), 1), idleMsMax);
+  if (next === null) return msMax;
+  return Math.min(Math.max(next.getTime() - now.getTime(), 1), msMax);
 };
 
 /** Until somebody signals, or `ms` have passed; leaves no timer behind that would keep the process alive. */
@@ -172,6 +177,7 @@ const prepare = async ({ deps, state }: Context): Promise<Found> => {
   state.isStale = false;
   state.checkedAtMs = now.getTime();
   const inFlight = [...state.inFlight.keys()];
+  await deps.follow();
   const functions = deps.functions();
   const due = await dueNow(db.sql, { owner, now, inFlight });
   if (due.leases) await reclaimLeases(db.sql, { owner, now }, { inFlight, everyOther: false });

@@ -4,6 +4,9 @@
  */
 import canonicalize from "canonicalize";
 import { z } from "zod";
+import { OutboundError } from "../../src/outbound.ts";
+import { createSigner, type Signer } from "./signature.ts";
+import { traceparentOf } from "./trace.ts";
 
 /** What a run, a step or a call failed with, as the SDK writes and reads errors. */
 export interface WireError {
@@ -60,26 +63,31 @@ export interface Protocol {
 export interface ProtocolOptions {
   readonly handler: (request: Request) => Promise<Response>;
   readonly appUrl: string;
-  readonly signingKey: string;
+  /** The key that signs, then those that are tried when the handler does not know it: a rotation is under way. */
+  readonly signingKeys: readonly string[];
   /** A call that takes longer is given up. */
   readonly callMsMax: number;
+  /** Larger calls leave the steps out and tell the SDK to fetch them from our API; null: there is no API to ask. */
+  readonly inlineBytesMax: number | null;
 }
 
 export const createProtocol = (options: ProtocolOptions): Protocol => {
-  const key = importKey(options.signingKey);
-  const send = (input: { readonly method: "PUT" | "POST"; readonly query: string; readonly body: unknown }) =>
-    exchange(options, key, input);
+  const signers = options.signingKeys.map(createSigner);
+  const send = (message: Message) => exchange(options, signers, message);
   return {
     call: async (call) => {
       try {
         const query = `?fnId=${encodeURIComponent(call.functionId)}&stepId=${encodeURIComponent(call.stepId)}`;
-        return classify(await send({ method: "POST", query, body: callBody(call) }));
+        const headers = { "x-run-id": call.runId, traceparent: traceparentOf(call.runId) };
+        return classify(await send({ method: "POST", query, body: callBody(call, options.inlineBytesMax), headers }));
       } catch (error) {
+        if (error instanceof OutboundError && !error.sent) return { kind: "refused", reason: error.message };
         return { kind: "failed", error: asWireError(error), retriable: true, retryAfter: null };
       }
     },
     register: async () => {
-      const answer = await send({ method: "PUT", query: "", body: { url: options.appUrl } });
+      const body = canonical({ url: options.appUrl });
+      const answer = await send({ method: "PUT", query: "", body, headers: { "x-inngest-sync-kind": "in_band" } });
       const registered = registeredSchema.safeParse(parseJson(answer.text));
       if (answer.status === 200 && answer.isSigned && registered.success) return registered.data.functions;
       throw new Error(
@@ -92,22 +100,40 @@ export const createProtocol = (options: ProtocolOptions): Protocol => {
 
 const registeredSchema = z.looseObject({ functions: z.array(z.unknown()) });
 
-/** `ctx.fn_id` is left out, so that the SDK does not checkpoint; `max_attempts` lets it tell the last attempt. */
-const callBody = (call: Call): unknown => ({
-  version: call.version ?? -1,
-  event: call.event,
-  events: [call.event],
-  steps: call.steps,
-  ctx: {
-    run_id: call.runId,
-    attempt: call.attempt,
-    max_attempts: call.attemptsMax,
-    disable_immediate_execution: call.stepId !== "step",
-    use_api: false,
-    stack: { stack: call.stack, current: call.stack.length },
-  },
-});
+const canonical = (value: unknown): string => canonicalize(value) ?? "null";
 
+/** `ctx.fn_id` is left out, so that the SDK does not checkpoint; `max_attempts` lets it tell the last attempt. */
+const callBody = (call: Call, inlineBytesMax: number | null): string => {
+  const body = (isInline: boolean): string =>
+    canonical({
+      version: call.version ?? -1,
+      event: call.event,
+      events: isInline ? [call.event] : [],
+      steps: isInline ? call.steps : {},
+      ctx: {
+        run_id: call.runId,
+        attempt: call.attempt,
+        max_attempts: call.attemptsMax,
+        disable_immediate_execution: call.stepId !== "step",
+        use_api: !isInline,
+        stack: { stack: call.stack, current: call.stack.length },
+      },
+    });
+  const whole = body(true);
+  return inlineBytesMax !== null && isLonger(whole, inlineBytesMax) ? body(false) : whole;
+};
+
+/** Whether a text is longer than `bytesMax` in UTF-8; counts only where a count is needed. */
+export const isLonger = (text: string, bytesMax: number): boolean =>
+  text.length > bytesMax || (text.length * 3 > bytesMax && new TextEncoder().encode(text).length > bytesMax);
+
+interface Message {
+  readonly method: "PUT" | "POST";
+  readonly query: string;
+  /** Canonical JSON: the SDK canonicalises what it parsed before it verifies. */
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | null>>;
+}
 interface Exchanged {
   readonly status: number;
   readonly headers: Headers;
@@ -115,49 +141,24 @@ interface Exchanged {
   readonly isSigned: boolean;
 }
 
-const exchange = async (
-  options: ProtocolOptions,
-  key: Promise<CryptoKey>,
-  input: { readonly method: "PUT" | "POST"; readonly query: string; readonly body: unknown },
-): Promise<Exchanged> => {
-  const body = canonicalize(input.body) ?? "null";
-  // The SDK judges the signature's age by the system's clock, so a virtual clock must not date it.
-  const seconds = Math.floor(Date.now() / 1_000).toString();
-  const headers: Record<string, string> = {
-    "content-type": "application/json",
-    "x-inngest-signature": `t=${seconds}&s=${await signature(key, body, seconds)}`,
-    ...(input.method === "PUT" ? { "x-inngest-sync-kind": "in_band" } : {}),
-  };
-  const request = new Request(`${options.appUrl}${input.query}`, { method: input.method, headers, body });
-  const response = await within(options.handler(request), options.callMsMax);
-  const text = await response.text();
-  const isSigned = await verify(key, response.headers.get("x-inngest-signature"), text);
-  return { status: response.status, headers: response.headers, text, isSigned };
-};
-
-/** The key's text after `signkey-<env>-`, as UTF-8, not decoded from hexadecimal. */
-const importKey = (signingKey: string): Promise<CryptoKey> =>
-  crypto.subtle.importKey(
-    "raw",
-    new TextEncoder().encode(signingKey.replace(/^signkey-\w+-/, "")),
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    ["sign", "verify"],
-  );
-
-const signature = async (key: Promise<CryptoKey>, body: string, seconds: string): Promise<string> => {
-  const bytes = await crypto.subtle.sign("HMAC", await key, new TextEncoder().encode(body + seconds));
-  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-};
-
-const signatureSecondsMax = 300;
-
-const verify = async (key: Promise<CryptoKey>, header: string | null, body: string): Promise<boolean> => {
-  const [, seconds, hex] = /^t=(\d+)&s=([0-9a-f]{64})$/.exec(header ?? "") ?? [];
-  if (seconds === undefined || hex === undefined) return false;
-  if (Math.abs(Date.now() / 1_000 - Number(seconds)) > signatureSecondsMax) return false;
-  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-  return crypto.subtle.verify("HMAC", await key, bytes, new TextEncoder().encode(body + seconds));
+const exchange = async (options: ProtocolOptions, signers: readonly Signer[], message: Message): Promise<Exchanged> => {
+  const given = Object.entries(message.headers).filter((entry): entry is [string, string] => entry[1] !== null);
+  let answer: Exchanged = { status: 401, headers: new Headers(), text: "no signing key", isSigned: false };
+  for (const signer of signers) {
+    const headers = {
+      ...Object.fromEntries(given),
+      "content-type": "application/json",
+      "x-inngest-signature": await signer.sign(message.body),
+    };
+    const { method, query, body } = message;
+    const request = new Request(`${options.appUrl}${query}`, { method, headers, body });
+    const response = await within(options.handler(request), options.callMsMax);
+    const text = await response.text();
+    const isSigned = await signer.verify(response.headers.get("x-inngest-signature"), text);
+    answer = { status: response.status, headers: response.headers, text, isSigned };
+    if (answer.status !== 401) break;
+  }
+  return answer;
 };
 
 const within = async <T>(work: Promise<T>, msMax: number): Promise<T> => {

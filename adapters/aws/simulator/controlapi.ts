@@ -131,9 +131,10 @@ const help = (routes: readonly Route[]) => ({
 
 const problem = (status: number, detail: string, more: object = {}): Response =>
   Response.json({ title: "The simulator did not do that", status, detail, ...more }, { status });
+const statuses: Readonly<Record<string, number>> = { ResourceNotFoundException: 404, ValidationException: 400 };
 const problemOf = (error: unknown): Response => {
   if (error instanceof Refusal) {
-    return problem(error.type.endsWith("ResourceNotFoundException") ? 404 : 409, String(error.members.Message));
+    return problem(statuses[error.type.split("#")[1] ?? ""] ?? 409, String(error.members.Message));
   }
   if (error instanceof z.ZodError) return problem(400, z.prettifyError(error));
   if (error instanceof SyntaxError) return problem(400, `The body is not JSON: ${error.message}`);

@@ -197,11 +197,11 @@ export const createInvitations = (world: World, events: Events) => {
       ...summary(row, call),
       ParticipantType: row.participant,
     }),
-    /** What a rejected or expired invitation was about is gone for the partner. */
+    /** What a rejected or expired invitation was about is gone for its receiver. */
     get: (call: Call): JsonObject => {
       const row = find(call);
       const view = summary(row, call);
-      const gone = view.Status === "REJECTED" || view.Status === "EXPIRED";
+      const gone = row.participant === "RECEIVER" && (view.Status === "REJECTED" || view.Status === "EXPIRED");
       return {
         ...view,
         ...(row.rejectionReason === null ? {} : { RejectionReason: row.rejectionReason }),

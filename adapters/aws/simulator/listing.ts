@@ -133,9 +133,9 @@ export const createListing = (world: World, { invitations, conversions }: Listin
       descending: textAt(call.input, "Sort.SortOrder") !== "ASCENDING",
       sizeDefault: 20,
     };
-    const lagSeconds =
-      call.struck.find("search_lag")?.seconds ??
-      (call.struck.has("search_lag") ? 60 : world.settings().searchLagSeconds);
+    const lagSeconds = lagOf(call, world.settings().searchLagSeconds);
+    // AWS's alias is lower case in answers and upper case in events; either finds it.
+    const senders = textsAt(call.input, "SenderAwsAccountId").map((sender) => sender.toLowerCase());
     const indexedUntil = addSeconds(call.now, -lagSeconds).getTime() * 1000 + 999;
     const rows = mine(ledger.invitations.all(), call)
       .filter(
@@ -145,7 +145,7 @@ export const createListing = (world: World, { invitations, conversions }: Listin
           among(call.input, "PayloadType", row.payloadType) &&
           among(call.input, "Status", invitations.seen(row, call)) &&
           amongIds(call.input, "EngagementIdentifier", row.engagementId) &&
-          among(call.input, "SenderAwsAccountId", senderOf(row)),
+          (senders.length === 0 || senders.includes(senderOf(row))),
       )
       .map((row) => ({ id: row.id, key: row.invitedAt, view: invitations.listed(row, call) }));
     return paged(rows, order, call);
@@ -185,10 +185,15 @@ export type Listing = ReturnType<typeof createListing>;
 
 type Seen = Pick<OpportunityRecord, "id" | "account" | "catalog" | "createdAt" | "modifiedAt" | "document">;
 
+/** How far the search index is behind for this call, in seconds. */
+const lagOf = (call: Call, usualSeconds: number): number => {
+  const rule = call.struck.find("search_lag");
+  return rule ? (rule.seconds ?? 60) : usualSeconds;
+};
+
 /** What the search index holds of a record: nothing or the version before, while it lags. */
 const indexed = (row: OpportunityRecord, call: Call, lagSeconds: number): Seen | null => {
-  const rule = call.struck.find("search_lag");
-  const lagMs = (rule ? (rule.seconds ?? 60) : lagSeconds) * 1000;
+  const lagMs = lagOf(call, lagSeconds) * 1000;
   const fresh = call.now.getTime() - new Date(row.modifiedAt).getTime() < lagMs;
   const hidden = fresh || (row.hiddenUntil !== null && call.now.toISOString() < row.hiddenUntil);
   if (hidden) return row.previous ? { ...row, ...row.previous } : null;

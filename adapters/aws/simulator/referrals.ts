@@ -1,8 +1,8 @@
 /** What AWS sends by itself or on demand: referrals of its own opportunities, and leads. */
 import type { JsonObject } from "../../../src/domain/deal.ts";
-import { conflict, malformed } from "./answers.ts";
-import { answerBreaches, breaches } from "./constraints.ts";
-import { objectAt, textAt } from "./document.ts";
+import { type Complaint, complain, conflict, malformed } from "./answers.ts";
+import { answerBreaches, breaches, known } from "./constraints.ts";
+import { changedPaths, isObject, objectAt, textAt } from "./document.ts";
 import { contextOf, type Engagements } from "./engagements.ts";
 import { unstruck } from "./faults.ts";
 import { awsSender, type Invitations } from "./invitations.ts";
@@ -42,7 +42,7 @@ export const createReferrals = (world: World, { engagements, invitations, accoun
     ledger.fates.put(name, { count });
     return `${name} ${count}`;
   };
-  const known = (account: string): void => {
+  const mustExist = (account: string): void => {
     if (accounts.includes(account)) return;
     throw conflict(`There is no partner account ${account}; the simulator knows ${accounts.join(", ")}`);
   };
@@ -66,20 +66,19 @@ export const createReferrals = (world: World, { engagements, invitations, accoun
       },
       occasion,
     );
-    const shown = answerBreaches("GetEngagementInvitation", invitations.get(asked(row, occasion.now)));
-    if (shown.length > 0) throw malformed(shown);
+    refuse(answerBreaches("GetEngagementInvitation", invitations.get(asked(row, occasion.now))));
     invitations.tell(row, occasion);
     return row;
   };
 
   /** AWS refers an opportunity: an engagement of AWS's, an invitation, and the news of it. Throws when the wish breaks AWS's model. */
   const refer = (sending: Sent, occasion: Occasion): InvitationRecord => {
-    known(sending.account);
+    mustExist(sending.account);
     const fate = nextFate("referral", sending.account);
     const document = inventedOpportunity(dice, { fate, now: occasion.now }, sending);
     const { account, catalog } = sending;
-    const wrong = breaches("CreateOpportunity", { ...document, Catalog: catalog, ClientToken: "referral" });
-    if (wrong.length > 0) throw malformed(wrong);
+    refuse(breaches("CreateOpportunity", { ...document, Catalog: catalog, ClientToken: "referral" }));
+    refuse(unknown("CreateOpportunityRequest", document));
     const title = (textAt(document, "Project.Title") ?? "").slice(0, 40);
     return invite(
       {
@@ -104,13 +103,13 @@ export const createReferrals = (world: World, { engagements, invitations, accoun
 
   /** AWS hands on a lead. */
   const referLead = (sending: Sent, occasion: Occasion): InvitationRecord => {
-    known(sending.account);
+    mustExist(sending.account);
     const fate = nextFate("lead", sending.account);
     const document = inventedLead(dice, { fate, now: occasion.now }, sending);
-    const { Customer = {}, Interaction = {} } = document;
-    const lead: JsonObject = { Customer, Interactions: [Interaction] };
-    const wrong = answerBreaches("GetEngagement", { Contexts: [{ Type: "Lead", Payload: { Lead: lead } }] });
-    if (wrong.length > 0) throw malformed(wrong);
+    const { Customer = {}, Interaction = {}, Insights = {} } = document;
+    const lead: JsonObject = { Insights, Customer, Interactions: [Interaction] };
+    refuse(answerBreaches("GetEngagement", { Contexts: [{ Type: "Lead", Payload: { Lead: lead } }] }));
+    refuse(unknown("UpdateLeadContext", document));
     const source = textAt(document, "Interaction.SourceName") ?? "AWS";
     return invite(
       {
@@ -190,6 +189,17 @@ interface Invite {
   readonly invitation: Pick<InvitationRecord, "payloadType" | "contacts" | "responsibilities" | "document">;
   readonly message: string;
 }
+
+const refuse = (complaints: readonly Complaint[]): void => {
+  if (complaints.length > 0) throw malformed(complaints);
+};
+/** Members that AWS's model does not have: an operator's slip of the pen. */
+const unknown = (shape: string, document: JsonObject): readonly Complaint[] => {
+  const kept = known(shape, document);
+  return changedPaths(document, isObject(kept) ? kept : {}).map((path) =>
+    complain("INVALID_VALUE", path, `${path} has members that AWS's model does not know`),
+  );
+};
 
 const asked = ({ account, catalog, id }: InvitationRecord, now: Date): Call => ({
   operation: "GetEngagementInvitation",

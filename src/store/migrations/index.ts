@@ -2,6 +2,9 @@ import core from "./0001_core.sql";
 import runner from "./0002_runner.sql";
 import simulator from "./0003_simulator.sql";
 import invitations from "./0004_invitations.sql";
+import shareRules from "./0005_share_rules.sql";
+import fields from "./0006_fields.sql";
+import runnerApp from "./0009_runner_app.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -9,4 +12,7 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0002_runner", text: runner },
   { name: "0003_simulator", text: simulator },
   { name: "0004_invitations", text: invitations },
+  { name: "0005_share_rules", text: shareRules },
+  { name: "0006_fields", text: fields },
+  { name: "0009_runner_app", text: runnerApp },
 ];

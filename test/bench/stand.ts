@@ -1,0 +1,118 @@
+/** A whole service against the AWS simulator, for measuring: on the embedded database in memory, or with TEST_DATABASE_URL on PostgreSQL. */
+import { createAws } from "../../adapters/aws/index.ts";
+import { createAwsSimulator, createMemoryState } from "../../adapters/aws/simulator/index.ts";
+import { createIds, createSeededIds } from "../../src/ids.ts";
+import type { Clock, Db, Log } from "../../src/ports.ts";
+import { createService, type Service } from "../../src/service.ts";
+import { connectSimulator } from "../../src/simulation.ts";
+import { createSeal, createSecrets } from "../../src/store/seal.ts";
+import { awsDeal } from "../deals.ts";
+import { openTestDatabase } from "../template.ts";
+
+export const publicUrl = "http://cosell.bench";
+export const sealKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+export const benchLog: Log = {
+  info: () => {},
+  warn: () => {},
+  error: (message, fields) => void process.stderr.write(`${message} ${JSON.stringify(fields ?? {})}\n`),
+};
+
+export interface Stand {
+  readonly db: Db;
+  readonly service: Service;
+  readonly aws: ReturnType<typeof createAwsSimulator>;
+  readonly connectionId: string;
+  readonly token: string;
+  readonly post: (path: string, body: unknown) => Promise<Record<string, unknown>>;
+  readonly close: () => Promise<void>;
+}
+
+export interface StandOptions {
+  readonly clock: Clock;
+  /** Without AWS's quotas and delays, for figures about ourselves. */
+  readonly fast: boolean;
+}
+
+export const openStand = async ({ clock, fast }: StandOptions): Promise<Stand> => {
+  const database = await openTestDatabase({ isDurable: fast });
+  const { db } = database;
+  const ids = fast ? createIds(clock) : createSeededIds(clock, "bench");
+  const seal = await createSeal(sealKey, ids);
+  let inside: Service["app"] | null = null;
+  const aws = createAwsSimulator(
+    {
+      clock,
+      ids,
+      state: createMemoryState(),
+      deliver: async (request) => (inside === null ? new Response(null, { status: 503 }) : inside.fetch(request)),
+    },
+    { seed: "bench", reviewer: "manual", instantTimeouts: true, settings: fast ? fastSettings : {} },
+  );
+  const builtIn = createAws({});
+  const limits = { ...builtIn.limits, writesPerSecond: 500, readsPerSecond: 500 };
+  const service = await createService({
+    db,
+    clock,
+    ids,
+    log: benchLog,
+    seal,
+    secrets: createSecrets({ db, clock, seal, env: {} }),
+    http: async () => new Response(null, { status: 599 }),
+    marketplaces: [fast ? { ...builtIn, limits } : builtIn],
+    simulators: { aws },
+    publicUrl,
+    signingKey: `signkey-test-${"0".repeat(64)}`,
+    retentionDays: 90,
+    parallel: fast ? 8 : 1,
+    sweepCron: "TZ=UTC 0 */6 * * *",
+  });
+  inside = service.app;
+  const actorId = await service.store.access.actor(db.sql, "person", "bench");
+  const { secret: token } = await service.store.access.createKey(db.sql, {
+    actorId,
+    name: "bench",
+    scopes: ["read", "write", "admin"],
+    expiresAt: null,
+  });
+  await connectSimulator({ service, token, aws, publicUrl });
+  const [connection] = await service.store.connections.list(db.sql);
+  return {
+    db,
+    service,
+    aws,
+    connectionId: connection?.id ?? "",
+    token,
+    post: async (path, body) => {
+      const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+      const response = await service.app.fetch(
+        new Request(`${publicUrl}${path}`, { method: "POST", headers, body: JSON.stringify(body) }),
+      );
+      if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
+      return (await response.json()) as Record<string, unknown>;
+    },
+    close: async () => {
+      await service.stop();
+      await database.close();
+    },
+  };
+};
+
+const fastSettings = {
+  quotas: { writesPerSecond: 1_000, readsPerSecond: 1_000, writesBurst: 1_000, readsBurst: 1_000 },
+  timing: { taskSeconds: [0.05, 0.1] as [number, number], eventSeconds: [0.01, 0.05] as [number, number] },
+};
+
+/** Saves and shares so many deals; returns the shares' ids. */
+export const shareMany = async (stand: Stand, count: number, prefix: string): Promise<readonly string[]> => {
+  const shares: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const deal = await stand.post("/v1/opportunities", awsDeal(`${prefix}-${index}`));
+    const shared = await stand.post(`/v1/opportunities/${String(deal.id)}/shares`, {
+      connectionId: stand.connectionId,
+    });
+    shares.push(String((shared.share as { id: string }).id));
+    if (index % 100 === 99) process.stderr.write(`\rsharing: ${index + 1}/${count} `);
+  }
+  process.stderr.write("\n");
+  return shares;
+};
