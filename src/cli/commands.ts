@@ -1,5 +1,13 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
+import {
+  answerRuleAddCommand,
+  answerRuleChangeCommand,
+  answerRuleFieldsCommand,
+  answerRuleRemoveCommand,
+  answerRulesCommand,
+  answerRuleTryCommand,
+} from "./answer-rules.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
@@ -7,6 +15,13 @@ import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, ho
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
+import {
+  invitationAcceptCommand,
+  invitationReasonsCommand,
+  invitationRejectCommand,
+  invitationShowCommand,
+  invitationsCommand,
+} from "./invitations.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
@@ -32,6 +47,17 @@ export const commands: readonly Command[] = [
   sharesCommand,
   withdrawCommand,
   syncCommand,
+  invitationsCommand,
+  invitationShowCommand,
+  invitationAcceptCommand,
+  invitationRejectCommand,
+  invitationReasonsCommand,
+  answerRulesCommand,
+  answerRuleAddCommand,
+  answerRuleChangeCommand,
+  answerRuleRemoveCommand,
+  answerRuleTryCommand,
+  answerRuleFieldsCommand,
   simulatorCommand,
   runnerCommand,
   eventsCommand,
