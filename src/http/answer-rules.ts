@@ -160,15 +160,16 @@ const removeEndpoint = (deps: AppDeps): Endpoint =>
     summary: "Take a rule out of force; answers it gave still name it",
     ifMatch: "optional",
     params: ruleParams,
-    answers: { 204: { description: "it is out of force" } },
+    answers: { 200: { description: "the rule as it was", schema: answerRuleSchema } },
     problems: ["not-found"],
     handle: async ({ params, caller, match }) => {
-      await commit(deps, async (tx) => {
+      const rule = await commit(deps, async (tx) => {
         const stored = await mustLock(deps, tx, params.id);
         checkMatch(match, stored.version);
         await deps.store.answerRules.remove(tx, stored, caller.actorId);
+        return stored;
       });
-      return { status: 204 };
+      return { status: 200, body: rule };
     },
   });
 
