@@ -87,8 +87,8 @@ export const answerRuleAddCommand: Command = {
     "A rule never accepts everything: its condition must read a field. cosell answer-rules fields lists them; cosell answer-rules try shows what the rules would do now.",
   flags: [textFlag("connection", "label", "the connection it is for; default the only one"), ...ruleFlags],
   examples: [
-    'cosell answer-rules add "Retail in Germany" --when \'industry == "Retail" && country == "DE" && candidates == 0\' --do accept',
-    'cosell answer-rules add "No mining" --when \'industry == "Mining"\' --do reject --reason unable_to_support --position 10',
+    'cosell answer-rules add "German retail" --when \'industry == "Retail" && country == "DE"\' --do accept',
+    'cosell answer-rules add "No mining" --when \'industry == "Mining"\' --do reject --reason unable_to_support',
   ],
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
