@@ -29,7 +29,7 @@ const listedInvitationSchema = z.looseObject({
   connectionLabel: z.string().default(""),
   candidates: z.union([z.number(), z.array(z.unknown())]).default(0),
 });
-export type ListedInvitation = z.infer<typeof listedInvitationSchema>;
+type ListedInvitation = z.infer<typeof listedInvitationSchema>;
 
 const one = { operands: "<inv_… | the partner's id>", operandsMin: 1, operandsMax: 1 } as const;
 
@@ -176,7 +176,7 @@ const runList = async (shell: Shell, client: Client, typed: Arguments): Promise<
 const rank = (row: ListedInvitation): number => (row.state === "received" ? (row.daysLeft ?? 10_000) : 100_000);
 
 /** The table of invitations, at most `columns` wide. */
-export const renderInvitations = (rows: readonly ListedInvitation[], columns: number): string =>
+const renderInvitations = (rows: readonly ListedInvitation[], columns: number): string =>
   renderTable(
     rows,
     [

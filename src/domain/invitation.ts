@@ -3,7 +3,7 @@
  * what a person should do about it. Our vocabulary only; no personal data anywhere in it.
  */
 import { z } from "zod";
-import { dateSchema, jsonObjectSchema, type RemoteRef } from "./deal.ts";
+import { dateSchema, type RemoteRef } from "./deal.ts";
 import { type InvitationEvent, type InvitationState, invitationStates, invitationTable, type Row } from "./machine.ts";
 
 export const invitationKinds = ["referral", "lead"] as const;
@@ -178,6 +178,3 @@ export const nextInvitationStep = (situation: InvitationSituation): string => {
       return `Nothing: it ran out. Ask ${partner} to send it again if it is still wanted.`;
   }
 };
-
-/** Facts of the partner that a program may read as JSON. */
-export const factsOf = (facts: InvitationFacts) => jsonObjectSchema.parse(facts);

@@ -27,11 +27,13 @@ const connectionParams = z.strictObject({ id: idOf("con", "connection") });
 export const capabilitiesSchema = z.object({
   coSell: z.boolean(),
   withdrawal: z.boolean().describe("a share that is with the partner can be taken back"),
+  invitations: z.boolean().describe("referrals and leads of the partner arrive here and can be answered"),
   hooks: z.boolean().describe("the partner's webhooks are taken at hookUrl"),
 });
 export const capabilitiesOf = (session: Session): z.output<typeof capabilitiesSchema> => ({
   coSell: session.coSell !== undefined,
   withdrawal: session.coSell?.withdrawal !== undefined,
+  invitations: session.coSell?.invitations !== undefined,
   hooks: session.hooks !== undefined,
 });
 
