@@ -19,6 +19,11 @@ import {
   shareTable,
   step,
   type Table,
+  webhookMessageEvents,
+  webhookMessageStates,
+  webhookMessageTable,
+  webhookStates,
+  webhookTable,
 } from "../src/domain/machine.ts";
 
 const machines: readonly {
@@ -53,6 +58,22 @@ const machines: readonly {
     events: invitationEvents,
     first: "received",
     ends: invitationEndStates,
+  },
+  {
+    name: "webhook",
+    table: webhookTable,
+    states: webhookStates,
+    events: ["disable", "enable"],
+    first: "enabled",
+    ends: [],
+  },
+  {
+    name: "webhook message",
+    table: webhookMessageTable,
+    states: webhookMessageStates,
+    events: webhookMessageEvents,
+    first: "pending",
+    ends: [],
   },
 ];
 

@@ -7,6 +7,7 @@ import { createPush } from "./push.ts";
 import { createChanged, createRevise } from "./revise.ts";
 import { createSweep, createSweepClock, createSync } from "./sync.ts";
 import { createExpiry, createResumed } from "./upkeep.ts";
+import { createWebhookDeliver } from "./webhook.ts";
 
 export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createPush(client, deps),
@@ -21,4 +22,5 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createAnswer(client, deps),
   createAutoShare(client, deps),
   createRuleChanged(client, deps),
+  createWebhookDeliver(client, deps),
 ];

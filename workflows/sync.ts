@@ -97,6 +97,7 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
             });
         }
         await remindOfExpiry(deps, tx);
+        await deps.store.webhookMessages.takeUp(tx);
       });
       deps.kick();
       return null;

@@ -104,7 +104,8 @@ const readRequest = async (endpoint: Endpoint, request: Request): Promise<Read> 
 
 /** The body as bytes, read once and never beyond `bytesMax`. */
 export const readBytes = async (request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> => {
-  const tooLarge = () => new ProblemError("too-large", `The body may have at most ${bytesMax} bytes.`);
+  const tooLarge = () =>
+    new ProblemError("too-large", `The body may have at most ${bytesMax} bytes. Send less at once.`);
   if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge();
   if (request.body === null) return new Uint8Array(0);
   const chunks: Uint8Array[] = [];

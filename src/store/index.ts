@@ -7,6 +7,7 @@ import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
+import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
 import { createInvitations } from "./invitations.ts";
 import { createJournal } from "./journal.ts";
@@ -14,6 +15,8 @@ import { createOpportunities } from "./opportunities.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 import { createStatements } from "./statements.ts";
+import { createWebhookMessages } from "./webhook-messages.ts";
+import { createWebhooks } from "./webhooks.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -41,8 +44,11 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     effects: createEffects(deps),
     invitations: createInvitations({ ...deps, journal, contacts }),
     answerRules: createAnswerRules({ ...deps, journal }),
+    health: createHealth(),
     shares,
     shareRules,
-    autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
+    autoShare: createAutoShare({ ...deps, journal, contacts, opportunities, shareRules, shares }),
+    webhooks: createWebhooks({ ...deps, journal }),
+    webhookMessages: createWebhookMessages({ ...deps, journal }),
   };
 };

@@ -4,6 +4,7 @@ import simulator from "./0003_simulator.sql";
 import invitations from "./0004_invitations.sql";
 import shareRules from "./0005_share_rules.sql";
 import fields from "./0006_fields.sql";
+import webhooks from "./0007_webhooks.sql";
 import runnerApp from "./0009_runner_app.sql";
 
 /** In order. Append only: an applied migration is never edited. */
@@ -14,5 +15,6 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0004_invitations", text: invitations },
   { name: "0005_share_rules", text: shareRules },
   { name: "0006_fields", text: fields },
+  { name: "0007_webhooks", text: webhooks },
   { name: "0009_runner_app", text: runnerApp },
 ];
