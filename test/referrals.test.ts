@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { cosell } from "./cli-shell.ts";
 import { awsDeal } from "./deals.ts";
 import type { InvitationStory } from "./referral-world.ts";
 import { hour, minute, openReferrals } from "./referral-world.ts";
@@ -285,6 +286,31 @@ describe("a lead of AWS's", () => {
     const [record] = await at.records(remote.id);
     expect(record?.document).toMatchObject({ PartnerOpportunityIdentifier: record?.id, Project: { Title: title } });
     expect(await at.openEffects(id)).toBe(0);
+  });
+});
+
+describe("the command line", () => {
+  it("lists, tells, tries and answers against the service as it is", async () => {
+    const remote = await at.refer();
+    await at.arrived(remote.id);
+    const settle = (ms: number): Promise<void> => timeline.advance(Math.max(ms, 10 * minute));
+    const api = async (request: Request): Promise<Response> => world.service.app.fetch(request);
+    const say = (...words: readonly string[]) => cosell(words, { api, token: world.token, settle });
+    expect((await say("invitations", "--state", "received")).out).toContain(remote.id);
+    expect((await say("invitations", "show", remote.id)).out).toContain("told later    account.street");
+    expect((await say("invitations", "reasons")).out).toContain("Duplicate of partner referral");
+    expect((await say("answer-rules", "fields")).out).toContain("candidates");
+    const added = await say("answer-rules", "add", "None", "--when", 'country == "AQ"', "--do", "accept");
+    expect(added.out).toContain("version 1");
+    const tried = await say("answer-rules", "try", "--when", "daysLeft > 3", "--do", "leave");
+    expect(tried.out).toContain("tried");
+    expect((await say("answer-rules")).out).toContain('country == "AQ"');
+    expect((await say("invitations", "accept", remote.id, "--dry-run")).out).toContain("dry run");
+    const accepted = await say("invitations", "accept", remote.id, "--json");
+    expect(accepted.json()).toMatchObject({ state: "accepted", share: expect.stringMatching(/^shr_/) });
+    expect((await say("invitations", "reject", remote.id, "--reason", "other")).err).toContain(
+      "cannot be answered any more",
+    );
   });
 });
 
