@@ -82,6 +82,38 @@ describe("a referral of AWS's", () => {
     expect(second).toMatchObject({ state: "rejected", reason: "Rejected in the partner's portal: Other." });
   });
 
+  it("that names nobody yet gets the customer's people once AWS tells them, but never in the place of somebody", async () => {
+    const people = [{ Email: "ada@late.example", FirstName: "Ada", LastName: "Late" }];
+    const remote = await at.refer({ customer: { Account: { CompanyName: "Late" }, Contacts: [] } });
+    const id = await at.arrived(remote.id);
+    await world.call("POST", `/v1/invitations/${id}/accept`, {});
+    await timeline.advance(10 * minute);
+    const { opportunityId } = await at.read(id);
+    expect((await at.deal(opportunityId)).contacts).toEqual([]);
+    const [record] = await at.records(remote.id);
+    await aws.controls.edit(record?.id ?? "", { "Customer.Contacts": people });
+    await timeline.advance(5 * minute);
+    expect((await at.deal(opportunityId)).contacts).toMatchObject([{ role: "customer", email: "ada@late.example" }]);
+    await at.patch(opportunityId, { contacts: [{ role: "customer", email: "other@late.example" }] });
+    await timeline.advance(20 * minute);
+    expect((await at.deal(opportunityId)).contacts).toMatchObject([{ email: "other@late.example" }]);
+  });
+
+  it("accepted in AWS's portal while we were rejecting it can still be taken up here", async () => {
+    const remote = await at.refer();
+    const id = await at.arrived(remote.id);
+    await aws.controls.setFaults([{ on: "RejectEngagementInvitation", fault: "error_503_before" }]);
+    await world.call("POST", `/v1/invitations/${id}/reject`, { reason: "other" });
+    await timeline.advance(minute);
+    await at.inPortal("StartEngagementByAcceptingInvitationTask", { Identifier: remote.id });
+    await aws.controls.clearFaults();
+    await timeline.advance(40 * minute);
+    const story = await at.read(id);
+    expect(story).toMatchObject({ state: "accepted", isUnlinked: false });
+    expect(await world.state(story.shareId ?? "")).toBe("accepted");
+    expect([(await at.records(remote.id)).length, await at.trouble()]).toEqual([1, []]);
+  });
+
   it("waits while the connection is parked, and is answered once it is resumed", async () => {
     const remote = await at.refer();
     const id = await at.arrived(remote.id);

@@ -120,9 +120,9 @@ const isUnderWay = (invitation: Invitation): boolean =>
 /** Settle and intend in one transaction: what the write before came to, and the next one with its frozen request. */
 const plan = async (deps: WorkflowDeps, id: string, at: PlanInput): Promise<Planned> => {
   const planned = await deps.db.transaction(async (tx): Promise<Planned> => {
-    const settled = at.before === null ? null : await settle(deps, tx, at.before);
-    if (settled !== null) return settled;
     const invitation = await deps.store.invitations.lock(tx, id);
+    const settled = at.before === null ? null : await settle(deps, tx, { before: at.before, invitation });
+    if (settled !== null) return settled;
     if (!isUnderWay(invitation)) return { kind: "stop", why: `the invitation is ${invitation.state}` };
     return planNext(deps, tx, { invitation, isSearched: at.isSearched });
   });
@@ -184,11 +184,21 @@ const planNext = async (
 };
 
 /** Takes in what a write came to. Null: go on. */
-const settle = async (deps: WorkflowDeps, tx: Tx, { effectId, fate }: Before): Promise<Planned | null> => {
+const settle = async (
+  deps: WorkflowDeps,
+  tx: Tx,
+  { before, invitation }: { readonly before: Before; readonly invitation: Invitation },
+): Promise<Planned | null> => {
+  const { fate } = before;
   if (fate.kind === "confirmed") return null;
-  if (fate.kind !== "refused") return { kind: "stop", why: fate.kind };
   const { effects } = deps.store;
-  const entry = await effects.read(tx, effectId);
+  const entry = await effects.read(tx, before.effectId);
+  if (fate.kind !== "refused") {
+    // Answered in the partner's portal meanwhile, and decided anew: this run goes on with that.
+    const decidedAt = isUnderWay(invitation) ? (invitation.answer?.at ?? null) : null;
+    const isOvertaken = fate.kind === "stuck" && decidedAt !== null && entry.createdAt < new Date(decidedAt);
+    return isOvertaken ? { kind: "look" } : { kind: "stop", why: fate.kind };
+  }
   const subject = entry.invitationId ?? "";
   const tries = (await effects.listOf(tx, subject)).filter((other) => other.writeKey === entry.writeKey);
   // Their record may have moved under us: it is read before the same is tried again.

@@ -243,7 +243,7 @@ export const hintMissed = async (
 
 /** What was open about an invitation is over. */
 export const settleTrouble = async (deps: WorkflowDeps, tx: Tx, id: string, because: string): Promise<void> => {
-  for (const code of ["ANSWER_REFUSED", "ANSWER_STALLED", "INVITATION_UNLINKED"])
+  for (const code of ["ANSWER_REFUSED", "ANSWER_STALLED", "EFFECT_STUCK", "INVITATION_UNLINKED"])
     await deps.store.journal.settleException(tx, { code, subject: id, because, actorId: deps.actorId });
 };
 

@@ -120,7 +120,7 @@ export const createInvitations = (
       invitationSchema,
       await tx`update invitation set state = ${to}, reason = ${change.reason}, version = version + 1, updated_at = ${deps.clock.now()},
           opportunity_id = ${change.link?.opportunityId ?? invitation.opportunityId}, share_id = ${change.link?.shareId ?? invitation.shareId},
-          answer = ${to === "received" || invitation.answer === null ? null : tx.json(invitation.answer)}
+          answer = ${isStanding(invitation.answer, to) && invitation.answer !== null ? tx.json(invitation.answer) : null}
         where id = ${invitation.id} returning ${columns(tx)}`,
       `invitation ${invitation.id}`,
     );
@@ -158,6 +158,10 @@ export const createInvitations = (
         invitationSchema,
         await query`select ${columns(query)} from invitation where connection_id = ${connectionId} and remote_id = ${remoteId}`,
       ),
+
+    /** The invitation that a share came of, or null. */
+    findByShare: async (query: Query, shareId: string): Promise<Invitation | null> =>
+      parseFirst(invitationSchema, await query`select ${columns(query)} from invitation where share_id = ${shareId}`),
 
     /** Keeps what the partner says about an invitation; a new one is told. Its state is not touched: see `absorb`. */
     observe: async (
@@ -369,6 +373,12 @@ export const createInvitations = (
       ),
   };
 };
+
+/** Whether an answer still stands in a state: given back, or overtaken by another answer in the partner's portal, it does not. */
+const isStanding = (answer: InvitationAnswer | null, state: InvitationState): boolean =>
+  state !== "received" &&
+  !(state === "accepted" && answer?.kind === "reject") &&
+  !(state === "rejected" && answer?.kind === "accept");
 
 const dateOf = (text: string | null): Date | null => {
   const at = text === null ? Number.NaN : Date.parse(text);
