@@ -69,6 +69,16 @@ describe("a referral of AWS's", () => {
     expect((await at.find(remote.id))?.state).toBe("received");
   });
 
+  it("that may not be read is told once and parks nothing; once it may, it arrives and the trouble is over", async () => {
+    await aws.controls.setFaults([{ on: "ListEngagementInvitations", fault: "permission_lost" }]);
+    await timeline.advance(35 * minute);
+    expect(await at.trouble()).toEqual(["INVITATIONS_DENIED"]);
+    expect((await world.service.store.connections.find(world.db.sql, world.connectionId))?.state).toBe("active");
+    await aws.controls.clearFaults();
+    await timeline.advance(16 * minute);
+    expect(await at.trouble()).toEqual([]);
+  });
+
   it("answered in AWS's portal is taken in as it was answered there", async () => {
     const [accepted, rejected] = [await at.refer(), await at.refer()];
     const ids = [await at.arrived(accepted.id), await at.arrived(rejected.id)] as const;

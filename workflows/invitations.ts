@@ -233,6 +233,13 @@ export const hintMissed = async (
 ): Promise<number> => {
   const { invitations, journal } = deps.store;
   const { connectionId, pending } = at;
+  const because = "the invitations could be listed again";
+  await journal.settleException(tx, {
+    code: "INVITATIONS_DENIED",
+    subject: connectionId,
+    because,
+    actorId: deps.actorId,
+  });
   const known = new Set(await invitations.listKnown(tx, connectionId, pending));
   const there = new Set(pending);
   const gone = (await invitations.listWaiting(tx, connectionId)).filter((id) => !there.has(id));
