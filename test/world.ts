@@ -43,6 +43,8 @@ export interface World {
   /** Lets time pass: `virtualMs` on the embedded runner; with an executor real time, until `holds` or 80 s. */
   readonly pass: (virtualMs: number, holds: () => Promise<boolean>) => Promise<void>;
   readonly connectionId: string;
+  /** The administrator's key that `call` uses. */
+  readonly token: string;
   readonly logged: readonly string[];
   /** Calls the API as an administrator. */
   readonly call: <T = Record<string, unknown>>(
@@ -155,6 +157,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     service,
     aws,
     connectionId: connection.id,
+    token,
     logged,
     call,
     timeline,
