@@ -8,7 +8,6 @@ import { commands } from "../src/cli/commands.ts";
 import { shareStates } from "../src/domain/machine.ts";
 import { metrics, runnerMetrics } from "../src/http/metrics.ts";
 import { awsDeal } from "./deals.ts";
-import { openHttp } from "./http-fixture.ts";
 import { openWorld, type World } from "./world.ts";
 
 const world: World = await openWorld({ seed: "metrics" });
@@ -151,20 +150,6 @@ describe("GET /metrics", () => {
   it("names nobody: no account, label, e-mail or remote id", async () => {
     const { text } = await scrape();
     expect(text).not.toMatch(/lumen|freight|ada|carl|@|simulated|O\d{7}|123456789012/i);
-  });
-});
-
-describe("where a server drives the workflows", () => {
-  it("nothing is told of the runner, whose tables mean nothing there, and a partner that never called has no time", async () => {
-    const http = await openHttp();
-    const id = await http.connect("quiet");
-    const { status, text } = await http.ask("GET", "/metrics", { as: ["read"] });
-    await http.close();
-    expect(status).toBe(200);
-    expect(text).not.toContain("cosell_runner");
-    expect(text).toContain(`cosell_quota_left{connection="${id}",kind="write"} 10000\n`);
-    expect(text).toContain(`cosell_connection_parked{connection="${id}"} 0\n`);
-    expect(text).not.toMatch(/^cosell_(delivery|sweep)_last/m);
   });
 });
 

@@ -2,7 +2,9 @@
  * `GET /metrics` for Prometheus. Every value is read from the database at the scrape, none is kept in the process: all instances
  * tell the same, and so do Workers. Names and units: https://prometheus.io/docs/practices/naming/
  */
-import { Gauge, Registry as Scrape } from "prom-client";
+// Not the package as a whole: what it measures of its process needs modules that Workers lack.
+import Gauge from "prom-client/lib/gauge.js";
+import Scrape from "prom-client/lib/registry.js";
 import { effectStates, shareStates } from "../domain/machine.ts";
 import type { Sample, WatchedConnection } from "../store/measures.ts";
 import { accountKey, quotaStanding } from "../store/quota.ts";
