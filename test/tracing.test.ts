@@ -20,6 +20,10 @@ let breaks = 0;
 const world = await openWorld({
   seed: "tracing",
   tracer: provider.getTracer("test"),
+  publicHttp: {
+    refusal: async () => null,
+    post: async () => ({ status: 410, retryAfter: null }),
+  },
   at: (point) => {
     if (point !== "effect.answered" || breaks === 0) return;
     breaks--;
@@ -143,6 +147,29 @@ describe("an API request", () => {
     const hooks = spans().filter(({ name }) => name === "POST /hooks/{id}");
     expect(hooks.length).toBeGreaterThan(0);
     expect(new Set(hooks.map(parentOf))).toEqual(new Set([undefined]));
+  });
+});
+
+describe("a webhook of ours", () => {
+  it("is a call within its step, by the receiver's host and the answer's status", async () => {
+    const made = await world.call<{ id: string }>("POST", "/v1/webhooks", {
+      url: "https://hooks.receiver.example:8443/CANARY-path?token=CANARY",
+      events: ["opportunity.created"],
+    });
+    expect(made.status).toBe(201);
+    await world.call("POST", "/v1/opportunities", awsDeal("traced-hook"));
+    await world.timeline.advance(minute);
+    const traced = traceOf((await lastRun("webhook-deliver")).id);
+    const post = traced.find(({ name }) => name === "POST");
+    expect(post?.attributes).toEqual({
+      "http.request.method": "POST",
+      "server.address": "hooks.receiver.example",
+      "server.port": 8443,
+      "http.response.status_code": 410,
+      "error.type": "410",
+    });
+    expect(traced.find((span) => idOf(span) === (post && parentOf(post)))?.name).toBe("step attempt-0");
+    expect(JSON.stringify(traced.map(({ attributes }) => attributes))).not.toContain("CANARY");
   });
 });
 
