@@ -34,6 +34,8 @@ export default async function setup(): Promise<void> {
 export interface TestDatabase {
   readonly db: Db;
   readonly kind: "embedded" | "postgres";
+  /** Null for an embedded one. */
+  readonly url: string | null;
   readonly close: () => Promise<void>;
 }
 
@@ -45,7 +47,7 @@ let opened = 0;
 export const openTestDatabase = async ({ isDurable = false } = {}): Promise<TestDatabase> => {
   if (serverUrl === undefined) {
     const database = await openInMemory(templatePath);
-    return { db: database.db, kind: "embedded", close: database.close };
+    return { db: database.db, kind: "embedded", url: null, close: database.close };
   }
   const name = `cosell_test_${process.pid}_${Date.now().toString(36)}_${opened++}`;
   await asAdministrator(serverUrl, (sql) => sql.unsafe(`create database ${name} template ${templateDatabase}`));
@@ -56,6 +58,7 @@ export const openTestDatabase = async ({ isDurable = false } = {}): Promise<Test
   return {
     db,
     kind: "postgres",
+    url: url.href,
     close: async () => {
       await db.close();
       await asAdministrator(serverUrl, (sql) => sql.unsafe(`drop database if exists ${name} with (force)`));

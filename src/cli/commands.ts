@@ -24,6 +24,7 @@ import {
   invitationsCommand,
 } from "./invitations.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import { queueCommand } from "./queue.ts";
 import { runnerCommand } from "./runner.ts";
@@ -110,5 +111,6 @@ export const commands: readonly Command[] = [
   keyCreateCommand,
   keyRevokeCommand,
   forgetCommand,
+  migrateCommand,
   versionCommand,
 ];
