@@ -230,7 +230,16 @@ describe("answer rules", () => {
       call.path === "/v1/answer-rules/try"
         ? {
             body: {
-              items: [{ invitationId: id("inv"), title: "Order platform", ruleName: null, action: null, reason: null }],
+              items: [
+                {
+                  invitationId: id("inv"),
+                  remoteId: "engi-1",
+                  title: "Order platform",
+                  ruleName: null,
+                  action: null,
+                  reason: null,
+                },
+              ],
             },
           }
         : undefined;

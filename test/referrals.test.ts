@@ -109,6 +109,19 @@ describe("a referral of AWS's", () => {
     expect((await at.deal(opportunityId)).contacts).toMatchObject([{ email: "other@late.example" }]);
   });
 
+  it("is kept under the CRM source that the connection names", async () => {
+    const set = (settings: unknown) =>
+      world.db
+        .sql`update connection set settings = ${world.db.sql.json(JSON.parse(JSON.stringify(settings)))}, version = version + 1`;
+    const before = await world.service.store.connections.find(world.db.sql, world.connectionId);
+    await set({ ...before?.settings, referralSource: "salesforce" });
+    const id = await at.arrived((await at.refer()).id);
+    await world.call("POST", `/v1/invitations/${id}/accept`, {});
+    await timeline.advance(10 * minute);
+    expect((await at.deal((await at.read(id)).opportunityId)).source).toBe("salesforce");
+    await set(before?.settings);
+  });
+
   it("accepted in AWS's portal while we were rejecting it can still be taken up here", async () => {
     const remote = await at.refer();
     const id = await at.arrived(remote.id);

@@ -141,6 +141,7 @@ const trialSchema = z.object({
   items: z.array(
     z.looseObject({
       invitationId: z.string(),
+      remoteId: z.string(),
       title: z.string().nullable(),
       ruleName: z.string().nullable(),
       action: z.enum(answerActions).nullable(),
@@ -169,7 +170,7 @@ export const answerRuleTryCommand: Command = {
       const table = renderTable(
         items,
         [
-          { title: "invitation", cell: (row) => row.invitationId },
+          { title: "invitation", cell: (row) => row.remoteId },
           { title: "what", cell: (row) => row.title ?? "", shrink: true },
           { title: "rule", cell: (row) => row.ruleName ?? "none holds", shrink: true },
           {

@@ -221,6 +221,7 @@ const trialSchema = z.object({
   items: z.array(
     z.object({
       invitationId: z.string(),
+      remoteId: z.string().describe("the partner's id of it"),
       title: z.string().nullable(),
       ruleId: z.string().nullable().describe("null: no rule holds, so a person decides"),
       ruleVersion: z.number().int().nullable(),
@@ -273,6 +274,7 @@ const tryEndpoint = (deps: AppDeps): Endpoint =>
         const isTrial = rule?.version === 0;
         return {
           invitationId: invitation.id,
+          remoteId: invitation.remoteId,
           title: invitation.facts.title,
           ruleId: rule === null || isTrial ? null : rule.id,
           ruleVersion: rule === null || isTrial ? null : rule.version,
