@@ -132,6 +132,16 @@ describe("GET /metrics", () => {
     expect((await scrape()).value("cosell_webhook_lag_seconds", { connection })).toBe(0);
   });
 
+  it("tells referrals by state, and no lag of a timetable that has ended", async () => {
+    await world.aws.controls.refer({ customer: { Account: { CompanyName: "Lumen Freight" } } });
+    await world.timeline.advance(120_000);
+    await db.sql`update runner_cron set next_at = 'infinity'`;
+    const told = await scrape();
+    expect(told.value("cosell_invitations", { connection, state: "received" })).toBe(1);
+    expect(told.value("cosell_invitations", { connection, state: "accepted" })).toBe(0);
+    expect(told.value("cosell_runner_lag_seconds")).toBe(0);
+  });
+
   it("tells a parked connection, what is open, and how many requests stand in line", async () => {
     const actorId = await world.service.store.access.actor(db.sql, "system", "cosell");
     await db.transaction((tx) => world.service.store.connections.park(tx, connection, "denied in the test", actorId));

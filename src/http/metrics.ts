@@ -5,7 +5,7 @@
 // Not the package as a whole: what it measures of its process needs modules that Workers lack.
 import Gauge from "prom-client/lib/gauge.js";
 import Scrape from "prom-client/lib/registry.js";
-import { effectStates, shareStates } from "../domain/machine.ts";
+import { effectStates, invitationStates, shareStates } from "../domain/machine.ts";
 import type { Sample, WatchedConnection } from "../store/measures.ts";
 import { accountKey, quotaStanding } from "../store/quota.ts";
 import { type AppDeps, type Endpoint, endpoint } from "./endpoint.ts";
@@ -46,6 +46,13 @@ export const metrics: readonly Metric[] = [
     by: "connection and marketplace",
     label: "state",
     every: shareStates,
+  },
+  {
+    name: "cosell_invitations",
+    help: "Referrals and leads from the partner, by state.",
+    by: "connection",
+    label: "state",
+    every: invitationStates,
   },
   {
     name: "cosell_effects_open",

@@ -42,6 +42,8 @@ export const createMeasures = () => ({
         union all select 'cosell_outbox_unsent_age_seconds', null, null,
           coalesce(greatest(0, extract(epoch from ${now}::timestamptz - min(at))), 0)::float8 from outbox where sent_at is null
         union all select 'cosell_shares', connection_id, state, count(*)::float8 from share group by connection_id, state
+        union all select 'cosell_invitations', connection_id, state, count(*)::float8 from invitation
+          group by connection_id, state
         union all select 'cosell_effects_open', null, state, count(*)::float8 from effect
           where state in ('sent', 'ambiguous', 'stuck') group by state
         union all select 'cosell_pending_edits', null, null, count(*)::float8 from pending_edit where state = 'waiting'
@@ -77,7 +79,7 @@ export const createMeasures = () => ({
             (select min(run_at) from runner_job where lease_owner is null and blocked_on is null and not parked),
             (select min(received_at) from runner_event where dispatched_at is null),
             (select min(expires_at) from runner_pause where kind <> 'cancel'),
-            (select min(next_at) from runner_cron)))), 0)::float8
+            (select min(next_at) from runner_cron where next_at < 'infinity')))), 0)::float8
         union all select 'cosell_runner_runs', null, status, count(*)::float8 from runner_run
           where status in ('queued', 'running') group by status
         union all select 'cosell_runner_runs_ended_last_hour', null, status, count(*)::float8 from runner_run
