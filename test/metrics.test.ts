@@ -176,15 +176,15 @@ describe("with 10,000 shares", () => {
       from generate_series(1, 10000) as n`;
     await db.sql`insert into effect (id, connection_id, share_id, key, write_key, operation, token, token_kind, state, request_hash, created_at, updated_at)
       select 'eff_m' || n, ${connection}, 'shr_m' || (1 + n % 10000), 'k' || n, 'create', 'CreateOpportunity', 't', 'we-read', 'confirmed', 'h', now(), now()
-      from generate_series(1, 30000) as n`;
+      from generate_series(1, 20000) as n`;
     await db.sql`insert into outbox (id, name, at, subject, data, sent_at)
       select gen_random_uuid(), 'share.submitted', now(), 'shr_m' || (1 + n % 10000), '{}', case when n % 10 = 0 then null else now() end
-      from generate_series(1, 50000) as n`;
+      from generate_series(1, 20000) as n`;
     await db.sql`insert into delivery (id, connection_id, key, kind, headers, received_at)
-      select 'dlv_m' || n, ${connection}, 'm' || n, 'changed', '{}', now() - n * interval '1 minute' from generate_series(1, 20000) as n`;
+      select 'dlv_m' || n, ${connection}, 'm' || n, 'changed', '{}', now() - n * interval '1 minute' from generate_series(1, 10000) as n`;
     await db.sql`insert into runner_run (id, function_id, trigger_key, status, event, attempts_max, quiet, queued_at, ended_at)
       select gen_random_uuid()::text, 'cosell-sync', 'm' || n, case when n % 20 = 0 then 'running' else 'completed' end, repeat('e', 300), 5, false,
-        now(), case when n % 20 = 0 then null else now() - n * interval '10 seconds' end from generate_series(1, 40000) as n`;
+        now(), case when n % 20 = 0 then null else now() - n * interval '10 seconds' end from generate_series(1, 20000) as n`;
     await db.sql`analyze`;
   }, 60_000);
 
@@ -195,8 +195,8 @@ describe("with 10,000 shares", () => {
       const told = await scrape();
       times.push(performance.now() - start);
       expect(told.value("cosell_shares", { state: "in_review" })).toBe(2_500);
-      expect(told.value("cosell_runner_runs", { status: "running" })).toBe(2_000);
-      expect(told.value("cosell_outbox_events", { state: "unsent" })).toBeGreaterThanOrEqual(5_000);
+      expect(told.value("cosell_runner_runs", { status: "running" })).toBe(1_000);
+      expect(told.value("cosell_outbox_events", { state: "unsent" })).toBeGreaterThanOrEqual(2_000);
     }
     if (process.env.SHOW_TIMES !== undefined) process.stderr.write(`scrapes: ${times.map(Math.round).join(", ")} ms\n`);
     expect(Math.min(...times)).toBeLessThan(1_000);
