@@ -7,8 +7,14 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
+import type { InngestFunction } from "inngest";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { createEngine } from "../src/engine.ts";
+import { createIds } from "../src/ids.ts";
+import { createTracing } from "../src/tracing.ts";
+import { createSigner } from "../workflows/runner/signature.ts";
 import { awsDeal } from "./deals.ts";
+import { signingKey } from "./facade-rig.ts";
 import { openWorld } from "./world.ts";
 
 const exporter = new InMemorySpanExporter();
@@ -147,6 +153,47 @@ describe("an API request", () => {
     const hooks = spans().filter(({ name }) => name === "POST /hooks/{id}");
     expect(hooks.length).toBeGreaterThan(0);
     expect(new Set(hooks.map(parentOf))).toEqual(new Set([undefined]));
+  });
+});
+
+describe("a call from an Inngest server", () => {
+  it("stands below the span that the server names, its step within it", async () => {
+    const engine = createEngine(
+      {
+        ...{ db: world.db, clock: world.clock, ids: createIds(world.clock), log: { info() {}, warn() {}, error() {} } },
+        ...{ signingKey, parallel: 1, middleware: createTracing(provider.getTracer("test")).middleware },
+        executor: { url: "http://inngest.invalid", eventKey: "key", appOrigin: "https://cosell.example" },
+      },
+      (client) =>
+        [
+          client.createFunction({ id: "traced", triggers: [{ event: "x" }] }, ({ step }) =>
+            step.run("only", async () => "done"),
+          ),
+        ] as InngestFunction.Any[] as never,
+    );
+    const body =
+      '{"ctx":{"attempt":2,"run_id":"01JSERVERRUN"},"event":{"data":{},"name":"x"},"events":[],"steps":{},"version":2}';
+    const answer = await engine.mounts[0]?.handler(
+      new Request("https://cosell.example/?fnId=cosell-traced&stepId=step", {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          "x-inngest-signature": await createSigner(signingKey).sign(body),
+          traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        },
+        body,
+      }),
+    );
+    expect(answer?.status).toBe(206);
+    const [step, call] = spans();
+    expect([call?.name, call && parentOf(call)]).toEqual(["call traced", "b7ad6b7169203331"]);
+    expect([step?.name, step && parentOf(step)]).toEqual(["step only", call && idOf(call)]);
+    expect(step?.attributes).toEqual({
+      "inngest.function.id": "traced",
+      "inngest.run.id": "01JSERVERRUN",
+      "inngest.step.id": "only",
+      "inngest.attempt": 2,
+    });
   });
 });
 
