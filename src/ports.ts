@@ -51,6 +51,7 @@ export const idPrefixes = [
   "exc",
   "edt",
   "srl",
+  "rst",
 ] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 

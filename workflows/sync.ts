@@ -5,6 +5,7 @@
 import { isEnded } from "../src/domain/deal.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { lookOnce } from "./look.ts";
+import { isForgotten, recover } from "./recover.ts";
 
 /** How long a record that we do not know may still be on its way back to us from our own create. */
 const unknownMs = 60_000;
@@ -115,7 +116,9 @@ export const createSweep = (client: Client, deps: WorkflowDeps) =>
         const swept = await runStep(step, `page-${page}`, () => sweepPage(deps, connectionId, page));
         if (swept.kind === "wait") await step.sleepUntil(`page-wait-${page}`, swept.until);
         if (swept.kind === "stop") return { connectionId, ended: swept.why };
-        if (swept.kind === "last") break;
+        if (swept.kind !== "last") continue;
+        if (swept.isRecovering) await recover(deps, step, connectionId);
+        break;
       }
       return runStep(step, "catch-up", () => catchUp(deps, connectionId));
     },
@@ -123,7 +126,7 @@ export const createSweep = (client: Client, deps: WorkflowDeps) =>
 
 type Swept =
   | { readonly kind: "more" }
-  | { readonly kind: "last" }
+  | { readonly kind: "last"; readonly isRecovering: boolean }
   | { readonly kind: "wait"; readonly until: string }
   | { readonly kind: "stop"; readonly why: string };
 
@@ -133,6 +136,8 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   if (connection === null || connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
   const coSell = coSellOf(deps.registry.open(connection), connection);
   const { cursor } = await store.connections.readSweep(db.sql, connectionId);
+  const recovery = await store.recoveries.find(db.sql, connectionId);
+  if (recovery !== null && cursor === null) await store.recoveries.beginSweep(db.sql, connectionId);
   const result = await coSell.changes(cursor);
   if (!result.ok) {
     if (result.fault.kind === "denied") {
@@ -152,6 +157,8 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   await db.transaction(async (tx) => {
     for (const hint of items) {
       const known = await store.shares.findByRemote(tx, connectionId, hint.id);
+      if (known === null && recovery !== null && isForgotten(hint, recovery))
+        await store.recoveries.keepFound(tx, connectionId, { remoteId: hint.id, key: hint.key });
       // Records that others made, and the overlap that we have seen, cost no read.
       if (
         known === null ||
@@ -165,7 +172,7 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   });
   await deps.at("sweep.saved");
   deps.kick();
-  return { kind: more ? "more" : "last" };
+  return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null };
 };
 
 /** Looks that were missed or are a day old, and pushes whose run was lost. */

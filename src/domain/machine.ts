@@ -95,6 +95,8 @@ export type EffectEvent = (typeof effectEvents)[number];
 /** The heart of exactly-once: a write is looked for before it is repeated. */
 export const effectTable: Table<EffectState, EffectEvent> = [
   ["intended", "sending", "sent"],
+  // After a restore: a life of this installation that we have no memory of had sent it.
+  ["intended", "located", "confirmed"],
   ["sent", "kept", "confirmed"],
   ["sent", "refused", "refused"],
   // The partner (or our own quota) said no before anything could have happened.

@@ -9,6 +9,7 @@ import { createEffects } from "./effects.ts";
 import { createInbox } from "./inbox.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
+import { createRecoveries } from "./recoveries.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 import { createStatements } from "./statements.ts";
@@ -37,6 +38,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
+    recoveries: createRecoveries({ ...deps, journal }),
     shares,
     shareRules,
     autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),

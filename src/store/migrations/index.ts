@@ -4,6 +4,7 @@ import simulator from "./0003_simulator.sql";
 import shareRules from "./0005_share_rules.sql";
 import fields from "./0006_fields.sql";
 import runnerApp from "./0009_runner_app.sql";
+import restore from "./0010_restore.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -13,4 +14,5 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0005_share_rules", text: shareRules },
   { name: "0006_fields", text: fields },
   { name: "0009_runner_app", text: runnerApp },
+  { name: "0010_restore", text: restore },
 ];
