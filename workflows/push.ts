@@ -4,6 +4,7 @@
  */
 import type { Share } from "../src/domain/deal.ts";
 import { type Fault, gapSentence } from "../src/domain/fault.ts";
+import { foundWord } from "../src/store/recoveries.ts";
 import {
   backoffMs,
   type Client,
@@ -168,7 +169,7 @@ const isUnread = async (
   await store.recoveries.settleFound(tx, { connectionId, remoteId }, { reason, actorId: deps.actorId });
   if (!isFound) return true;
   const note = `${remoteId}: the partner had it already`;
-  await store.journal.note(tx, { subject: share.id, actorId: deps.actorId, what: "found_after_restore", note });
+  await store.journal.note(tx, { subject: share.id, actorId: deps.actorId, what: foundWord, note });
   // The deal is as the CRM has it now; the record may not be.
   await store.shares.wantRevision(tx, share.id, true);
   return true;

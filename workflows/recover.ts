@@ -7,7 +7,7 @@ import type { Hint } from "../adapters/contract.ts";
 import type { Connection, Share } from "../src/domain/deal.ts";
 import { effectTable, step as stepOf } from "../src/domain/machine.ts";
 import type { Tx } from "../src/ports.ts";
-import type { FoundRecord, Recovery } from "../src/store/recoveries.ts";
+import { type FoundRecord, foundWord, type Recovery } from "../src/store/recoveries.ts";
 import { comeBackAt, coSellOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { searchLagMs } from "./effect.ts";
 import { lookOnce } from "./look.ts";
@@ -139,7 +139,7 @@ const take = async (
       await effects.move(tx, entry, "located", { outcome: { key: write.key, ref, version: null, task: null } });
   }
   const note = `${found.remoteId}: made after the backup`;
-  await journal.note(tx, { subject: share.id, actorId, what: "found_after_restore", note });
+  await journal.note(tx, { subject: share.id, actorId, what: foundWord, note });
   await recoveries.settleFound(tx, found, { reason: "its deal's share has it", actorId });
   // The push reads the record first, and goes on only where it was left unsubmitted.
   await shares.wish(tx, share.state === "withdrawing" ? "share.revise.requested" : "share.push.requested", share);
@@ -159,7 +159,7 @@ const compare = async (deps: WorkflowDeps, at: Settling, occupant: string): Prom
   await db.transaction(async (tx) => {
     if (ended) {
       const note = `${found.remoteId}: an earlier record of this deal, which has ended`;
-      await store.journal.note(tx, { subject: occupant, actorId, what: "found_after_restore", note });
+      await store.journal.note(tx, { subject: occupant, actorId, what: "earlier_record_found", note });
       await store.recoveries.settleFound(tx, found, { reason: "it has ended", actorId });
     } else {
       const message = `${found.remoteId} and the record of share ${occupant} both live and carry the key ${found.key}. Close one of them in the partner's portal.`;

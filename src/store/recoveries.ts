@@ -31,7 +31,13 @@ export interface ShareTraces {
   readonly taken: readonly string[];
   readonly known: readonly string[];
 }
-const tracesSchema = z.object({ restoredAt: z.date().nullable(), known: z.array(z.string()) });
+const tracesSchema = z.object({
+  restoredAt: z.date().nullable(),
+  wasFound: z.boolean(),
+  known: z.array(z.string()),
+});
+/** The history entry of a share whose record an earlier life of this installation made. */
+export const foundWord = "found_after_restore";
 
 const restorationSchema = z.object({ id: z.string(), takenAt: z.date(), restoredAt: z.date() });
 export type Restoration = z.infer<typeof restorationSchema>;
@@ -134,8 +140,8 @@ export const createRecoveries = (deps: ClockDep & IdsDep & { readonly journal: J
     },
 
     /**
-     * What must be known before a write is sent: null in ordinary times. `known` is filled only while the share has no
-     * record of its own.
+     * What must be known before a write is sent: null in ordinary times. A share whose record was found after a restore
+     * is never sure which of its writes were done before; `known` is filled only while the share has no record of its own.
      */
     tracesOf: async (
       query: Query,
@@ -144,19 +150,21 @@ export const createRecoveries = (deps: ClockDep & IdsDep & { readonly journal: J
       const { connectionId, shareId } = write;
       const rows = await query`select
           (select restored_at from recovery where connection_id = ${connectionId}) as restored_at,
+          exists(select from history where subject = ${shareId} and what = ${foundWord}) as was_found,
           array(select found_record.remote_id from found_record
             join opportunity on opportunity.key = found_record.key join share on share.opportunity_id = opportunity.id
             where found_record.connection_id = ${connectionId} and share.id = ${shareId}
               and not exists (select from engagement where engagement.share_id = share.id)
             order by found_record.seq limit 20) as known`;
       const traces = parseFirst(tracesSchema, rows);
-      if (traces === null || (traces.restoredAt === null && traces.known.length === 0)) return null;
+      if (traces === null || (traces.restoredAt === null && traces.known.length === 0 && !traces.wasFound)) return null;
       const taken = await query<{ remote_id: string }[]>`select engagement.remote_id from engagement
         join share on share.id = engagement.share_id join opportunity on opportunity.id = share.opportunity_id
         where engagement.connection_id = ${connectionId} and share.id <> ${shareId}
           and opportunity.key = (select own.key from opportunity own join share mine on mine.opportunity_id = own.id where mine.id = ${shareId})
         order by engagement.id limit 200`;
-      return { ...traces, taken: taken.map((row) => row.remote_id) };
+      const { restoredAt, known } = traces;
+      return { restoredAt, known, taken: taken.map((row) => row.remote_id) };
     },
   };
 };
