@@ -1,6 +1,7 @@
 /** Assembles the routes: who may call what, how answers are secured, what lies beside the API. No logic of its own. */
 import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
+import { backupEndpoints } from "./http/backup.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
 import { dealEndpoints } from "./http/deals.ts";
@@ -39,6 +40,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),
+    ...backupEndpoints(deps),
     ...hookEndpoints(deps),
     ...pageEndpoints(deps, {
       openapi: once(() => JSON.stringify(describe())),

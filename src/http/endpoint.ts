@@ -40,6 +40,8 @@ export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, L
   /** The address people and partners call us on, without a trailing slash. */
   readonly publicUrl: string;
   readonly mounts?: readonly Mount[];
+  /** The whole database as a backup file; absent where the database has tools of its own for that. */
+  readonly backup?: () => Promise<ReadableStream<Uint8Array>>;
   readonly listRuns?: (filter: RunFilter) => Promise<ListPage<Readonly<Record<string, unknown>>>>;
 }
 
