@@ -1,6 +1,7 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
+import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
@@ -8,6 +9,7 @@ import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { restoreCommand } from "./restore.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -40,5 +42,8 @@ export const commands: readonly Command[] = [
   keyCreateCommand,
   keyRevokeCommand,
   forgetCommand,
+  backupCommand,
+  backupVerifyCommand,
+  restoreCommand,
   versionCommand,
 ];
