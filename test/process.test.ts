@@ -67,6 +67,40 @@ describe("the service as a process", () => {
     expect(second.stderr).toContain(`process ${service.pid}`);
     expect(await answers("/healthz")).toBe(true);
   });
+  it("gives a backup while it runs, from which a new directory answers the same", async () => {
+    const file = join(directory, "whole.backup");
+    expect(await cosell("backup", file, "--with-key")).not.toHaveProperty("code");
+    expect(statSync(file).mode & 0o077).toBe(0);
+    expect(JSON.parse((await cosell("backup", "verify", file, "--json")).stdout)).toMatchObject({
+      kind: "embedded",
+      holdsKey: true,
+      counts: { opportunity: 4 },
+    });
+    expect((await cosell("restore", file)).stderr).toContain(`in use by process ${service.pid}`);
+    const restored = join(directory, "restored");
+    expect((await cosell("restore", file, "--data", restored)).stdout).toContain("was restored from");
+    const elsewhere = { ...environment, COSELL_DATA: restored, PORT: String(await freePort("127.0.0.1")) };
+    const second = spawn(process.execPath, [join(root, "dist/cli.mjs"), "serve"], {
+      env: elsewhere,
+      cwd: root,
+      stdio: "ignore",
+    });
+    try {
+      const ask = async (at: string, from: string): Promise<unknown> => {
+        const authorization = `Bearer ${readFileSync(join(from, "local-token"), "utf8")}`;
+        return (await fetch(`http://127.0.0.1:${at}/v1/opportunities`, { headers: { authorization } })).json();
+      };
+      const isReady = (): Promise<boolean> =>
+        fetch(`http://127.0.0.1:${elsewhere.PORT}/readyz`).then(
+          (answer) => answer.ok,
+          () => false,
+        );
+      for (let tries = 0; tries < 600 && !(await isReady()); tries++) await new Promise((done) => setTimeout(done, 50));
+      expect(await ask(elsewhere.PORT, restored)).toEqual(await ask(String(port), data));
+    } finally {
+      second.kill("SIGKILL");
+    }
+  });
   it("drains and stops on SIGTERM, exit code 0, within 10 seconds, and gives the directory back", async () => {
     const exited = new Promise<number | null>((done) => service.once("exit", (code) => done(code)));
     const began = Date.now();

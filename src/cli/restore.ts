@@ -10,7 +10,7 @@ import { createRecoveries } from "../store/recoveries.ts";
 import { createSeal } from "../store/seal.ts";
 import type { Arguments } from "./arguments.ts";
 import { factsOf } from "./backup.ts";
-import { type OpenBackup, openBackupFile } from "./backup-file.ts";
+import { type OpenBackup, openBackupFile, readToEnd } from "./backup-file.ts";
 import { type Command, type Report, type Shell, switchFlag } from "./command.ts";
 import { findKey } from "./data-key.ts";
 import { exitCodes, Failure } from "./failure.ts";
@@ -72,10 +72,13 @@ const runRestore = async (shell: Shell, typed: Arguments): Promise<Report> => {
   const setting = (name: string): string | undefined => shell.environment[name] || undefined;
   const directory = resolve(typed.text("data") ?? setting("COSELL_DATA") ?? ".data");
   const databaseUrl = typed.text("data") === undefined ? setting("DATABASE_URL") : undefined;
+  // To its end first: what is cut short or damaged must not be found out halfway.
+  const first = await openBackupFile(path);
+  checkFits(first.head.manifest, databaseUrl !== undefined);
+  await readToEnd(shell, path, first);
   const backup = await openBackupFile(path);
   try {
     const { head } = backup;
-    checkFits(head.manifest, databaseUrl !== undefined);
     const target: Target = {
       ...{ shell, path, backup, directory },
       force: typed.on("force"),
