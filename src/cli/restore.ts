@@ -53,7 +53,7 @@ export interface Target {
   readonly directory: string;
   readonly key: string | null;
   readonly withoutKey: boolean;
-  /** For names of what is moved aside, for example `20261126T083000Z`. */
+  /** For names of what is moved aside, for example `20261126T083000Z_3fa2`. */
   readonly stamp: string;
 }
 
@@ -84,10 +84,7 @@ const runRestore = async (shell: Shell, typed: Arguments): Promise<Report> => {
       force: typed.on("force"),
       key: setting("COSELL_KEY") ?? head.key ?? findKey(shell.environment, directory),
       withoutKey: typed.on("without-key"),
-      stamp: shell
-        .now()
-        .toISOString()
-        .replaceAll(/[-:]|\.\d+/g, ""),
+      stamp: stampOf(shell.now()),
     };
     const restored =
       databaseUrl === undefined
@@ -98,6 +95,10 @@ const runRestore = async (shell: Shell, typed: Arguments): Promise<Report> => {
     backup.close();
   }
 };
+
+/** Sorts by time and never meets a name of before. */
+const stampOf = (now: Date): string =>
+  `${now.toISOString().replaceAll(/[-:]|\.\d+/g, "")}_${crypto.randomUUID().slice(0, 4)}`;
 
 const checkFits = (manifest: Manifest, isServer: boolean): void => {
   try {
