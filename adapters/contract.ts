@@ -12,6 +12,7 @@ import type {
   RemoteRef,
   ShareDraft,
 } from "../src/domain/deal.ts";
+import type { Check } from "../src/domain/diagnosis.ts";
 import type { Fault, Gap, Result } from "../src/domain/fault.ts";
 import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
@@ -66,8 +67,19 @@ export interface QuotaDep {
 export interface Session {
   /** Tells whether credentials and permissions work: one cheap read. */
   readonly check: () => Promise<Result<JsonObject>>;
+  /** Everything the connection needs of the partner, as checks to run in order. None of them can change anything there. */
+  readonly diagnose?: (known: Known) => readonly Check[];
   readonly hooks?: Hooks;
+  readonly pull?: Pull;
   readonly coSell?: CoSell;
+}
+
+/** What we know of a connection's past, for a diagnosis. */
+export interface Known {
+  /** The partner's id of a record of ours, where there is one. */
+  readonly remoteId: string | null;
+  /** Operations that the partner confirmed lately, with the time of the last one, ISO 8601. */
+  readonly confirmed: Readonly<Record<string, string>>;
 }
 
 /** One write on the partner's system, as data. `body` is frozen in the journal: a retry sends exactly these bytes. */
@@ -240,6 +252,34 @@ export interface Hooks {
   /** Lower-case names of the headers worth keeping with a delivery; never one that authenticates. */
   readonly headers: readonly string[];
   readonly verify: (delivery: RawDelivery) => Promise<Verdict>;
+}
+
+/** Deliveries that wait at the partner until we fetch them: the alternative to webhooks, with nothing of ours exposed. */
+export interface Pull {
+  /** Up to ten deliveries, hidden from others for a minute. Waits for a first one up to `waitSeconds`, 0 to 20. */
+  readonly receive: (waitSeconds: number, signal?: AbortSignal) => Promise<Result<readonly Pulled[]>>;
+  /** Says that these are kept, so that they do not come again. Returns how many the partner took; call it only after a commit. */
+  readonly acknowledge: (receipts: readonly string[]) => Promise<Result<number>>;
+  /** How much waits, and where what nobody can use goes. */
+  readonly state: () => Promise<Result<QueueState>>;
+}
+export interface Pulled {
+  /** The partner's id of the message; not the event's. */
+  readonly id: string;
+  readonly receipt: string;
+  /** How often it was handed out, this time included. */
+  readonly receives: number;
+  readonly body: string;
+  /** `ignored`: for us, of no use. `misplaced`: none of ours or no event at all; it is left to the queue's own policy. */
+  readonly verdict:
+    | { readonly kind: "verified"; readonly delivery: VerifiedDelivery }
+    | { readonly kind: "ignored" | "misplaced"; readonly reason: string };
+}
+export interface QueueState {
+  readonly waiting: number;
+  readonly inFlight: number;
+  /** Null: messages that nobody can use come back until their retention ends. */
+  readonly deadLetter: { readonly name: string; readonly account: string; readonly maxReceives: number } | null;
 }
 
 /** For adapters' hooks only: brands a delivery after all checks passed. */

@@ -5,6 +5,7 @@ import { backupEndpoints } from "./http/backup.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
 import { dealEndpoints } from "./http/deals.ts";
+import { diagnosisEndpoints } from "./http/diagnosis.ts";
 import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
 import type { AppDeps, Endpoint, Mount } from "./http/endpoint.ts";
@@ -13,13 +14,18 @@ import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
 import { journalEndpoints } from "./http/journal.ts";
 import { marketplaceEndpoints } from "./http/marketplaces.ts";
+import { oauthEndpoints } from "./http/oauth.ts";
+import { oauthClientEndpoints } from "./http/oauth-clients.ts";
 import { pageEndpoints } from "./http/pages.ts";
 import { ProblemError } from "./http/problem.ts";
+import { queueEndpoints } from "./http/queues.ts";
 import { createReference } from "./http/reference.ts";
 import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
 import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
+import { webhookMessageEndpoints } from "./http/webhook-messages.ts";
+import { webhookEndpoints } from "./http/webhooks.ts";
 
 export type { AppDeps, RunFilter } from "./http/endpoint.ts";
 
@@ -29,6 +35,9 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
   const endpoints: readonly Endpoint[] = [
     ...marketplaceEndpoints(deps),
     ...connectionEndpoints(deps),
+    ...oauthClientEndpoints(deps),
+    ...queueEndpoints(deps),
+    ...diagnosisEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),
     ...fieldEndpoints(deps),
@@ -42,6 +51,9 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...accessEndpoints(deps),
     ...backupEndpoints(deps),
     ...hookEndpoints(deps),
+    ...oauthEndpoints(deps),
+    ...webhookEndpoints(deps),
+    ...webhookMessageEndpoints(deps),
     ...pageEndpoints(deps, {
       openapi: once(() => JSON.stringify(describe())),
       page: () => createReference(describe()),

@@ -1,11 +1,14 @@
 /** The outbox on its way to the workflow engine, and the loop that keeps it and the simulators going in real time. */
 import type { Simulator } from "../adapters/contract.ts";
 import { ServerRefusedError } from "../workflows/runner/outside.ts";
+import type { EventRecord } from "./domain/events.ts";
 import type { OutgoingEvent } from "./engine.ts";
 import type { Clock, Db, Log } from "./ports.ts";
 import type { Store } from "./store/index.ts";
 
 const drainBatch = 500;
+/** Events in one call to the engine. */
+const sendBatch = 1_000;
 const drainEveryMs = 1_000;
 const drainPauseMsMax = 30_000;
 
@@ -28,6 +31,9 @@ export const createDrain = (deps: DrainDeps) => {
       await deps.send(
         events.map((event) => ({ id: event.id, name: event.name, data: event.data, ts: event.at.getTime() })),
       );
+      const wishes = await fanOut(deps, events);
+      await deps.at("outbox.fanned");
+      for (let from = 0; from < wishes.length; from += sendBatch) await deps.send(wishes.slice(from, from + sendBatch));
       await deps.at("outbox.handed");
       await deps.store.journal.markSent(
         deps.db.sql,
@@ -40,6 +46,20 @@ export const createDrain = (deps: DrainDeps) => {
     running = running.catch(() => 0).then(drainOnce);
     return running;
   };
+};
+
+/** A message for each webhook endpoint that wants one of the events, and the wish to deliver it. Without endpoints: one read. */
+const fanOut = async (deps: DrainDeps, events: readonly EventRecord[]) => {
+  const webhooks = await deps.store.webhooks.enabled(deps.db.sql);
+  if (webhooks.length === 0) return [];
+  const wishes = await deps.store.webhookMessages.fanOut(deps.db.sql, webhooks, events);
+  return wishes.map(({ id, webhookId, generation }) => ({
+    // The message's own id: however often it is handed over, the engine takes it once.
+    id,
+    name: "webhook.delivery.requested",
+    data: { messageId: id, webhookId, generation },
+    ts: events.at(-1)?.at.getTime() ?? 0,
+  }));
 };
 
 export interface LoopDeps {

@@ -1,6 +1,7 @@
 /** Node's composition root: environment, embedded or PostgreSQL database, fetch, embedded runner or Inngest server, one port. */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { statfs, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { serve } from "@hono/node-server";
@@ -10,9 +11,11 @@ import type { Marketplace, Simulator, SimulatorState } from "../adapters/contrac
 import { resolveAwsCredentials } from "./aws-credentials.ts";
 import { readVersion } from "./cli/version.ts";
 import { createShiftableClock, createSystemClock } from "./clock.ts";
+import { type Check, found } from "./domain/diagnosis.ts";
 import { readExecutor, ServerSettingsError } from "./engine.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
+import { createNodePublicHttp } from "./node-outbound.ts";
 import { createBoundedHttp } from "./outbound.ts";
 import { type Clock, type Config, configSchema, type Db, type Ids, type Log } from "./ports.ts";
 import { createService, type Service } from "./service.ts";
@@ -136,6 +139,8 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       seal,
       secrets,
       http: createBoundedHttp(fetch),
+      machineChecks: config.DATABASE_URL === undefined ? [diskCheck(directory)] : [],
+      publicHttp: createNodePublicHttp({ allowance: config.COSELL_WEBHOOK_ALLOW }),
       marketplaces: [createAws({ credentials: resolveAwsCredentials })].map(
         options.adapt ?? ((marketplace) => marketplace),
       ),
@@ -282,6 +287,32 @@ const localToken = async (service: Service, db: Db, directory: string): Promise<
   writeFileSync(path, secret, { mode: 0o600 });
   return secret;
 };
+
+const freeBytesMin = 512 * 1_048_576;
+
+/** The embedded database stops when its disk is full or not writable. */
+const diskCheck = (directory: string): Check => ({
+  id: "disk",
+  what: `write a file in ${directory}, and look how much room is left`,
+  run: async () => {
+    const path = join(directory, "doctor-probe");
+    try {
+      await writeFile(path, "cosell doctor\n", { mode: 0o600 });
+      await unlink(path);
+      const { bavail, bsize } = await statfs(directory);
+      const megabytes = Math.floor((bavail * bsize) / 1_048_576);
+      return bavail * bsize >= freeBytesMin
+        ? found.ok(`writable, ${megabytes} MB free`)
+        : found.failed(`only ${megabytes} MB are free`, "Make room on the disk, or move COSELL_DATA to a larger one.");
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+      return found.failed(
+        `the data directory cannot be written (${code})`,
+        "Give the user that runs the service the right to write there, or set COSELL_DATA to a directory of its own.",
+      );
+    }
+  },
+});
 
 /** A port that is free now. */
 export const freePort = (host: string): Promise<number> =>

@@ -4,6 +4,7 @@
  */
 import type { ISql, TransactionSql } from "postgres";
 import { z } from "zod";
+import { parseAllowance } from "./domain/address.ts";
 
 /** What repositories take: either the pool or an open transaction. */
 export type Query = ISql<{ bigint: bigint }>;
@@ -52,6 +53,8 @@ export const idPrefixes = [
   "edt",
   "srl",
   "rst",
+  "whk",
+  "whm",
 ] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 
@@ -63,6 +66,27 @@ export interface HttpLimits {
 }
 /** One bounded outbound request: no redirect is followed, other hosts are refused before any contact. */
 export type Http = (request: Request, limits: HttpLimits) => Promise<Response>;
+
+export interface PublicAnswer {
+  readonly status: number;
+  /** The answer's Retry-After as it was written, or null. */
+  readonly retryAfter: string | null;
+}
+/** The way to an address that a person typed: only to the public internet, unless the operator allowed more. */
+export interface PublicHttp {
+  /** Why this address is not called, or null. Names are resolved where the runtime can; one that leads nowhere yet passes. */
+  readonly refusal: (url: string) => Promise<string | null>;
+  /**
+   * One request, checked again at the moment it connects; never redirected, through no proxy. The status decides: of the
+   * answer's body at most `bodyBytesMax` bytes are read and dropped. Rejects with `OutboundError` when there is no status.
+   */
+  readonly post: (request: PublicPost, limits: Omit<HttpLimits, "hosts">) => Promise<PublicAnswer>;
+}
+export interface PublicPost {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
 
 export interface SecretValue {
   readonly value: string;
@@ -103,6 +127,9 @@ export interface IdsDep {
 }
 export interface HttpDep {
   readonly http: Http;
+}
+export interface PublicHttpDep {
+  readonly publicHttp: PublicHttp;
 }
 export interface SecretsDep {
   readonly secrets: Secrets;
@@ -155,5 +182,17 @@ export const configSchema = z.object({
     .max(3650)
     .default(90)
     .describe("days that raw bodies, deliveries and finished runs are kept"),
+  COSELL_WEBHOOK_ALLOW: z
+    .string()
+    .default("")
+    .transform((text, context) => {
+      const allowance = parseAllowance(text);
+      if (!("wrong" in allowance)) return allowance;
+      context.addIssue({ code: "custom", message: allowance.wrong });
+      return z.NEVER;
+    })
+    .describe(
+      "host names and networks (CIDR), comma-separated, that our webhooks may call although they are not public",
+    ),
 });
 export type Config = z.infer<typeof configSchema>;

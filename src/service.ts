@@ -5,12 +5,15 @@
 import type { Marketplace, Simulator } from "../adapters/contract.ts";
 import { createRegistry, type Registry } from "../adapters/registry.ts";
 import { createFunctions } from "../workflows/index.ts";
+import { createWebhookSender } from "../workflows/webhook.ts";
 import { createApp } from "./app.ts";
 import type { Connection } from "./domain/deal.ts";
+import type { Check } from "./domain/diagnosis.ts";
 import { createDrain, createLoop } from "./drain.ts";
 import { createEngine, type Engine, type Executor } from "./engine.ts";
 import type { Readiness } from "./http/endpoint.ts";
-import type { Clock, Db, Http, Ids, Log, Seal, Secrets } from "./ports.ts";
+import type { Clock, Db, Http, Ids, Log, PublicHttp, Seal, Secrets } from "./ports.ts";
+import { createPuller, type Puller } from "./puller.ts";
 import { pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
 import { createQuota } from "./store/quota.ts";
@@ -24,6 +27,8 @@ export interface ServiceDeps {
   readonly secrets: Secrets;
   /** Bounded outbound HTTP. */
   readonly http: Http;
+  /** The way to webhook endpoints. */
+  readonly publicHttp: PublicHttp;
   readonly marketplaces: readonly Marketplace[];
   /** Simulators in this process, by marketplace: simulated connections without an endpoint talk to them. */
   readonly simulators: Readonly<Partial<Record<string, Simulator>>>;
@@ -38,6 +43,8 @@ export interface ServiceDeps {
   readonly backup?: () => Promise<ReadableStream<Uint8Array>>;
   /** A server that drives the workflows instead of the embedded runner; call `runner.sync` once we listen. */
   readonly executor?: Executor;
+  /** Checks of the machine, for the diagnosis. */
+  readonly machineChecks?: readonly Check[];
   /** How often connections are swept, as a cron line with its time zone; default every 15 minutes. */
   readonly sweepCron?: string;
   /** How old a look at an open share may be before a sweep refreshes it, in hours; default 24. */
@@ -55,7 +62,9 @@ export interface Service {
   readonly drain: () => Promise<number>;
   /** Whether events were committed since the last drain began. */
   readonly isKicked: () => boolean;
-  /** Real-time work: drains, runs workflows, lets simulators live. */
+  /** Fetches from the queues of connections that have one. */
+  readonly puller: Pick<Puller, "pull" | "pullAll" | "states">;
+  /** Real-time work: drains, runs workflows, fetches from queues, lets simulators live. */
   readonly start: () => void;
   /** Stops taking up work and finishes what is in flight. */
   readonly stop: () => Promise<void>;
@@ -81,6 +90,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     wakeDrain();
   };
   const at = deps.at ?? (() => {});
+  const webhooks = createWebhookSender({ ...deps, store, actorId, at, kick });
 
   const engine = createEngine({ ...deps, executor: deps.executor ?? null }, (client) =>
     createFunctions(client, {
@@ -89,6 +99,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       log,
       store,
       registry,
+      webhooks,
       actorId,
       at,
       kick,
@@ -108,6 +119,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     kicked = false;
     return handOver();
   };
+  const puller = createPuller({ db, clock, log, store, registry, actorId, kick, at });
   const loop = createLoop({
     // An event that reaches a server before our functions do would start nothing.
     drain: async () => (engine.takesEvents() ? drain() : 0),
@@ -121,6 +133,13 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     store,
     registry,
     kick,
+    probes: {
+      http: deps.http,
+      pull: puller.pull,
+      hasRunner: deps.executor === undefined,
+      checks: deps.machineChecks ?? [],
+    },
+    testWebhook: webhooks.test,
     ready: async () => {
       const missing = await pendingMigrations(db.sql);
       return [
@@ -155,24 +174,30 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     runner,
     drain,
     isKicked: () => kicked,
+    puller,
     start: () => {
+      puller.start();
       runner.start();
       loop.start();
     },
     stop: async () => {
+      await puller.stop();
       await Promise.all([loop.stop(), runner.stop()]);
     },
   };
 };
 
-/** Told, but no reason not to be ready: deals and webhooks are taken while the server is away, and it may reach us through what asks. */
+/**
+ * Told, but no reason not to be ready: deals and webhooks are taken while the server is away, and it may reach us through what
+ * asks. Addresses stay in the log: anybody may ask.
+ */
 const serverCheck = (engine: Engine): readonly Readiness[] => {
   const server = engine.server();
   if (server === null) return [];
-  const { problem, url } = server;
-  return [
-    { name: "workflow server", ok: problem === null, detail: problem ?? `registered at ${url}`, isNeeded: false },
-  ];
+  const ok = server.problem === null;
+  const registered = ok ? "registered" : "events wait until it takes them; the log says why";
+  const detail = engine.takesEvents() ? registered : "it does not have our functions yet; the log says why";
+  return [{ name: "workflow server", ok, detail, isNeeded: false }];
 };
 
 const httpFor = (deps: ServiceDeps, connection: Connection): Http => {

@@ -82,7 +82,7 @@ const stand = { "aws.useCase": "Business Applications & Contact Center", "aws.de
 afterEach(async () => {
   const { body } = await call<{ items: Rule[] }>("GET", "/v1/share-rules");
   for (const rule of body.items) await call("DELETE", `/v1/share-rules/${rule.id}`);
-  await timeline.advance(minute);
+  await timeline.settle();
 });
 
 describe("a deal", () => {
@@ -90,7 +90,7 @@ describe("a deal", () => {
     const rule = await saveRule();
     const deal = awsDeal(nextKey());
     const id = await saveDeal(deal);
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     expect(await sharesOf(id)).toMatchObject([
       { state: "submitted", ruleId: rule.id, ruleVersion: 1, gaps: [], synthetic: [] },
     ]);
@@ -111,11 +111,11 @@ describe("a deal", () => {
     await saveRule();
     const key = nextKey();
     const id = await saveDeal(awsDeal(key, { stage: "prospect" }));
-    await timeline.advance(minute);
+    await timeline.settle();
     expect(await sharesOf(id)).toEqual([]);
     expect((await decisionOf(id))?.reason).toContain('stage is "prospect"');
     await saveDeal(awsDeal(key));
-    await timeline.advance(minute);
+    await timeline.settle();
     expect(await sharesOf(id)).toHaveLength(1);
   });
 
@@ -123,17 +123,17 @@ describe("a deal", () => {
     await saveRule();
     const key = nextKey();
     const id = await saveDeal(awsDeal(key));
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     const [share] = await sharesOf(id);
     expect(await decisionOf(id)).toMatchObject({ verdict: "would_skip", shareId: share?.id });
     await saveDeal(awsDeal(key, { nextSteps: "changed once" }));
-    await timeline.advance(minute);
+    await timeline.settle();
     const engagement = await world.service.store.shares.findEngagement(world.db.sql, share?.id ?? "");
     await aws.controls.reject(engagement?.remoteId ?? "");
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     expect(await world.state(share?.id ?? "")).toBe("declined");
     await saveDeal(awsDeal(key, { nextSteps: "changed twice" }));
-    await timeline.advance(minute);
+    await timeline.settle();
     expect(await sharesOf(id)).toHaveLength(1);
     const decision = await decisionOf(id);
     expect(decision).toMatchObject({ verdict: "would_skip", shareId: share?.id });
@@ -145,12 +145,12 @@ describe("a deal", () => {
     await saveRule();
     const key = nextKey();
     const id = await saveDeal(bareDeal(key));
-    await timeline.advance(minute);
+    await timeline.settle();
     const [draft] = await sharesOf(id);
     expect(draft?.state).toBe("draft");
     expect(draft?.gaps.map((gap) => gap.field).sort()).toEqual(["aws.deliveryModels", "aws.useCase"]);
     await saveDeal(awsDeal(key));
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     expect(await sharesOf(id)).toMatchObject([{ id: draft?.id, state: "submitted" }]);
   });
 
@@ -179,7 +179,7 @@ describe("of several rules for one connection", () => {
     const small = await saveRule({ name: "Small" });
     await saveRule({ name: "All", condition: "true" });
     const id = await saveDeal(awsDeal(nextKey()));
-    await timeline.advance(minute);
+    await timeline.settle();
     expect(await sharesOf(id)).toMatchObject([{ ruleId: small.id }]);
   });
 });
@@ -191,7 +191,7 @@ describe("how the partner is asked to join", () => {
     await saveDeal(awsDeal(byRule));
     const given = awsDeal(byDeal);
     await saveDeal({ ...given, programmes: { aws: { ...given.programmes.aws, involvementType: "Co-Sell" } } });
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     const asked = async (key: string) => JSON.stringify(await recordOf(key));
     expect(await asked(byRule)).toContain("For Visibility Only");
     expect(await asked(byDeal)).not.toContain("For Visibility Only");
@@ -203,7 +203,7 @@ describe("a default of the rule", () => {
     const rule = await saveRule({ defaults: { ...stand, termMonths: 24 }, sendDefaults: true });
     const key = nextKey();
     const id = await saveDeal(bareDeal(key, { termMonths: null }));
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     const [share] = await sharesOf(id);
     expect(share?.state).toBe("submitted");
     expect(share?.synthetic.map((mark) => mark.field).sort()).toEqual([
@@ -225,7 +225,7 @@ describe("a default of the rule", () => {
     await saveRule({ defaults: { "aws.useCase": "IOT", nextSteps: "Call" }, sendDefaults: true });
     const key = nextKey();
     const id = await saveDeal(awsDeal(key));
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     expect((await sharesOf(id))[0]?.synthetic).toEqual([]);
     expect(JSON.stringify(await recordOf(key))).not.toContain('"IOT"');
   });
@@ -234,7 +234,7 @@ describe("a default of the rule", () => {
     const rule = await saveRule({ defaults: { ...stand, nextSteps: "Call them" } });
     const key = nextKey();
     const id = await saveDeal(bareDeal(key, { nextSteps: null }));
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     const [draft] = await sharesOf(id);
     expect(draft).toMatchObject({ state: "draft", ruleVersion: 1 });
     expect(draft?.gaps.map(({ field, code }) => [field, code])).toEqual(
@@ -249,7 +249,7 @@ describe("a default of the rule", () => {
     expect(draft?.synthetic.every((mark) => !mark.consented)).toBe(true);
     expect(await recordOf(key)).toEqual([]);
     await patchRule(rule, { sendDefaults: true });
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     expect(await sharesOf(id)).toMatchObject([{ id: draft?.id, state: "submitted", ruleVersion: 2 }]);
     expect((await sharesOf(id))[0]?.synthetic.every((mark) => mark.consented)).toBe(true);
   });
@@ -258,14 +258,14 @@ describe("a default of the rule", () => {
     await saveRule({ defaults: { ...stand, nextSteps: "A word of the rule" }, sendDefaults: true });
     const key = nextKey();
     const id = await saveDeal(bareDeal(key, { nextSteps: null }));
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     const [share] = await sharesOf(id);
     expect(share?.synthetic).toHaveLength(3);
     const engagement = await world.service.store.shares.findEngagement(world.db.sql, share?.id ?? "");
     await aws.controls.approve(engagement?.remoteId ?? "");
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     await saveDeal(bareDeal(key, { nextSteps: "A word of the seller" }));
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     expect((await sharesOf(id))[0]?.synthetic.map((mark) => mark.field).sort()).toEqual([
       "aws.deliveryModels",
       "aws.useCase",
@@ -280,18 +280,18 @@ describe("a draft that a rule made", () => {
     const rule = await saveRule();
     const key = nextKey();
     const id = await saveDeal(bareDeal(key));
-    await timeline.advance(minute);
+    await timeline.settle();
     const held = async () => (await sharesOf(id))[0]?.gaps.find((gap) => gap.field === "rule");
     await saveDeal(awsDeal(key, { stage: "prospect" }));
-    await timeline.advance(minute);
+    await timeline.settle();
     expect((await sharesOf(id))[0]?.state).toBe("draft");
     expect(await held()).toMatchObject({ message: expect.stringContaining("no longer wants it") });
     await patchRule(rule, { enabled: false });
     await saveDeal(awsDeal(key));
-    await timeline.advance(minute);
+    await timeline.settle();
     expect(await held()).toMatchObject({ message: expect.stringContaining("is disabled") });
     await patchRule(rule, { enabled: true });
-    await timeline.advance(5 * minute);
+    await timeline.advance(3 * minute);
     expect((await sharesOf(id))[0]).toMatchObject({ state: "submitted", ruleVersion: 3 });
   });
 });
@@ -323,6 +323,9 @@ describe("what a dry run tells", () => {
     );
     const seen = new Set<string>();
     for (const [rules, deals] of fc.sample(scenario, { seed: 11, numRuns: 4 })) {
+      const saved: Rule[] = [];
+      for (const { condition, sendDefaults, enabled, isStanding } of rules)
+        saved.push(await saveRule({ condition, sendDefaults, enabled, defaults: isStanding ? stand : {} }));
       const ids: string[] = [];
       for (const { stage, amount, currency, missing: without, isShared } of deals) {
         const base = awsDeal(nextKey());
@@ -334,9 +337,6 @@ describe("what a dry run tells", () => {
         if (isShared) await call("POST", `/v1/opportunities/${id}/shares`, { connectionId, keepDraft: true });
         ids.push(id);
       }
-      const saved: Rule[] = [];
-      for (const { condition, sendDefaults, enabled, isStanding } of rules)
-        saved.push(await saveRule({ condition, sendDefaults, enabled, defaults: isStanding ? stand : {} }));
       const { body } = await call<{ items: Told[] }>("POST", "/v1/share-rules/dry-run", {});
       await timeline.settle();
       for (const id of ids) {

@@ -59,7 +59,9 @@ describe("a condition", () => {
     const empty = ['title == "x"', "termMonths < 5", "termMonths >= 5", 'title.contains("")', '"Pricing" in aws.needs'];
     expect([...empty, "size(title) < 9", "aws.security"].filter((source) => holds(source, {}))).toEqual([]);
     expect(
-      ["title == null", 'title != "x"', "!(termMonths < 5)", "!aws.security"].filter((s) => !holds(s, {})),
+      ["title == null", "aws.needs == null", 'title != "x"', "!(termMonths < 5)", "!aws.security"].filter(
+        (s) => !holds(s, {}),
+      ),
     ).toEqual([]);
     expect(holds("title == null", { title: "  " })).toBe(true);
     expect(holds("termMonths == null", { termMonths: "soon" })).toBe(true);
@@ -90,6 +92,9 @@ describe("a condition is refused with line, column and remedy", () => {
     ["title == 'abc", "syntax", 1, 10, /quote/],
     ["title == “abc”", "syntax", 1, 10, /straight/],
     ["true &&\n  stag == 'qualified'", "unknown_field", 2, 3, /stage/],
+    ["stage == qualified", "unknown_field", 1, 10, /quotes: "qualified"/],
+    ["country == DE", "unknown_field", 1, 12, /a text stands in quotes/],
+    ["country == 'DE' && countri == 'AT'", "unknown_field", 1, 20, /mean country/],
     ["aws.usecase == 'IOT'", "unknown_field", 1, 1, /aws\.useCase/],
     ["aws == 'x'", "unknown_field", 1, 1, /aws\.useCase/],
     ["constructor == 'x'", "unknown_field", 1, 1, /./],
@@ -212,6 +217,16 @@ describe("whatever is written and whatever is in the record", () => {
       }),
       { numRuns: 1_000, seed: 3 },
     );
+  });
+
+  it("the largest condition over the largest values is evaluated within milliseconds", () => {
+    const part = 'title.contains("aab") || ';
+    const source = `${part.repeat(Math.floor((conditionCharactersMax - 5) / part.length))}false`;
+    const { holds: judge } = compiled(source);
+    const record = { title: "a".repeat(1_000_000), aws: { needs: "Pricing;".repeat(100_000) } };
+    const startedMs = performance.now();
+    for (let round = 0; round < 20; round++) judge(record);
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
   });
 
   it("negation turns every verdict, and De Morgan holds", () => {

@@ -72,9 +72,8 @@ afterAll(async () => {
 
 describe("upstream's cases", () => {
   it("serve-introspection: a signed in-band sync names every fixture function", async () => {
-    expect(((await (await fetch(`${facade.url}/health`)).json()) as { application: string }).application).toBe(
-      fixtures.url,
-    );
+    expect(await (await fetch(`${facade.url}/health`)).json()).toMatchObject({ status: 200, isRegistered: true });
+    expect(await database.db.sql`select url from runner_app`).toMatchObject([{ url: fixtures.url }]);
     expect(await database.db.sql`select event_name from runner_listener order by event_name`).toMatchObject([
       { event_name: "cancel/please" },
       { event_name: "tests/cancel.test" },

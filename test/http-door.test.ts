@@ -47,43 +47,6 @@ describe("every route", () => {
     expect(served.length).toBeGreaterThan(40);
   });
 
-  it("under /v1 answers 401 without a key and with a wrong, a malformed and a revoked one, always in the same shape", async () => {
-    const { secret, key } = await http.store.access.createKey(http.db.sql, {
-      actorId: http.actorId,
-      name: "gone",
-      scopes: ["read", "write", "admin"],
-      expiresAt: null,
-    });
-    await http.store.access.revokeKey(http.db.sql, key.id);
-    expect(v1.length).toBeGreaterThan(30);
-    for (const route of v1) {
-      const path = filled(route.path);
-      for (const authorization of [undefined, `Bearer cosell_${"0".repeat(64)}`, "Bearer x", `Bearer ${secret}`]) {
-        const headers = authorization === undefined ? {} : { authorization };
-        const answer = await ask(route.method, path, { as: null, headers });
-        expect([route.path, answer.status]).toEqual([route.path, 401]);
-        expect(answer.headers.get("www-authenticate")).toBe('Bearer realm="cosell"');
-        expect({ ...answer.body, instance: "" }).toEqual({
-          type: `${publicUrl}/docs#problem-unauthenticated`,
-          title: "An API key is needed",
-          status: 401,
-          detail: expect.any(String),
-          instance: "",
-          errors: [],
-        });
-      }
-    }
-  });
-
-  it("under /v1 answers 403 with a key of every other scope, and names the scope it needs", async () => {
-    for (const endpoint of createEndpoints(deps).filter(({ path }) => path.startsWith("/v1/"))) {
-      const others = (["read", "write", "admin"] as const).filter((scope) => scope !== endpoint.scope);
-      const answer = await ask(endpoint.method, filled(endpoint.path), { as: others });
-      expect([endpoint.path, answer.status]).toEqual([endpoint.path, 403]);
-      expect(answer.headers.get("www-authenticate")).toContain(`scope="${endpoint.scope}"`);
-    }
-  });
-
   it("has its reads behind read, and no write behind it", () => {
     for (const { method, scope, path } of createEndpoints(deps).filter((endpoint) =>
       endpoint.path.startsWith("/v1/"),
@@ -143,11 +106,7 @@ describe("what is asked in the wrong way", () => {
     expect((await app.request(`${publicUrl}/healthz`, { method: "HEAD" })).status).toBe(200);
   });
 
-  it("is answered 415 for another content type, 413 past the size bound, counted as it streams", async () => {
-    const headers = { "content-type": "text/plain" };
-    expect((await ask("POST", "/v1/opportunities", { raw: "{}", headers })).status).toBe(415);
-    const big = new TextEncoder().encode(`{"title":"${"x".repeat(1024 * 1024)}"}`);
-    expect((await ask("POST", "/v1/opportunities", { raw: big })).status).toBe(413);
+  it("is answered 413 past the size bound, counted as it streams", async () => {
     let pulled = 0;
     const endless = new ReadableStream({
       pull: (controller) => {
@@ -181,11 +140,6 @@ describe("what is asked in the wrong way", () => {
   ])("is answered 400 with the place for %s", async (_, raw, detail) => {
     const refused = await ask("POST", "/v1/opportunities", { raw });
     expect([refused.status, refused.body.detail]).toEqual([400, expect.stringContaining(detail)]);
-  });
-
-  it("is answered 400 for a body that is not UTF-8", async () => {
-    const refused = await ask("POST", "/v1/opportunities", { raw: new Uint8Array([0x22, 0xff, 0x22]) });
-    expect([refused.status, refused.body.detail]).toEqual([400, expect.stringContaining("UTF-8")]);
   });
 
   it("becomes an incident with an id when we fail: logged once, with nothing of the request in it", async () => {

@@ -4,14 +4,17 @@ import { brandVerified, type Marketplace, type Session, type Verdict } from "../
 import { createRegistry } from "../adapters/registry.ts";
 import { createApp, createEndpoints } from "../src/app.ts";
 import { createVirtualClock } from "../src/clock.ts";
+import { noAllowance } from "../src/domain/address.ts";
 import { jsonObjectSchema, type ShareDraft } from "../src/domain/deal.ts";
 import { failed, type Gap, ok } from "../src/domain/fault.ts";
 import type { AppDeps } from "../src/http/endpoint.ts";
 import { createSeededIds } from "../src/ids.ts";
 import type { Log, Secrets } from "../src/ports.ts";
+import { createFetchPublicHttp } from "../src/public-http.ts";
 import type { Scope } from "../src/store/access.ts";
 import { createStore } from "../src/store/index.ts";
 import { createSeal, createSecrets } from "../src/store/seal.ts";
+import { createWebhookSender } from "../workflows/webhook.ts";
 import { createConformance } from "./http-conformance.ts";
 import { openTestDatabase } from "./template.ts";
 
@@ -25,6 +28,8 @@ const settingsSchema = z.strictObject({
   coSell: z.boolean().default(true),
   withdrawal: z.boolean().default(true),
   hookKeys: z.strictObject({ headerName: z.string(), keyRefs: z.array(z.string()).min(1).max(2) }).optional(),
+  hookOAuth: z.unknown().optional(),
+  queue: z.unknown().optional(),
 });
 
 const gapsOf = (draft: ShareDraft): readonly Gap[] =>
@@ -162,7 +167,19 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
     },
     [fakeMarketplace],
   );
+  // Names lead nowhere here, and every receiver takes what it gets.
+  const publicHttp =
+    extra.publicHttp ??
+    createFetchPublicHttp({ allowance: noAllowance, send: async () => new Response(null, { status: 204 }) });
+  const actorId = await store.access.actor(db.sql, "person", "Ann Admin");
+  const sender = createWebhookSender({
+    ...{ db, clock, ids, secrets, store, publicHttp, actorId },
+    at: () => {},
+    kick: () => {},
+  });
   const deps: AppDeps = {
+    publicHttp,
+    testWebhook: sender.test,
     db,
     clock,
     ids,
@@ -180,7 +197,6 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
   };
   const app = createApp(deps);
   const conform = createConformance(createEndpoints(deps), publicUrl);
-  const actorId = await store.access.actor(db.sql, "person", "Ann Admin");
   const keys = new Map<string, string>();
   const keyOf = async (scopes: readonly Scope[]): Promise<string> => {
     const known = keys.get(scopes.join());
@@ -227,6 +243,7 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
     ask,
     conform,
     connect,
+    keyOf,
     actorId,
     close: () => database.close(),
   };

@@ -13,7 +13,7 @@ describe("the JSON reader", () => {
         } catch (error) {
           // Only what the database cannot keep may be refused.
           expect(error).toBeInstanceOf(JsonError);
-          expect(String(error)).toMatch(/NUL|surrogate/);
+          expect(String(error)).toMatch(/NUL|surrogate|__proto__/);
           return;
         }
         expect(read).toEqual(expected);
@@ -38,10 +38,12 @@ describe("the JSON reader", () => {
       { numRuns: 500 },
     );
   });
-  it("keeps a member called __proto__ as data", () => {
-    const read = parseJson('{"__proto__": {"admin": true}}');
-    expect(Object.getOwnPropertyNames(read)).toEqual(["__proto__"]);
-    expect((read as { admin?: boolean }).admin).toBeUndefined();
+  it("refuses a member called __proto__ wherever it stands, however it is written, and keeps other odd names as data", () => {
+    for (const text of ['{"__proto__": {"admin": true}}', '{"a": [{"b": 1,\n"\\u005f_proto__": 1}]}'])
+      expect(() => parseJson(text)).toThrow(/line \d, column \d: a member may not be called __proto__/);
+    const read = parseJson('{"constructor": {"prototype": {"admin": true}}, "toString": 1}');
+    expect(Object.getOwnPropertyNames(read)).toEqual(["constructor", "toString"]);
     expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
+    expect(({} as { admin?: boolean }).admin).toBeUndefined();
   });
 });

@@ -156,6 +156,17 @@ describe("a rule that cannot work is refused with place and remedy, and nothing 
     await clear();
   });
 
+  it("a default of null, which only a patch takes: it removes one", async () => {
+    expect((await save({ defaults: { termMonths: null } })).body.errors).toMatchObject([
+      { pointer: "/defaults/termMonths", fix: "Give one, or remove the default." },
+    ]);
+    const { id } = (await save({ defaults: { termMonths: 12 } })).body;
+    const headers = { "if-match": '"1"' };
+    const patched = await ask("PATCH", `/v1/share-rules/${id}`, { body: { defaults: { termMonths: null } }, headers });
+    expect(patched.body).toMatchObject({ version: 2, defaults: {} });
+    await clear();
+  });
+
   it("tells all that is wrong at once", async () => {
     const { body } = await save({ condition: "stag == 1", defaults: { termMonths: 0, problem: "short" } });
     expect(body.errors.map((error: { field: string }) => error.field)).toEqual([
@@ -208,6 +219,19 @@ describe("a dry run", () => {
     expect((await ask("GET", "/v1/shares")).body.items).toEqual([]);
     expect((await ask("GET", `/v1/opportunities/${good}/share-decisions`)).body.items).toMatchObject([
       { verdict: "would_share", connectionId },
+    ]);
+    await clear();
+  });
+
+  it("decides for each connection with rules on its own", async () => {
+    const other = await http.connect("444");
+    const id = await deal();
+    await save({ name: "There", connectionId: other, condition: "true" });
+    await save({ name: "Here", condition: 'stage == "prospect"' });
+    const { items } = (await ask("GET", `/v1/opportunities/${id}/share-decisions`)).body;
+    expect(items).toMatchObject([
+      { connectionId: other, verdict: "would_share", rule: { name: "There" } },
+      { connectionId, verdict: "would_skip", rule: null },
     ]);
     await clear();
   });
@@ -272,6 +296,45 @@ describe("a dry run over 2,000 deals", () => {
     expect(totals.deals).toBeGreaterThan(2_000);
     expect(totals.blocked).toBeGreaterThanOrEqual(1_500);
     expect(totals.would_share + totals.would_skip + totals.blocked).toBe(totals.deals);
+    await clear();
+  });
+});
+
+describe("a draft that waits for a default", () => {
+  it("goes out when a person gives the value on the share, and the mark goes; the rule's shares are found by it", async () => {
+    const id = await deal();
+    const rule = (await save({ defaults: { "aws.useCase": "by rule" } })).body;
+    await ask("POST", "/v1/share-rules/run");
+    const [draft] = (await ask("GET", `/v1/shares?rule=${rule.id}&opportunity=${id}`)).body.items;
+    expect(draft).toMatchObject({
+      state: "draft",
+      gaps: [{ field: "aws.useCase", code: "rule_default" }],
+      synthetic: [{ field: "aws.useCase", value: "by rule", consented: false }],
+    });
+    const patched = await ask("PATCH", `/v1/shares/${draft.id}`, {
+      body: { fields: { useCase: "by hand" } },
+      headers: { "if-match": `"${draft.version}"` },
+    });
+    expect(patched.body).toMatchObject({ share: { state: "ready", synthetic: [], ruleVersion: 1 }, gaps: [] });
+    const story = await ask("GET", `/v1/shares/${draft.id}`);
+    expect(story.body.rule).toEqual({ id: rule.id, name: "Qualified deals", version: 1 });
+    expect((await ask("GET", `/v1/shares?rule=srl_${"0".repeat(32)}`)).body.items).toEqual([]);
+    await clear();
+  });
+});
+
+describe("a deal that arrives or changes", () => {
+  it("asks the rules only while one is in force, so that an import before the first rule costs nothing", async () => {
+    const told = async (id: string): Promise<readonly string[]> =>
+      (await ask("GET", `/v1/events?subject=${id}`)).body.items.map((event: { name: string }) => event.name);
+    await save({ enabled: false });
+    const early = await deal();
+    expect(await told(early)).toEqual(["opportunity.created"]);
+    await save();
+    const late = await deal();
+    expect(await told(late)).toEqual(["opportunity.created", "share.decision.requested"]);
+    await ask("PATCH", `/v1/opportunities/${early}`, { body: { nextSteps: "Call" }, headers: { "if-match": "*" } });
+    expect((await told(early)).slice(1)).toEqual(["opportunity.changed", "share.decision.requested"]);
     await clear();
   });
 });

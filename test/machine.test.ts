@@ -14,6 +14,11 @@ import {
   shareTable,
   step,
   type Table,
+  webhookMessageEvents,
+  webhookMessageStates,
+  webhookMessageTable,
+  webhookStates,
+  webhookTable,
 } from "../src/domain/machine.ts";
 
 const machines: readonly {
@@ -39,6 +44,22 @@ const machines: readonly {
     states: connectionStates,
     events: ["denied", "resumed"],
     first: "active",
+    ends: [],
+  },
+  {
+    name: "webhook",
+    table: webhookTable,
+    states: webhookStates,
+    events: ["disable", "enable"],
+    first: "enabled",
+    ends: [],
+  },
+  {
+    name: "webhook message",
+    table: webhookMessageTable,
+    states: webhookMessageStates,
+    events: webhookMessageEvents,
+    first: "pending",
     ends: [],
   },
 ];

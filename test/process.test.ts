@@ -6,15 +6,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort, readConfig } from "../src/node.ts";
+import { build, cliPath, root } from "./built.ts";
 
-const root = join(import.meta.dirname, "..");
 const directory = mkdtempSync(join(tmpdir(), "cosell-process-"));
 const data = join(directory, "data");
 const run = promisify(execFile);
 const port = await freePort("127.0.0.1");
 const environment = { ...process.env, COSELL_DATA: data, PORT: String(port), DATABASE_URL: "", COSELL_URL: "" };
 const cosell = (...words: readonly string[]) =>
-  run(process.execPath, [join(root, "dist/cli.mjs"), ...words], { env: environment, cwd: root, timeout: 60_000 }).catch(
+  run(process.execPath, [cliPath, ...words], { env: environment, cwd: root, timeout: 60_000 }).catch(
     (error: { readonly stdout: string; readonly stderr: string; readonly code: number }) => error,
   );
 let service: ChildProcess;
@@ -25,8 +25,8 @@ const answers = async (path: string): Promise<boolean> =>
   );
 
 beforeAll(async () => {
-  await run(process.execPath, [join(root, "infra/build.mjs")], { cwd: root });
-  service = spawn(process.execPath, [join(root, "dist/cli.mjs"), "serve"], {
+  await build();
+  service = spawn(process.execPath, [cliPath, "serve"], {
     env: environment,
     cwd: root,
     stdio: "ignore",

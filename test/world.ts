@@ -7,7 +7,7 @@ import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import type { OpportunityInput } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
 import { keepAliveTimeout } from "../src/node.ts";
-import type { Clock, Db, Log } from "../src/ports.ts";
+import type { Clock, Db, Log, PublicHttp } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
 import { createService, type Service } from "../src/service.ts";
 import { connectSimulator, createDatabaseState } from "../src/simulation.ts";
@@ -18,11 +18,23 @@ import { openTestDatabase } from "./template.ts";
 export interface WorldOptions {
   readonly seed: string;
   /** A server that drives the workflows, in real time, over HTTP; absent: the embedded runner in virtual time. */
-  readonly executor?: { readonly url: string; readonly eventKey: string; readonly signingKey: string };
+  readonly executor?: {
+    readonly url: string;
+    readonly eventKey: string;
+    readonly signingKey: string;
+    /** Where the server reaches this machine, for example http://host.docker.internal:4999; default: a free port of loopback. */
+    readonly appOrigin?: string;
+  };
   readonly reviewer?: "seeded" | "manual";
   readonly settings?: AwsSimulatorOptions["settings"];
   readonly at?: (point: string) => void | Promise<void>;
   readonly wrapDb?: (db: Db) => Db;
+  /** How often connections are swept; default as the service has it. */
+  readonly sweepCron?: string;
+  /** Jobs in flight at once; default 1, which makes the order reproducible. */
+  readonly parallel?: number;
+  /** The way to webhook endpoints; default: nothing is reached. */
+  readonly publicHttp?: PublicHttp;
 }
 export interface World {
   readonly db: Db;
@@ -39,6 +51,7 @@ export interface World {
     method: string,
     path: string,
     body?: unknown,
+    headers?: Readonly<Record<string, string>>,
   ) => Promise<{ readonly status: number; readonly body: T }>;
   /** Imports a deal and shares it with AWS; returns the share's id. */
   readonly share: (deal: OpportunityInput) => Promise<string>;
@@ -50,8 +63,8 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   const database = await openTestDatabase();
   const db = options.wrapDb?.(database.db) ?? database.db;
   const { executor } = options;
-  const real = executor === undefined ? null : await listen();
-  const publicUrl = real?.url ?? "http://cosell.test";
+  const real = executor === undefined ? null : await listen(executor.appOrigin);
+  const publicUrl = executor?.appOrigin ?? real?.url ?? "http://cosell.test";
   const virtual = createVirtualClock(testStart);
   const clock = executor === undefined ? virtual : { ...createSystemClock(), advanceTo: () => {} };
   const ids = createSeededIds(clock, options.seed);
@@ -85,6 +98,10 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     seal,
     secrets: createSecrets({ db, clock, seal, env: {} }),
     http: async () => new Response("no network in tests", { status: 599 }),
+    publicHttp: options.publicHttp ?? {
+      refusal: async () => null,
+      post: async () => ({ status: 599, retryAfter: null }),
+    },
     marketplaces: [executor === undefined ? createAws({}) : unhurried(createAws({}))],
     simulators: { aws },
     publicUrl,
@@ -94,13 +111,13 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
       : { executor: { url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl } }),
     retentionDays: 90,
     ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
-    parallel: 1,
+    parallel: options.parallel ?? 1,
     ...(options.at === undefined ? {} : { at: options.at }),
+    ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
   });
   inside = service.app;
   if (real !== null) {
     real.open(service);
-    await service.runner.sync();
     service.start();
   }
   const actorId = await service.store.access.actor(db.sql, "person", "tester");
@@ -113,12 +130,18 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   await connectSimulator({ service, token, aws, publicUrl });
   const [connection] = await service.store.connections.list(db.sql);
   if (connection === undefined) throw new Error("the simulator was not connected");
-  const call: World["call"] = async <T>(method: string, path: string, body?: unknown) => {
+  const call: World["call"] = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
     const response = await service.app.fetch(
       new Request(`${publicUrl}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
+          ...headers,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -164,7 +187,7 @@ export const testSigningKey = `signkey-test-${"0".repeat(64)}`;
 /** With a real executor seconds pass for what takes hours in virtual time. */
 const fastSettings: NonNullable<AwsSimulatorOptions["settings"]> = {
   quotas: { writesPerSecond: 1_000, readsPerSecond: 1_000, writesBurst: 1_000, readsBurst: 1_000 },
-  timing: { taskSeconds: [0.05, 0.2], eventSeconds: [0.02, 0.1] },
+  timing: { taskSeconds: [0, 0.01], eventSeconds: [0, 0.01] },
 };
 const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof createAws> => ({
   ...marketplace,
@@ -172,12 +195,12 @@ const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof
 });
 
 /** A port on which the service answers once it is there. */
-const listen = async () => {
+const listen = async (origin?: string) => {
   let service: Service | null = null;
   const server = serve({
     fetch: async (request) => (service === null ? new Response(null, { status: 503 }) : service.app.fetch(request)),
-    port: 0,
-    hostname: "127.0.0.1",
+    port: origin === undefined ? 0 : Number(new URL(origin).port),
+    hostname: origin === undefined ? "127.0.0.1" : "0.0.0.0",
     serverOptions: { keepAliveTimeout },
   });
   await new Promise<void>((listening) => server.once("listening", () => listening()));

@@ -6,13 +6,9 @@ import { type Client, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 
 export const createAutoShare = (client: Client, deps: WorkflowDeps) =>
   client.createFunction(
-    {
-      id: "auto-share",
-      triggers: [{ event: "opportunity.created" }, { event: "opportunity.changed" }],
-      retries: 5,
-    },
+    { id: "auto-share", triggers: [{ event: "share.decision.requested" }], retries: 5 },
     async ({ event, step }) => {
-      const { opportunityId } = dataOf("opportunity.changed", event);
+      const { opportunityId } = dataOf("share.decision.requested", event);
       return runStep(step, "decide", async () => {
         const by = { programmeOf: programmeFor(deps), actorId: deps.actorId };
         const opened = await deps.db.transaction((tx) => deps.store.autoShare.share(tx, opportunityId, by));

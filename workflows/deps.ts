@@ -7,10 +7,12 @@ import { type EventData, type EventName, eventCatalogue } from "../src/domain/ev
 import type { Fault } from "../src/domain/fault.ts";
 import type { ClockDep, DbDep, LogDep } from "../src/ports.ts";
 import type { Store } from "../src/store/index.ts";
+import type { WebhookSender } from "./webhook.ts";
 
 export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
   readonly store: Store;
   readonly registry: Registry;
+  readonly webhooks: WebhookSender;
   /** The actor that workflows sign their history with. */
   readonly actorId: string;
   /** Names a point between two effects. Nothing in production; the crash tests kill the process there. */

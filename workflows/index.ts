@@ -5,6 +5,7 @@ import { createPush } from "./push.ts";
 import { createChanged, createRevise } from "./revise.ts";
 import { createSweep, createSweepClock, createSync } from "./sync.ts";
 import { createExpiry, createResumed } from "./upkeep.ts";
+import { createWebhookDeliver } from "./webhook.ts";
 
 export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createPush(client, deps),
@@ -17,4 +18,5 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createExpiry(client, deps),
   createAutoShare(client, deps),
   createRuleChanged(client, deps),
+  createWebhookDeliver(client, deps),
 ];

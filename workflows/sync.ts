@@ -96,6 +96,7 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
               connectionId: connection.id,
             });
         }
+        await deps.store.webhookMessages.takeUp(tx);
       });
       deps.kick();
       return null;

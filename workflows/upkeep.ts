@@ -35,6 +35,7 @@ export const createExpiry = (client: Client, deps: WorkflowDeps) =>
       const erased = await deps.store.journal.expire(deps.db.sql, before);
       const runs = (await deps.purgeRuns?.(before)) ?? 0;
       await purgeQuota(deps);
+      await deps.webhooks.expireSecrets();
       deps.log.info("expired", { ...erased, runs });
       return { ...erased, runs };
     }),

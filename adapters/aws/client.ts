@@ -9,7 +9,10 @@ import {
   GetAwsOpportunitySummaryCommand,
   GetOpportunityCommand,
   ListEngagementFromOpportunityTasksCommand,
+  ListEngagementInvitationsCommand,
+  ListEngagementsCommand,
   ListOpportunitiesCommand,
+  ListSolutionsCommand,
   PartnerCentralSellingClient,
   StartEngagementFromOpportunityTaskCommand,
   UpdateOpportunityCommand,
@@ -79,11 +82,15 @@ const calls = {
   ListOpportunities: (client: Client) => client.send(new ListOpportunitiesCommand({ Catalog: seed.Catalog })),
   ListEngagementFromOpportunityTasks: (client: Client) =>
     client.send(new ListEngagementFromOpportunityTasksCommand({ Catalog: seed.Catalog })),
+  ListSolutions: (client: Client) => client.send(new ListSolutionsCommand({ Catalog: seed.Catalog })),
+  ListEngagements: (client: Client) => client.send(new ListEngagementsCommand({ Catalog: seed.Catalog })),
+  ListEngagementInvitations: (client: Client) =>
+    client.send(new ListEngagementInvitationsCommand({ Catalog: seed.Catalog, ParticipantType: "RECEIVER" })),
 } as const;
 export type Operation = keyof typeof calls;
 
 /** What went wrong before anything was sent. */
-class NotSent extends Error {
+export class NotSent extends Error {
   readonly fault: Fault;
   constructor(fault: Fault) {
     super(fault.message);
@@ -131,7 +138,8 @@ const staticKeys = async (
   };
 };
 
-const keysOf = async (deps: SessionDeps, from: Credentials, finder: KeyFinder | null): Promise<AwsKeys> => {
+/** The keys a connection signs with. Throws `NotSent` with a fault that names the reference, profile or role. */
+export const keysOf = async (deps: SessionDeps, from: Credentials, finder: KeyFinder | null): Promise<AwsKeys> => {
   if ("accessKeyIdRef" in from) return staticKeys(deps, from);
   const name = "profile" in from ? `profile ${from.profile}` : `role ${from.roleArn}`;
   if (finder === null)
@@ -166,34 +174,56 @@ const codeOf = (error: unknown): string | null => {
 const isRequest = (value: unknown): value is { body: unknown; headers: Record<string, string> } =>
   typeof value === "object" && value !== null && "body" in value && "headers" in value;
 
+/** A request as the SDK hands it to its handler. */
+export interface SdkRequest {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number | undefined;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+export interface Carriage {
+  readonly limits: HttpLimits;
+  readonly body: string;
+  readonly signal?: AbortSignal;
+}
+/** Sends the SDK's request through the Http port; the answer comes back read whole, for us and for the SDK. */
+export const carryOver = async (deps: SessionDeps, request: SdkRequest, { limits, body, signal }: Carriage) => {
+  const { host: _, ...headers } = request.headers;
+  const port = request.port === undefined ? "" : `:${request.port}`;
+  const url = `${request.protocol}//${request.hostname}${port}${request.path}`;
+  const response = await deps.http(
+    new Request(url, {
+      method: "POST",
+      headers,
+      body,
+      redirect: "manual",
+      ...(signal === undefined ? {} : { signal }),
+    }),
+    limits,
+  );
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const seconds = Number(response.headers.get("retry-after") ?? "");
+  const answer: Answer = {
+    status: response.status,
+    text: new TextDecoder("utf-8", { fatal: false }).decode(bytes),
+    requestId: response.headers.get("x-amzn-requestid")?.slice(0, 80) ?? null,
+    retryAfterSeconds: Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3_600) : null,
+    errorType: response.headers.get("x-amzn-errortype"),
+    date: response.headers.get("date"),
+  };
+  const { status: statusCode } = response;
+  return { answer, response: { statusCode, headers: Object.fromEntries(response.headers), body: bytes } };
+};
+
 /** The Http port as the SDK's request handler, for one exchange. */
 const carry = (deps: SessionDeps, target: Target, exchange: Exchange) => ({
-  handle: async (request: {
-    readonly protocol: string;
-    readonly hostname: string;
-    readonly port?: number | undefined;
-    readonly path: string;
-    readonly headers: Readonly<Record<string, string>>;
-  }) => {
-    const { host: _, ...headers } = request.headers;
-    const port = request.port === undefined ? "" : `:${request.port}`;
-    const url = `${request.protocol}//${request.hostname}${port}${request.path}`;
-    const limits: HttpLimits = { timeoutMs, bodyBytesMax, hosts: [target.host] };
+  handle: async (request: SdkRequest) => {
     exchange.sent = true;
-    const response = await deps.http(
-      new Request(url, { method: "POST", headers, body: exchange.text, redirect: "manual" }),
-      limits,
-    );
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    const seconds = Number(response.headers.get("retry-after") ?? "");
-    exchange.answer = {
-      status: response.status,
-      text: new TextDecoder("utf-8", { fatal: false }).decode(bytes),
-      requestId: response.headers.get("x-amzn-requestid")?.slice(0, 80) ?? null,
-      retryAfterSeconds: Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3_600) : null,
-      errorType: response.headers.get("x-amzn-errortype"),
-    };
-    return { response: { statusCode: response.status, headers: Object.fromEntries(response.headers), body: bytes } };
+    const limits = { timeoutMs, bodyBytesMax, hosts: [target.host] };
+    const { answer, response } = await carryOver(deps, request, { limits, body: exchange.text });
+    exchange.answer = answer;
+    return { response };
   },
 });
 
@@ -260,11 +290,15 @@ const outcomeOf = ({ answer, asked, sent, trouble }: Exchange): Sent => {
     const good = answer.status >= 200 && answer.status < 300;
     return good ? ok(answer) : { ok: false, fault: faultOf(asked, answer), answer };
   }
-  if (trouble instanceof NotSent) return failed(trouble.fault);
+  return failed(faultOfTrouble(asked, trouble, sent));
+};
+
+/** The fault of an exchange that brought no answer. */
+export const faultOfTrouble = (asked: Asked, trouble: unknown, sent: boolean): Fault => {
+  if (trouble instanceof NotSent) return trouble.fault;
   const name = trouble instanceof Error ? trouble.name : "no answer";
-  if (!sent) return failed({ kind: "unavailable", message: `${asked.operation} could not be prepared (${name})` });
+  if (!sent) return { kind: "unavailable", message: `${asked.operation} could not be prepared (${name})` };
   const code = codeOf(trouble);
-  if (code !== null)
-    return failed({ kind: "unavailable", message: `${asked.operation}: no connection to AWS (${code})` });
-  return failed(lost(asked, `no whole answer came (${name})`));
+  if (code !== null) return { kind: "unavailable", message: `${asked.operation}: no connection to AWS (${code})` };
+  return lost(asked, `no whole answer came (${name})`);
 };

@@ -15,6 +15,8 @@ export interface Answer {
   readonly retryAfterSeconds: number | null;
   /** The `x-amzn-errortype` header. */
   readonly errorType: string | null;
+  /** The `Date` header: AWS's clock. */
+  readonly date: string | null;
 }
 export interface Asked {
   readonly operation: string;
@@ -76,6 +78,7 @@ export const jsonOf = (text: string): unknown => {
   }
 };
 
+/** AWS's name of an error, without namespace; null when the answer states none. */
 const typeOf = (body: WireError | null, answer: Answer): string | null => {
   const stated = body?.__type ?? answer.errorType ?? body?.code ?? null;
   // `com.amazonaws.partnercentralselling#ConflictException:https://…` → ConflictException
@@ -155,6 +158,10 @@ const notFound = (asked: Asked, answer: Answer, words: string): Fault => {
 
 const later = (asked: Asked, answer: Answer, ms: number): string =>
   new Date(asked.now.getTime() + Math.max(ms, (answer.retryAfterSeconds ?? 0) * 1_000)).toISOString();
+
+/** AWS's name of the error that an answer carries, or null. */
+export const errorTypeOf = (answer: Answer): string | null =>
+  typeOf(errorSchema.safeParse(jsonOf(answer.text)).data ?? null, answer);
 
 /** The fault of an answer that is not a success. `status` is not 2xx. */
 export const faultOf = (asked: Asked, answer: Answer): Fault => {

@@ -1,10 +1,26 @@
 /**
- * EventBridge deliveries. Nothing in them is signed: the shared key in a header is the only proof, so nothing is parsed
- * before it is checked, and what it says is only a hint.
+ * EventBridge deliveries. Nothing in them is signed: a shared key in a header, or a bearer token that we issued to the
+ * connection's OAuth client, is the only proof, so nothing is parsed before it is checked, and what it says is only a hint.
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
  */
-import type { SecretsDep } from "../../src/ports.ts";
-import { brandVerified, type Hint, type Hooks, type RawDelivery, type Verdict } from "../contract.ts";
+
+import type { ClockDep, SecretsDep } from "../../src/ports.ts";
+import {
+  createTokenVerifier,
+  digestOf,
+  hookAudience,
+  isSameDigest,
+  secretIdOf,
+  type TokenVerifier,
+} from "../../src/tokens.ts";
+import {
+  brandVerified,
+  type Hint,
+  type Hooks,
+  type RawDelivery,
+  type Verdict,
+  type VerifiedDelivery,
+} from "../contract.ts";
 import { jsonOf } from "./faults.ts";
 import { type Settings, secretName, type Target } from "./settings.ts";
 import { detailTypes, type Envelope, envelopeSchema, eventRegion, eventSource } from "./wire.ts";
@@ -13,17 +29,8 @@ const depthMax = 32;
 const keysMax = 2_000;
 const headerCharactersMax = 4_096;
 
-const hash = async (text: string): Promise<Uint8Array> =>
-  new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-/** Compares digests of equal length without leaving early: the time says nothing about where they differ. */
-const equal = (left: Uint8Array, right: Uint8Array): boolean => {
-  let difference = left.length ^ right.length;
-  for (let index = 0; index < left.length; index++) difference |= (left[index] ?? 0) ^ (right[index] ?? 0);
-  return difference === 0;
-};
-
-type HookKeys = NonNullable<Settings["hookKeys"]>;
 type Proof = { readonly kind: "good" } | Extract<Verdict, { kind: "forged" | "unsure" }>;
+const forged = (reason: string): Proof => ({ kind: "forged", reason });
 
 /** Digests of the connection's keys as last read: hashing what does not change costs as much as the whole check. */
 const createDigests = () => {
@@ -31,7 +38,7 @@ const createDigests = () => {
   return async (ref: string, value: string): Promise<Uint8Array> => {
     const kept = known.get(ref);
     if (kept?.value === value) return kept.digest;
-    const digest = await hash(value);
+    const digest = await digestOf(value);
     known.set(ref, { value, digest });
     return digest;
   };
@@ -39,27 +46,56 @@ const createDigests = () => {
 type Digests = ReturnType<typeof createDigests>;
 
 /** Whether the header carries one of the connection's keys. Every key is read and compared, whichever matches. */
-const prove = async (
-  { secrets, digestOf }: SecretsDep & { readonly digestOf: Digests },
-  { headerName, keyRefs }: HookKeys,
+type ProofDeps = SecretsDep & { readonly digests: Digests; readonly tokens: TokenVerifier };
+const proveByKey = async (
+  { secrets, digests }: ProofDeps,
+  { headerName, keyRefs }: NonNullable<Settings["hookKeys"]>,
   delivery: RawDelivery,
 ): Promise<Proof> => {
   const given = delivery.headers[headerName.toLowerCase()];
-  if (given === undefined || given === "") return { kind: "forged", reason: "the key header is missing" };
-  if (given.length > headerCharactersMax) return { kind: "forged", reason: "the key header is too long for a key" };
+  if (given === undefined || given === "") return forged("the key header is missing");
+  if (given.length > headerCharactersMax) return forged("the key header is too long for a key");
   // A header sent twice arrives comma-joined, and is then no key of ours.
-  const claimed = await hash(given);
+  const claimed = await digestOf(given);
   let good = false;
   let unread = false;
   for (const ref of keyRefs) {
     const secret = await secrets.get(secretName(ref)).catch(() => null);
     if (secret === null || secret.value === "") unread = true;
-    else if (equal(claimed, await digestOf(ref, secret.value))) good = true;
+    else if (isSameDigest(claimed, await digests(ref, secret.value))) good = true;
   }
   if (good) return { kind: "good" };
   return unread
     ? { kind: "unsure", reason: "a key of this connection cannot be read now" }
-    : { kind: "forged", reason: "the key is not one of this connection's" };
+    : forged("the key is not one of this connection's");
+};
+
+/** Whether the request carries a token of ours for this connection, earned with a secret that is still live. */
+const proveByToken = async (
+  { tokens }: ProofDeps,
+  { client, audience }: { readonly client: NonNullable<Settings["hookOAuth"]>; readonly audience: string },
+  delivery: RawDelivery,
+): Promise<Proof> => {
+  const token = /^Bearer ([A-Za-z0-9._-]+)$/i.exec(delivery.headers.authorization ?? "")?.[1];
+  if (token === undefined) return forged("the bearer token is missing");
+  const verdict = await tokens.verify(token, audience);
+  if (verdict.kind === "unsure") return { kind: "unsure", reason: verdict.reason };
+  if (verdict.kind === "bad") return forged(verdict.reason);
+  const isLive = client.secretRefs.map(secretIdOf).includes(verdict.secretId);
+  return verdict.clientId === client.clientId && isLive
+    ? { kind: "good" }
+    : forged("the token was issued for another client, or for a secret that was revoked");
+};
+
+/** By whichever of the ways that the connection has set up; none set up or none passed: not proved. */
+const prove = async (deps: ProofDeps, target: Target, delivery: RawDelivery): Promise<Proof> => {
+  const { hookKeys, hookOAuth } = target.settings;
+  const proofs: Proof[] = [];
+  if (hookOAuth !== undefined)
+    proofs.push(await proveByToken(deps, { client: hookOAuth, audience: hookAudience(target.connectionId) }, delivery));
+  if (hookKeys !== undefined) proofs.push(await proveByKey(deps, hookKeys, delivery));
+  const best = ["good", "unsure", "forged"].flatMap((kind) => proofs.filter((proof) => proof.kind === kind));
+  return best[0] ?? forged("this connection takes no webhooks");
 };
 
 /** Why the JSON text is out of bounds (depth, keys, a key named twice), or null. Runs in one pass, before parsing. */
@@ -108,7 +144,6 @@ const notOurs = (event: Envelope, target: Target): string | null => {
   if (event.account !== target.account) return "another AWS account";
   if (event.source !== eventSource) return "another event source";
   if (event.region !== eventRegion) return "another region";
-  if (!detailTypes.some((type) => type === event["detail-type"])) return "a detail-type that is not known here";
   return event.detail.catalog === target.catalog ? null : "another catalog";
 };
 
@@ -120,20 +155,39 @@ const hintsOf = (event: Envelope): readonly Hint[] => {
   return [{ kind: "opportunity", id, at: Number.isNaN(Date.parse(event.time)) ? null : event.time }];
 };
 
-export const createHooks = ({ secrets }: SecretsDep, target: Target, keys: HookKeys): Hooks => {
-  const digestOf = createDigests();
+/**
+ * What the bytes of an authentic delivery come to. `misplaced`: no event at all, or one of another account, source, region or
+ * catalog; `useless`: an event for us that calls for nothing.
+ */
+export type Judged =
+  | { readonly kind: "event"; readonly delivery: VerifiedDelivery }
+  | { readonly kind: "useless" | "misplaced"; readonly reason: string };
+
+/** Reads an event from bytes whose sender is proved, within the bounds and allow-lists of the connection. */
+export const judgeEvent = (body: Uint8Array, target: Target): Judged => {
+  const event = envelopeOf(body);
+  if (typeof event === "string") return { kind: "misplaced", reason: event };
+  const other = notOurs(event, target);
+  if (other !== null) return { kind: "misplaced", reason: other };
+  if (!detailTypes.some((type) => type === event["detail-type"]))
+    return { kind: "useless", reason: "a detail-type that is not known here" };
+  const hints = hintsOf(event);
+  if (hints.length === 0) return { kind: "useless", reason: `${event["detail-type"]} names no opportunity` };
+  return { kind: "event", delivery: brandVerified({ key: event.id, kind: event["detail-type"], hints }) };
+};
+
+/** The webhooks of a connection. `verify` proves first, then reads. */
+export const createHooks = ({ secrets, clock }: SecretsDep & ClockDep, target: Target): Hooks => {
+  const deps = { secrets, digests: createDigests(), tokens: createTokenVerifier({ secrets, clock }) };
   return {
     headers: [],
     verify: async (delivery) => {
-      const proof = await prove({ secrets, digestOf }, keys, delivery);
+      const proof = await prove(deps, target, delivery);
       if (proof.kind !== "good") return proof;
-      const event = envelopeOf(delivery.body);
-      if (typeof event === "string") return { kind: "ignored", reason: event };
-      const other = notOurs(event, target);
-      if (other !== null) return { kind: "ignored", reason: other };
-      const hints = hintsOf(event);
-      if (hints.length === 0) return { kind: "ignored", reason: `${event["detail-type"]} names no opportunity` };
-      return { kind: "verified", delivery: brandVerified({ key: event.id, kind: event["detail-type"], hints }) };
+      const judged = judgeEvent(delivery.body, target);
+      return judged.kind === "event"
+        ? { kind: "verified", delivery: judged.delivery }
+        : { kind: "ignored", reason: judged.reason };
     },
   };
 };

@@ -9,8 +9,10 @@ import {
   timeoutMs,
 } from "./client.ts";
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
+import { checksOf } from "./diagnosis.ts";
 import { createHooks } from "./hooks.ts";
 import { involvementWords } from "./map.ts";
+import { createPull } from "./queue.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
@@ -48,10 +50,12 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
       const target = targetOf(connection);
       const wire = createWire(deps, target, finder);
       const at = { clock: deps.clock, wire, target };
-      const keys = target.settings.hookKeys;
+      const { hookKeys, hookOAuth } = target.settings;
       return {
         check: () => check(at),
-        ...(keys === undefined ? {} : { hooks: createHooks(deps, target, keys) }),
+        diagnose: (known) => checksOf({ deps, target, wire, finder, known }),
+        ...(hookKeys === undefined && hookOAuth === undefined ? {} : { hooks: createHooks(deps, target) }),
+        ...(target.queue === null ? {} : { pull: createPull(deps, target, { queue: target.queue, finder }) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),
           involvement: (wanted) => ({ involvementType: involvementWords[wanted] }),

@@ -1,6 +1,7 @@
 /** What a connection to AWS is set up with, and the fields only AWS's programme asks for. */
 import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
+import { tokenSecondsDefault, tokenSecondsMax, tokenSecondsMin } from "../../src/tokens.ts";
 import {
   apnPrograms,
   channels,
@@ -110,6 +111,22 @@ const endpointSchema = z.string().refine((address) => {
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
 }, "an https address without user, query or fragment; http only for this machine (localhost, 127.0.0.1, [::1])");
 
+const queueUrlPattern = /^https?:\/\/[^/?#]+(?:\/[^?#]*)?\/(\d{12})\/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)$/;
+const queueSchema = z.strictObject({
+  url: endpointSchema
+    .refine(
+      (url) => queueUrlPattern.test(url),
+      "the queue's URL as AWS shows it: https://sqs.<region>.amazonaws.com/<account>/<name>",
+    )
+    .describe("URL of the SQS queue that an EventBridge rule fills"),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "a region such as us-east-1")
+    .exactOptional()
+    .describe("default: the one in the URL, else us-east-1"),
+  endpoint: endpointSchema.exactOptional().describe("other address of SQS, for example a simulator or a VPC endpoint"),
+});
+
 export const settingsSchema = z.strictObject({
   accountId: z
     .string()
@@ -132,7 +149,27 @@ export const settingsSchema = z.strictObject({
       keyRefs: z.array(secretRefSchema).min(1).max(2).describe("the valid keys: one, or two while you rotate"),
     })
     .exactOptional()
-    .describe("keys of the EventBridge API destination; absent: no webhook is accepted"),
+    .describe("keys of the EventBridge API destination; absent: no webhook is accepted by key"),
+  hookOAuth: z
+    .strictObject({
+      clientId: z.string().min(1).max(128).describe("the client id of the API destination's connection"),
+      secretRefs: z
+        .array(secretRefSchema)
+        .min(1)
+        .max(2)
+        .describe("the live client secrets: one, or two while you rotate"),
+      tokenSeconds: z
+        .int()
+        .min(tokenSecondsMin)
+        .max(tokenSecondsMax)
+        .default(tokenSecondsDefault)
+        .describe("how long a token lives, in seconds"),
+    })
+    .exactOptional()
+    .describe("OAuth client of the EventBridge API destination; absent: no webhook is accepted by token"),
+  queue: queueSchema
+    .exactOptional()
+    .describe("SQS queue to fetch events from, signed with the connection's credentials; absent: none is asked"),
   industryMap: z
     .record(z.string(), z.enum(industries))
     .exactOptional()
@@ -142,11 +179,21 @@ export type Settings = z.infer<typeof settingsSchema>;
 
 /** Everything about a connection that the rest of the adapter needs, checked. */
 export interface Target {
+  readonly connectionId: string;
   readonly account: string;
   readonly catalog: Catalog;
   readonly endpoint: string;
   readonly host: string;
   readonly settings: Settings;
+  readonly queue: QueueTarget | null;
+}
+export interface QueueTarget {
+  readonly url: string;
+  readonly region: string;
+  readonly endpoint: string;
+  readonly host: string;
+  readonly account: string;
+  readonly name: string;
 }
 
 /**
@@ -172,7 +219,34 @@ export const targetOf = (connection: Connection): Target => {
   const host = new URL(endpoint).host;
   if (environment === "simulated" && host.endsWith(".api.aws"))
     refuse("environment simulated points at real AWS; give the simulator's address in settings.endpoint");
-  return { account: settings.accountId, catalog, endpoint, host, settings };
+  const queue = settings.queue === undefined ? null : queueTargetOf(settings.queue);
+  const isRealQueue = queue !== null && sqsHostPattern.test(queue.host);
+  if (environment === "simulated" && isRealQueue)
+    refuse("environment simulated names a queue of real AWS; give the simulator's address in settings.queue");
+  if (queue !== null && settings.queue?.endpoint === undefined && environment !== "simulated" && !isRealQueue)
+    refuse(
+      `settings.queue.url is at ${queue.host}, which is no address of SQS; give settings.queue.endpoint if it is meant`,
+    );
+  return { connectionId: connection.id, account: settings.accountId, queue, catalog, endpoint, host, settings };
+};
+
+/** SQS's public addresses: https://docs.aws.amazon.com/general/latest/gr/sqs-service.html */
+const sqsHostPattern =
+  /^(sqs(-fips)?\.([a-z0-9-]+)\.(amazonaws\.com(\.cn)?|api\.aws)|([a-z0-9-]+\.)?queue\.amazonaws\.com|vpce-[a-z0-9-]+\.sqs\.([a-z0-9-]+)\.vpce\.amazonaws\.com)$/;
+
+const queueTargetOf = (queue: NonNullable<Settings["queue"]>): QueueTarget => {
+  const { host, origin } = new URL(queue.url);
+  const [, account = "", name = ""] = queueUrlPattern.exec(queue.url) ?? [];
+  const inHost = /^(?:sqs(?:-fips)?|vpce-[a-z0-9-]+\.sqs)\.([a-z]{2}(?:-[a-z]+)+-\d)\./.exec(host)?.[1];
+  const endpoint = queue.endpoint ?? origin;
+  return {
+    url: queue.url,
+    region: queue.region ?? inHost ?? eventRegion,
+    endpoint,
+    host: new URL(endpoint).host,
+    account,
+    name,
+  };
 };
 
 /** The connection's defaults overlaid by the deal's fields: what the programme is asked. */

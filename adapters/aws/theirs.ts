@@ -77,35 +77,36 @@ export const theirsOf = (input: TheirsInput, target: Target): Theirs => {
   const raw: JsonObject = isObject(opportunity) ? opportunity : {};
   const theirs = read(raw);
   const mine = documentOf(input.draft, target);
+  const base = isObject(input.base) ? input.base : null;
   const agreed = [input.base, input.nextBase].filter(isObject);
   const values = readable.flatMap((path): readonly (TheirValue & { readonly path: Path })[] => {
     const value = theirs[path];
     const ours = value === undefined ? undefined : readers[path]?.(value, target);
-    if (value === undefined || ours === undefined) return [];
-    const [base] = agreed;
-    const before = base === undefined ? null : remembered(base, path);
+    if (value === undefined || ours === undefined || meaning(path, value) === "") return [];
+    const before = base === null ? null : remembered(base, path);
     const isNew =
       before !== null &&
       agreed.every((document) => remembered(document, path) !== markOf(path, value)) &&
       meaning(path, mine[path]) !== meaning(path, value);
     const isPersonal = typeof ours === "string" && scrub(ours) !== ours;
+    const isEdit = isNew && !isPersonal && !isEnd(path, value);
     const knew = mine[path] === undefined || markOf(path, mine[path]) === before;
     return [
       {
         path,
         field: ourFields[path],
         value: isPersonal ? scrub(String(ours)) : ours,
-        isEdit: isNew && !isPersonal && !isEnd(path, value),
+        isEdit,
         isInformed: knew,
-        base: remember({ [path]: value }),
+        base: isEdit ? remember({ [path]: value }) : {},
       },
     ];
   });
   const edits = values.filter((value) => value.isEdit);
   const after: Document = edits.length === 0 ? mine : documentOf(withValues(input.draft, edits), target);
-  const at = raw.LastModifiedDate;
+  const at = new Date(String(raw.LastModifiedDate));
   return {
-    at: new Date(typeof at === "string" ? at : input.observation.seenAt),
+    at: Number.isNaN(at.getTime()) ? input.observation.seenAt : at,
     values: values.map(({ path, isEdit, ...value }) => ({
       ...value,
       isEdit: isEdit && meaning(path, after[path]) === meaning(path, theirs[path]),

@@ -13,6 +13,8 @@ import { renderTable } from "./table.ts";
 const path = "/v1/field-authority";
 const authoritySchema = z.object({
   version: z.number().int(),
+  changedAt: z.string().nullish(),
+  changedBy: z.string().nullish(),
   rules: z.array(
     z.object({
       field: z.enum(ruledFields),
@@ -88,7 +90,7 @@ const change = async (client: Client, rule: ReturnType<typeof readRule>): Promis
   return client.put(path, { body, version }, authoritySchema);
 };
 
-const report = (shell: Shell, { version, rules }: Authority): Report => {
+const report = (shell: Shell, { version, rules, changedAt, changedBy }: Authority): Report => {
   const text = renderTable(
     rules,
     [
@@ -99,9 +101,13 @@ const report = (shell: Shell, { version, rules }: Authority): Report => {
     ],
     shell.columns,
   );
+  const made =
+    version === 0
+      ? "all are defaults"
+      : `version ${version}, by ${changedBy ?? ""} on ${(changedAt ?? "").slice(0, 10)}`;
   return {
     exitCode: exitCodes.ok,
-    text: `${text}\nversion ${version}\n`,
+    text: `${text}\n${made}\n`,
     json: { version, rules: rules.map((rule) => ({ ...rule })) },
   };
 };

@@ -41,6 +41,8 @@ export interface Client {
     change: { readonly body: unknown; readonly version: number },
     schema: z.ZodType<T>,
   ) => Promise<T>;
+  /** Changes members of what is at this version; refused when somebody changed it since. */
+  readonly patch: Client["put"];
   readonly remove: (path: string) => Promise<void>;
   /** The answer whatever its status, for commands for which a refusal is a result. */
   readonly attempt: (method: "GET" | "POST", path: string, body?: unknown) => Promise<Answer>;
@@ -112,6 +114,7 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
     get: (path, schema, query) => demand({ method: "GET", path: withQuery(path, query) }, schema),
     post: (path, body, schema) => demand({ method: "POST", path, body }, schema),
     put: (path, change, schema) => demand({ method: "PUT", path, ...change }, schema),
+    patch: (path, change, schema) => demand({ method: "PATCH", path, ...change }, schema),
     remove: async (path) => {
       const answer = await ask({ method: "DELETE", path });
       if (answer.status >= 400) throw problemFailure(answer, reached.where);

@@ -6,15 +6,37 @@ import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
+import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { oauthCommand } from "./oauth.ts";
+import { queueCommand } from "./queue.ts";
 import { restoreCommand } from "./restore.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
+import {
+  ruleDeleteCommand,
+  ruleDisableCommand,
+  ruleEnableCommand,
+  ruleMoveCommand,
+  ruleSaveCommand,
+  ruleShowCommand,
+  rulesCommand,
+} from "./share-rules.ts";
+import { ruleDryRunCommand, ruleFieldsCommand, ruleRunCommand } from "./share-rules-trial.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
 import { simulatorCommand } from "./simulator.ts";
+import { webhookLogCommand, webhookReplayCommand, webhookTestCommand } from "./webhook-log.ts";
+import {
+  webhookAddCommand,
+  webhookDeleteCommand,
+  webhookRotateCommand,
+  webhookShowCommand,
+  webhooksCommand,
+  webhookUpdateCommand,
+} from "./webhooks.ts";
 
 export const commands: readonly Command[] = [
   demoCommand,
@@ -24,6 +46,9 @@ export const commands: readonly Command[] = [
   connectionCheckCommand,
   connectionResumeCommand,
   hookKeysCommand,
+  oauthCommand,
+  queueCommand,
+  doctorCommand,
   importCommand,
   exportCommand,
   dealShowCommand,
@@ -34,10 +59,29 @@ export const commands: readonly Command[] = [
   sharesCommand,
   withdrawCommand,
   syncCommand,
+  rulesCommand,
+  ruleShowCommand,
+  ruleFieldsCommand,
+  ruleSaveCommand,
+  ruleDryRunCommand,
+  ruleRunCommand,
+  ruleEnableCommand,
+  ruleDisableCommand,
+  ruleMoveCommand,
+  ruleDeleteCommand,
   simulatorCommand,
   runnerCommand,
   eventsCommand,
   exceptionsCommand,
+  webhooksCommand,
+  webhookAddCommand,
+  webhookShowCommand,
+  webhookUpdateCommand,
+  webhookDeleteCommand,
+  webhookRotateCommand,
+  webhookTestCommand,
+  webhookLogCommand,
+  webhookReplayCommand,
   keysCommand,
   keyCreateCommand,
   keyRevokeCommand,

@@ -276,8 +276,11 @@ const remedies = (fault: string, { account, environment }: Wanted) => {
 
 const nextSteps = (wanted: Wanted, hookUrl: string): string =>
   `Deals that do not say otherwise ask with ${JSON.stringify(wanted.settings.defaults)}.\n` +
-  `\nAWS's answers come by polling every 15 minutes, and within seconds once EventBridge delivers to ${hookUrl}:\n` +
-  `  cosell connections hook-keys ${JSON.stringify(wanted.label)}   makes the key and says what to set up\n`;
+  `\nAWS's answers come by polling every 15 minutes, and within seconds once EventBridge delivers to ${hookUrl} or to a queue:\n` +
+  `  cosell connections oauth ${JSON.stringify(wanted.label)}       short-lived tokens for an API destination, and what to set up\n` +
+  `  cosell connections hook-keys ${JSON.stringify(wanted.label)}   the same with a fixed key in a header\n` +
+  `  cosell connections queue ${JSON.stringify(wanted.label)}       an SQS queue instead: nothing of yours is exposed\n` +
+  `  cosell doctor ${JSON.stringify(wanted.label)}                  tries every permission and way in\n`;
 
 /** What to set up so that the partner's events reach us. */
 export const hookSetup = (hook: {

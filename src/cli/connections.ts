@@ -1,7 +1,7 @@
 /** `cosell connections`: which seller identities are set up, whether they work, and the keys of their webhooks. */
 import { z } from "zod";
 import { withClient } from "./client.ts";
-import { type Command, textFlag } from "./command.ts";
+import { type Command, switchFlag, textFlag } from "./command.ts";
 import { hookSetup } from "./connect-aws.ts";
 import { exitCodes, type Failure } from "./failure.ts";
 import { findConnection, listConnections } from "./find-connection.ts";
@@ -97,11 +97,19 @@ export const hookKeysCommand: Command = {
   ...one,
   name: "connections hook-keys",
   summary: "Make a new webhook key; the one before it stays valid until the next",
-  flags: [textFlag("header", "name", "header in which the sender puts the key; default as before")],
+  flags: [
+    textFlag("header", "name", "header in which the sender puts the key; default as before"),
+    switchFlag("revoke", "end all keys: deliveries then come by OAuth token or from the queue"),
+  ],
   examples: ['cosell connections hook-keys "AWS production"'],
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
       const connection = await findConnection(client, typed.operands[0]);
+      if (typed.on("revoke")) {
+        await client.remove(`/v1/connections/${connection.id}/hook-keys`);
+        const text = `${connection.label}: no webhook key is taken any more\n`;
+        return { exitCode: exitCodes.ok, text, json: { connection: connection.id, liveKeys: 0 } };
+      }
       const headerName = typed.text("header");
       const made = await client.post(
         `/v1/connections/${connection.id}/hook-keys`,

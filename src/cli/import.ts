@@ -64,6 +64,8 @@ interface Tally {
   readonly unchanged: number;
   readonly refused: number;
   readonly untagged: number;
+  /** Deals of which a change was not taken. */
+  readonly overridden: number;
   readonly faults: readonly RowFault[];
 }
 
@@ -152,6 +154,7 @@ const importAnswerSchema = z.object({
           }),
         )
         .nullish(),
+      overridden: z.array(z.looseObject({ field: z.string(), why: z.string() })).default([]),
     }),
   ),
 });
@@ -173,6 +176,7 @@ const sendRows = async (sending: Sending): Promise<Tally> => {
   const firstLines = new Map<string, number>();
   let rows = 0;
   let untagged = 0;
+  let overridden = 0;
   let batch: { readonly line: number; readonly input: OpportunityInput }[] = [];
   let batchCharacters = 0;
   const keep = (line: number, found: readonly CellFault[]): void => {
@@ -183,6 +187,7 @@ const sendRows = async (sending: Sending): Promise<Tally> => {
     const answer = await client.post("/v1/opportunities/import", { rows: batch, dryRun }, importAnswerSchema);
     for (const result of answer.results) {
       counts[result.outcome] += 1;
+      if (result.overridden.length > 0) overridden += 1;
       keep(
         result.line,
         (result.errors ?? []).map((error) => {
@@ -218,7 +223,7 @@ const sendRows = async (sending: Sending): Promise<Tally> => {
   } finally {
     progress.end();
   }
-  return { rows, ...counts, untagged, faults: faults.toSorted((a, b) => a.line - b.line) };
+  return { rows, ...counts, untagged, overridden, faults: faults.toSorted((a, b) => a.line - b.line) };
 };
 
 /** A fault when an earlier line of the file has the same deal. */
@@ -258,6 +263,11 @@ const report = (path: string, tally: Tally, dryRun: boolean): Report => {
     ...(hidden > 0 ? [`… and ${counted(hidden, "more fault")}; --json tells them all\n`] : []),
     `${path}: ${counted(tally.rows, "row")}: ${tally.created} ${verb}created, ${tally.updated} ${verb}updated, ` +
       `${tally.unchanged} unchanged, ${tally.refused} refused${dryRun ? " (dry run: nothing was changed)" : ""}\n`,
+    ...(tally.overridden > 0
+      ? [
+          `${counted(tally.overridden, "deal keeps", "deals keep")} a value that another side has changed and owns; cosell deals fields <deal> --conflicts tells which\n`,
+        ]
+      : []),
     ...(tally.untagged > 0
       ? [`${counted(tally.untagged, "deal has", "deals have")} no sourced or influenced tag; fill the column tag\n`]
       : []),

@@ -15,6 +15,8 @@ const storySchema = z.looseObject({
   state: z.enum(shareStates),
   reason: z.string().nullish(),
   generation: z.number().default(1),
+  rule: z.looseObject({ name: z.string(), version: z.number() }).nullish(),
+  synthetic: z.array(z.looseObject({ field: z.string(), value: z.json(), consented: z.boolean() })).default([]),
   gaps: z.array(gapSchema).default([]),
   opportunity: z.looseObject({
     id: z.string(),
@@ -100,6 +102,7 @@ export const renderStory = ({ share, history }: Story, columns: number): string 
     ["account", opportunity.account.name],
     ["tag", `${opportunity.tag ?? "untagged"}${opportunity.partner ? `, partner ${opportunity.partner}` : ""}`],
     ["share", `${share.id}${share.generation > 1 ? `, the ${share.generation}. of this deal` : ""}`],
+    ...(share.rule ? ([["made by", `rule ${share.rule.name}, version ${share.rule.version}`]] as const) : []),
     [
       "where",
       `${partnerName(connection.marketplace)}, ${connection.label}${engagement ? `, as ${engagement.remoteId}` : ""}`,
@@ -111,6 +114,10 @@ export const renderStory = ({ share, history }: Story, columns: number): string 
   ];
   return [
     heads.map(([name, value]) => `${name.padEnd(13)} ${printable(value)}\n`).join(""),
+    ...share.synthetic.map(
+      (mark) =>
+        `${mark.consented ? "only the rule says" : "kept back"} ${printable(`${mark.field}: ${JSON.stringify(mark.value)}`)}\n`,
+    ),
     ...(share.gaps.length > 0
       ? [
           "\nwhat is missing\n",

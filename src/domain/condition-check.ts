@@ -52,7 +52,7 @@ export const checkPair = (left: Part, right: Part, context: Context): void => {
     [left, right],
     [right, left],
   ] as const) {
-    if (one.kind === "list")
+    if (one.kind === "list" && other.kind !== "null")
       mismatch(
         one.node,
         context,

@@ -128,12 +128,15 @@ const unknownField = (node: ASTNode, context: Context, path: string): never => {
   const names = [...context.known.keys()];
   const near = nearest(path, names);
   const below = names.filter((name) => name.startsWith(`${path}.`));
+  const isValue = [...context.known.values()].some((field) => field.values?.includes(path));
   const fix =
     below.length > 0
       ? `Name one of its fields: ${below.slice(0, 5).join(", ")}${below.length > 5 ? ", …" : ""}.`
-      : near === null
-        ? `Use one of the fields listed, such as ${names.slice(0, 3).join(", ")}.`
-        : `Did you mean ${near}?`;
+      : isValue
+        ? `A text stands in quotes: "${path}".`
+        : near === null
+          ? `Use one of the fields listed, such as ${names.slice(0, 3).join(", ")}; a text stands in quotes.`
+          : `Did you mean ${near}?`;
   const shownPath = path.length > 80 ? `${path.slice(0, 79)}…` : path;
   return refuse(context.source, node.range.start, {
     code: "unknown_field",

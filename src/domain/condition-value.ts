@@ -46,7 +46,9 @@ const plain = (text: string): string => text.trim().replace(/\s+/g, " ").toLower
 const textOf = (text: string, values: readonly string[] | undefined): string | null => {
   const trimmed = text.slice(0, charactersMax).trim();
   if (trimmed === "") return null;
-  return values?.find((value) => plain(value) === plain(trimmed)) ?? trimmed;
+  if (values === undefined || values.includes(trimmed)) return trimmed;
+  const wanted = plain(trimmed);
+  return values.find((value) => plain(value) === wanted) ?? trimmed;
 };
 
 const booleanOf = (raw: unknown): boolean | null => {

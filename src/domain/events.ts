@@ -16,6 +16,7 @@ const shareWish = z.object({ shareId: z.string(), connectionId: z.string() });
 export const eventCatalogue = {
   "opportunity.created": z.object({ opportunityId: z.string(), version: z.number() }),
   "opportunity.changed": z.object({ opportunityId: z.string(), version: z.number() }),
+  "share.decision.requested": z.object({ opportunityId: z.string() }),
   "share.push.requested": shareWish,
   "share.revise.requested": shareWish,
   "share.submitted": shareFact,
@@ -41,6 +42,12 @@ export const eventCatalogue = {
   "share_rule.changed": z.object({ ruleId: z.string(), version: z.number() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
+  "webhook.delivery.requested": z.object({
+    messageId: z.string(),
+    webhookId: z.string(),
+    generation: z.number().int(),
+  }),
+  "webhook.disabled": z.object({ webhookId: z.string(), reason: z.string() }),
 } as const satisfies Record<string, z.ZodType>;
 
 export type EventName = keyof typeof eventCatalogue;

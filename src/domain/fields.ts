@@ -265,7 +265,8 @@ const objection = (
   if (!rule.sides.includes(by.side)) return `only ${rule.sides.join(" and ")} may change it`;
   if (by.isInformed || holder === null) return null;
   if (rule.decides === "latest" || holder.side === by.side)
-    return by.at.getTime() >= new Date(holder.at).getTime() ? null : `${holder.side} changed it later`;
+    // Only a partner's word is dated elsewhere: the others are spoken here, one after the other, whatever their clocks say.
+    return by.side !== "partner" || by.at >= new Date(holder.at) ? null : `${holder.side} changed it later`;
   const rank = (side: Side): number => (rule.sides.includes(side) ? rule.sides.indexOf(side) : sides.length);
   return rank(by.side) < rank(holder.side) ? null : `${holder.side} changed it too and goes first`;
 };
@@ -286,22 +287,23 @@ export const merge = (
   const entries = new Map(Object.entries(own?.fields ?? {}));
   const word = { at: statement.at.toISOString(), actorId: statement.actorId };
   const entryOf = (value: Json | undefined): Entry => (value === undefined ? word : { value, ...word });
+  /** A record may be read late: what it said before its last word is not heard. Here, word counts as it comes in. */
+  const isLate = (name: string): boolean => statement.side === "partner" && (own?.fields[name]?.at ?? "") > word.at;
   const note = (name: string, value: Json | undefined): boolean => {
     const known = entries.get(name);
-    if (known !== undefined && exactly(known.value, value)) return false;
+    if (isLate(name) || (known !== undefined && exactly(known.value, value))) return false;
     entries.set(name, entryOf(value));
     return true;
   };
-  for (const [name, value] of statement.values) note(name, value);
+  const news = new Set([...statement.values].flatMap(([name, value]) => (note(name, value) ? [name] : [])));
   for (const { name, value, isInformed } of statement.claims) {
     const current = fields.get(name);
-    const isNews = !exactly(own?.fields[name]?.value, value) || own?.fields[name] === undefined;
-    note(name, value);
-    if (same(name, value, current)) continue;
+    if (note(name, value)) news.add(name);
+    if (isLate(name) || same(name, value, current)) continue;
     const against = { rule: rule(name), holder: holderOf(deal.said, name, current) };
     const why = objection({ ...statement, isInformed }, against);
     if (why !== null) {
-      refused.push({ name, why, isNews });
+      refused.push({ name, why, isNews: news.has(name) });
       continue;
     }
     if (value === undefined) fields.delete(name);

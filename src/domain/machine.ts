@@ -120,6 +120,26 @@ export const connectionTable: Table<ConnectionState, "denied" | "resumed"> = [
   ["parked", "resumed", "active"],
 ];
 
+export const webhookStates = ["enabled", "disabled"] as const;
+export type WebhookState = (typeof webhookStates)[number];
+export const webhookTable: Table<WebhookState, "disable" | "enable"> = [
+  ["enabled", "disable", "disabled"],
+  ["disabled", "enable", "enabled"],
+];
+
+export const webhookMessageStates = ["pending", "delivered", "failed"] as const;
+export type WebhookMessageState = (typeof webhookMessageStates)[number];
+export const webhookMessageEvents = ["taken", "given_up", "replayed"] as const;
+export type WebhookMessageEvent = (typeof webhookMessageEvents)[number];
+/** A message may always be sent again: its receiver knows it by its id. */
+export const webhookMessageTable: Table<WebhookMessageState, WebhookMessageEvent> = [
+  ["pending", "taken", "delivered"],
+  ["pending", "given_up", "failed"],
+  ["pending", "replayed", "pending"],
+  ["delivered", "replayed", "pending"],
+  ["failed", "replayed", "pending"],
+];
+
 /** The next state, or null when the table has no such row. */
 export const step = <State extends string, Event extends string>(
   table: Table<State, Event>,

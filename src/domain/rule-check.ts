@@ -60,6 +60,7 @@ const checkDefault = (given: Default): readonly RuleProblem[] => {
     message,
     fix,
   });
+  if (value === null) return [problem("bad_format", "a default is a value", "Give one, or remove the default.")];
   if (schema === undefined) {
     const unknown = unknownDefault(field, programme);
     if (unknown !== null) return [problem("unknown_field", ...unknown)];

@@ -132,7 +132,7 @@ export const judge = (
   const { opportunity, account } = deal;
   const share = { id: "shr_candidate", fields: {} };
   const { draft, synthetic } = draftOf({ share, connection, opportunity, account, rule: standing, ...more });
-  const gaps = draftGaps({ draft, deal, connectionId: connection.id, rule: standing, synthetic }, programme);
+  const gaps = draftGaps({ draft, deal, connection, rule: standing, synthetic }, programme);
   const name = JSON.stringify(standing.content.name);
   const parked = connection.state === "parked" ? " The connection is parked: it goes out once that is resumed." : "";
   const reason =

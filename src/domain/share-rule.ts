@@ -6,6 +6,7 @@ import { z } from "zod";
 import { compileCondition, conditionCharactersMax, type Fields } from "./condition.ts";
 import {
   type AccountInput,
+  type Connection,
   dateSchema,
   type Json,
   type JsonObject,
@@ -167,7 +168,7 @@ const consentGaps = (rule: StandingRule, synthetic: readonly Synthetic[]): reado
 export interface Judged {
   readonly draft: ShareDraft;
   readonly deal: DealFacts;
-  readonly connectionId: string;
+  readonly connection: Pick<Connection, "id">;
   readonly rule: StandingRule | null;
   readonly synthetic: readonly Synthetic[];
 }
@@ -202,7 +203,7 @@ const unwanted = (rule: StandingRule, judged: Judged, programme: Programme): rea
 const whyNot = (rule: StandingRule, judged: Judged, programme: Programme): string | null => {
   if (rule.isDeleted) return "was deleted";
   if (!rule.content.enabled) return "is disabled";
-  if (rule.content.connectionId !== judged.connectionId) return "shares with another connection now";
+  if (rule.content.connectionId !== judged.connection.id) return "shares with another connection now";
   const compiled = compileCondition(rule.content.condition, programme.fields);
   if (!compiled.ok) return "can no longer be read";
   const why = compiled.condition.explain(factsOf(judged.deal, programme.marketplace));

@@ -16,10 +16,12 @@ import {
   type KeptSecrets,
   keepSecrets,
   parseSettings,
+  referencesIn,
   rotateHookKey,
   sessionOf,
 } from "./credentials.ts";
 import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageOf, pageQuery } from "./endpoint.ts";
+import { mustFindConnection, saveSettings } from "./oauth-clients.ts";
 import { notFound, ProblemError } from "./problem.ts";
 
 const connectionParams = z.strictObject({ id: idOf("con", "connection") });
@@ -28,11 +30,13 @@ export const capabilitiesSchema = z.object({
   coSell: z.boolean(),
   withdrawal: z.boolean().describe("a share that is with the partner can be taken back"),
   hooks: z.boolean().describe("the partner's webhooks are taken at hookUrl"),
+  queue: z.boolean().describe("the partner's events are fetched from a queue"),
 });
 export const capabilitiesOf = (session: Session): z.output<typeof capabilitiesSchema> => ({
   coSell: session.coSell !== undefined,
   withdrawal: session.coSell?.withdrawal !== undefined,
   hooks: session.hooks !== undefined,
+  queue: session.pull !== undefined,
 });
 
 const shownSchema = connectionSchema.extend({
@@ -91,13 +95,14 @@ export const connectionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     params: connectionParams,
     answers: { 200: { description: "the connection; settings name secrets, never hold them", schema: shownSchema } },
     problems: ["not-found"],
-    handle: async ({ params }) => ({ status: 200, body: show(deps, await mustFind(deps, params.id)) }),
+    handle: async ({ params }) => ({ status: 200, body: show(deps, await mustFindConnection(deps, params.id)) }),
   }),
   saveEndpoint(deps),
   checkEndpoint(deps),
   resumeEndpoint(deps),
   sweepEndpoint(deps),
   hookKeyEndpoint(deps),
+  hookKeyRevokeEndpoint(deps),
 ];
 
 const saveEndpoint = (deps: AppDeps): Endpoint =>
@@ -108,7 +113,7 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
     scope: "admin",
     summary: "Connect a seller identity, or change its settings",
     description:
-      "The connection is checked with one cheap read before it is saved. The same marketplace, account and environment again replaces label and settings; webhook keys stay unless the settings name others.",
+      "The connection is checked with one cheap read before it is saved. The same marketplace, account and environment again replaces label and settings; webhook keys, OAuth client and queue stay unless the settings name others.",
     body: connectionInput,
     bodyExample: {
       marketplace: "aws",
@@ -130,8 +135,7 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
       const { marketplace, account, environment } = body;
       const existing = await deps.store.connections.findBySeller(deps.db.sql, marketplace, account, environment);
       const outcome = existing === null ? ("created" as const) : ("updated" as const);
-      const hookKeys = existing?.settings.hookKeys;
-      const given = hookKeys === undefined ? body.settings : { hookKeys, ...body.settings };
+      const given = { ...deliverySettings(existing), ...body.settings };
       const kept = await keepSecrets(deps, body, { settings: given, secrets: body.secrets });
       try {
         const { settings, facts } = await judge(deps, { existing, kept, input: body });
@@ -151,6 +155,15 @@ const saveEndpoint = (deps: AppDeps): Endpoint =>
       }
     },
   });
+
+/** How the partner's word reaches us: set up by routes of their own, so a change of the other settings keeps it. */
+const deliverySettings = (existing: Connection | null): JsonObject =>
+  Object.fromEntries(
+    ["hookKeys", "hookOAuth", "queue"].flatMap((name) => {
+      const value = existing?.settings[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 
 interface Judged {
   readonly existing: Connection | null;
@@ -187,7 +200,7 @@ const checkEndpoint = (deps: AppDeps): Endpoint =>
     answers: { 200: { description: "it works", schema: z.object({ ok: z.literal(true), facts: jsonObjectSchema }) } },
     problems: ["not-found", "check-failed"],
     handle: async ({ params }) => {
-      const facts = await checkConnection(deps, await mustFind(deps, params.id));
+      const facts = await checkConnection(deps, await mustFindConnection(deps, params.id));
       return { status: 200, body: { ok: true, facts } };
     },
   });
@@ -226,7 +239,7 @@ const sweepEndpoint = (deps: AppDeps): Endpoint =>
     },
     problems: ["not-found", "conflict"],
     handle: async ({ params }) => {
-      const connection = await mustFind(deps, params.id);
+      const connection = await mustFindConnection(deps, params.id);
       if (connection.state === "parked")
         throw new ProblemError("conflict", "The connection is parked. Mend it and resume it first.");
       const data = { connectionId: connection.id };
@@ -267,22 +280,31 @@ const hookKeyEndpoint = (deps: AppDeps): Endpoint =>
     },
     problems: ["not-found", "conflict"],
     handle: async ({ params, body, caller }) => {
-      const connection = await mustFind(deps, params.id);
+      const connection = await mustFindConnection(deps, params.id);
       const made = await rotateHookKey(deps, connection, body.headerName);
-      await commit(deps, async (tx) => {
-        const now = await deps.store.connections.find(tx, params.id);
-        if (now?.version !== connection.version)
-          throw new ProblemError("conflict", "The connection was changed at the same time. Ask again.");
-        await deps.store.connections.save(tx, { ...connection, settings: made.settings }, caller.actorId);
-      });
+      await saveSettings(deps, connection, { settings: made.settings, actorId: caller.actorId });
       const { secret, headerName, live } = made;
       const shown = { secret, headerName, url: `${deps.publicUrl}/hooks/${connection.id}`, liveKeys: live };
       return { status: 201, body: shown, replayBody: { ...shown, secret: null } };
     },
   });
 
-const mustFind = async (deps: AppDeps, id: string): Promise<Connection> => {
-  const connection = await deps.store.connections.find(deps.db.sql, id);
-  if (connection === null) throw notFound("connection", id);
-  return connection;
-};
+const hookKeyRevokeEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "DELETE",
+    path: "/v1/connections/{id}/hook-keys",
+    tag: "Connections",
+    scope: "admin",
+    summary: "Revoke all webhook keys",
+    description: "From now on deliveries are taken by OAuth token or from the queue only, where those are set up.",
+    params: connectionParams,
+    answers: { 200: { description: "none is left", schema: z.object({ liveKeys: z.literal(0) }) } },
+    problems: ["not-found", "conflict"],
+    handle: async ({ params, caller }) => {
+      const connection = await mustFindConnection(deps, params.id);
+      const { hookKeys, ...settings } = connection.settings;
+      await saveSettings(deps, connection, { settings, actorId: caller.actorId });
+      await eraseSecrets(deps, referencesIn(hookKeys));
+      return { status: 200, body: { liveKeys: 0 } };
+    },
+  });

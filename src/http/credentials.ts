@@ -6,7 +6,7 @@ import { toHex } from "../store/seal.ts";
 import type { AppDeps } from "./endpoint.ts";
 import { itemsOf, itemsOfGaps, ProblemError } from "./problem.ts";
 
-const referencePrefix = "secret:";
+export const referencePrefix = "secret:";
 const suffixBytes = 4;
 const hookKeyBytes = 32;
 /** The new key and the one before it: the sender is switched over while both are taken. */
@@ -15,7 +15,8 @@ export const hookHeaderDefault = "x-cosell-key";
 
 type Seller = Pick<Connection, "marketplace" | "account" | "environment">;
 
-const nameOf = (seller: Seller, name: string): string =>
+/** The reference, without prefix, of a secret that belongs to a seller identity. */
+export const nameOf = (seller: Seller, name: string): string =>
   `connection:${seller.marketplace}:${seller.account}:${seller.environment}:${name}`;
 
 export interface KeptSecrets {
@@ -154,8 +155,16 @@ export const rotateHookKey = async (
   return { secret, headerName, settings: parsed.data, live: keyRefs.length };
 };
 
-const keep = async (deps: AppDeps, ref: string, value: string): Promise<void> => {
+/** Stores a secret under a reference that nothing used before. */
+export const keep = async (deps: AppDeps, ref: string, value: string): Promise<void> => {
   if (!(await deps.secrets.rotate(ref, 0, value))) throw new Error("a fresh secret reference was taken already");
+};
+
+/** The names of the secrets of ours that a setting refers to, wherever in it. */
+export const referencesIn = (value: Json | undefined): readonly string[] => {
+  if (typeof value === "string") return value.startsWith(referencePrefix) ? [value.slice(referencePrefix.length)] : [];
+  if (Array.isArray(value)) return value.flatMap((inner: Json) => referencesIn(inner));
+  return isObject(value) ? Object.values(value).flatMap(referencesIn) : [];
 };
 
 const isObject = (value: Json | undefined): value is JsonObject =>

@@ -104,8 +104,16 @@ const readRequest = async (endpoint: Endpoint, request: Request): Promise<Read> 
 
 /** The body as bytes, read once and never beyond `bytesMax`. */
 export const readBytes = async (request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> => {
-  const tooLarge = () => new ProblemError("too-large", `The body may have at most ${bytesMax} bytes.`);
-  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge();
+  const tooLarge = () =>
+    new ProblemError("too-large", `The body may have at most ${bytesMax} bytes. Send less at once.`);
+  const stated = request.headers.get("content-length");
+  if (Number(stated ?? 0) > bytesMax) throw tooLarge();
+  if (stated !== null && /^\d+$/.test(stated)) {
+    // The server holds senders to the length they state, so the whole body may be read at once: several times as fast as its stream.
+    const bytes = new Uint8Array(await request.arrayBuffer().catch(brokeOff));
+    if (bytes.length > bytesMax) throw tooLarge();
+    return bytes;
+  }
   if (request.body === null) return new Uint8Array(0);
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -1,7 +1,10 @@
 /** What a route is: data that the door obeys and the document describes, and a function that does the work. */
 import { z } from "zod";
 import type { Registry } from "../../adapters/registry.ts";
-import type { ClockDep, DbDep, IdsDep, LogDep, SealDep, SecretsDep, Tx } from "../ports.ts";
+import type { Check } from "../domain/diagnosis.ts";
+import type { Result } from "../domain/fault.ts";
+import type { WebhookAttempt } from "../domain/webhook.ts";
+import type { ClockDep, DbDep, Http, IdsDep, LogDep, PublicHttpDep, SealDep, SecretsDep, Tx } from "../ports.ts";
 import type { Caller, Scope } from "../store/access.ts";
 import type { Store } from "../store/index.ts";
 import type { ListPage } from "../store/rows.ts";
@@ -31,14 +34,33 @@ export interface Mount {
   readonly handler: (request: Request) => Promise<Response>;
 }
 
-export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, LogDep {
+/** What a diagnosis can try beyond the database. */
+export interface Probes {
+  /** Bounded outbound HTTP. */
+  readonly http: Http;
+  /** One short fetch of a connection's queue, its messages kept; null when it has none or is parked. */
+  readonly pull: (
+    connectionId: string,
+  ) => Promise<Result<{ readonly received: number; readonly misplaced: number }> | null>;
+  /** Whether the workflows run on the embedded runner. */
+  readonly hasRunner: boolean;
+  /** Checks of the machine we run on. */
+  readonly checks: readonly Check[];
+}
+
+export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, LogDep, PublicHttpDep {
   readonly store: Store;
   readonly registry: Registry;
   /** An outbox row was committed: drain soon. */
   readonly kick: () => void;
+  /** Sends a test event to a webhook endpoint, once and now. */
+  readonly testWebhook: (
+    webhookId: string,
+  ) => Promise<{ readonly messageId: string; readonly attempt: WebhookAttempt }>;
   readonly ready: () => Promise<readonly Readiness[]>;
   /** The address people and partners call us on, without a trailing slash. */
   readonly publicUrl: string;
+  readonly probes?: Probes;
   readonly mounts?: readonly Mount[];
   /** The whole database as a backup file; absent where the database has tools of its own for that. */
   readonly backup?: () => Promise<ReadableStream<Uint8Array>>;

@@ -15,6 +15,7 @@ import {
   same,
   sides,
 } from "../domain/fields.ts";
+import type { Authority } from "../store/statements.ts";
 import { type AppDeps, checkMatch, commit, type Endpoint, endpoint, idOf, listOf, tagOf } from "./endpoint.ts";
 import { notFound, ProblemError } from "./problem.ts";
 
@@ -45,6 +46,8 @@ const fieldSchema = z.object({
 
 const authoritySchema = z.object({
   version: z.number().int().describe("0: nobody has changed the defaults"),
+  changedAt: z.date().nullable(),
+  changedBy: z.string().nullable().describe("name of who made this version"),
   rules: z.array(
     z.object({
       field: z.enum(ruledFields),
@@ -133,7 +136,7 @@ const putAuthorityEndpoint = (deps: AppDeps): Endpoint =>
     handle: async ({ body, caller, match }) => {
       refuseRepeated(body.rules);
       const authority = await commit(deps, async (tx) => {
-        const { statements, journal } = deps.store;
+        const { statements } = deps.store;
         const { version } = await statements.readAuthority(tx);
         checkMatch(match, version);
         const made = await statements.putAuthority(tx, {
@@ -143,8 +146,6 @@ const putAuthorityEndpoint = (deps: AppDeps): Endpoint =>
         });
         if (made === null)
           throw new ProblemError("version-changed", "Somebody else was first. Read it again, then repeat your change.");
-        const note = `version ${made.version}: ${made.rules.map(({ field }) => field).join(", ") || "the defaults"}`;
-        await journal.note(tx, { subject: "field-authority", actorId: caller.actorId, what: "changed", note });
         return made;
       });
       return authorityAnswer(authority);
@@ -161,7 +162,7 @@ const refuseRepeated = (rules: readonly Rule[]): void => {
   if (errors.length > 0) throw new ProblemError("invalid", `${errors[0]?.field}: ${errors[0]?.message}`, { errors });
 };
 
-const authorityAnswer = ({ version, rules }: { readonly version: number; readonly rules: readonly Rule[] }) => {
+const authorityAnswer = ({ rules, ...authority }: Authority) => {
   const forAll = ruledFields.map((field) => {
     const made = rules.find((rule) => rule.field === field && rule.source === null);
     return { ...(made ?? defaultRule(field)), isDefault: made === undefined };
@@ -172,7 +173,11 @@ const authorityAnswer = ({ version, rules }: { readonly version: number; readonl
       .toSorted((a, b) => ((a.source ?? "") < (b.source ?? "") ? -1 : 1))
       .map((rule) => ({ ...rule, isDefault: false })),
   );
-  return { status: 200, body: { version, rules: [...forAll, ...forOne] }, headers: { etag: tagOf(version) } };
+  return {
+    status: 200,
+    body: { ...authority, rules: [...forAll, ...forOne] },
+    headers: { etag: tagOf(authority.version) },
+  };
 };
 
 /** Why the deal does not have what that side says. */

@@ -34,6 +34,9 @@ const resultSchema = z.object({
   outcome: z.enum(outcomes),
   id: z.string().nullable().describe("the deal's id; null for refused rows and for deals a dry run would create"),
   errors: z.array(z.object({ path: z.string(), message: z.string() })),
+  overridden: z
+    .array(z.object({ field: z.string(), why: z.string() }))
+    .describe("changes that were kept but not taken: the field authority lets another side go first"),
 });
 type RowResult = z.infer<typeof resultSchema>;
 
@@ -87,7 +90,8 @@ const judge = (given: z.output<typeof importBody>["rows"]) => {
   const firstLines = new Map<string, number>();
   for (const [index, { line: stated, input }] of given.entries()) {
     const line = stated ?? index + 1;
-    const refuse = (errors: RowResult["errors"]) => refused.push({ index, line, outcome: "refused", id: null, errors });
+    const refuse = (errors: RowResult["errors"]) =>
+      refused.push({ index, line, outcome: "refused", id: null, errors, overridden: [] });
     const parsed = dealInputSchema.safeParse(input);
     if (!parsed.success) {
       refuse(
@@ -169,12 +173,14 @@ const saveRow = async ({ deps, actorId, dryRun }: Job, tx: Tx, row: Row): Promis
   try {
     const saved = await tx.savepoint((inner) => deps.store.opportunities.save(inner, row.input, actorId));
     const id = dryRun && saved.outcome === "created" ? null : saved.opportunity.id;
-    const result = { index, line, outcome: saved.outcome, id, errors: [] };
+    const overridden = saved.refused.map(({ name, why }) => ({ field: name, why }));
+    const result = { index, line, outcome: saved.outcome, id, errors: [], overridden };
     return { result, accountId: saved.opportunity.accountId };
   } catch (error) {
     // Only what the database says about the values: a lost connection is not the row's fault.
     if (!/^(22|23514)/.test(sqlStateOf(error))) throw error;
     const message = "a value is outside what can be stored, for example a number or a date out of range";
-    return { result: { index, line, outcome: "refused", id: null, errors: [{ path: "", message }] }, accountId: null };
+    const errors = [{ path: "", message }];
+    return { result: { index, line, outcome: "refused", id: null, errors, overridden: [] }, accountId: null };
   }
 };

@@ -1,6 +1,7 @@
 /**
  * One strict JSON reader for everything that comes in: it names the line and column of what is wrong, and refuses what
- * other readers understand differently (names given twice) or what the database cannot keep (NUL, half surrogates).
+ * other readers understand differently (names given twice, `__proto__`, which schemas lose without a word) or what the
+ * database cannot keep (NUL, half surrogates).
  */
 
 export const jsonDepthMax = 32;
@@ -29,8 +30,8 @@ export const parseJson = (text: string): unknown => {
 
 /** Why a text cannot be stored, or null: NUL and half surrogates are not text to PostgreSQL. */
 export const unstorable = (text: string): string | null => {
-  if (text.includes("\u0000")) return "the NUL character is not allowed in texts";
-  return text.isWellFormed() ? null : "a half surrogate pair is not a character";
+  if (text.includes("\u0000")) return "the NUL character is not allowed in texts; remove it";
+  return text.isWellFormed() ? null : "a half surrogate pair is not a character; send both halves or neither";
 };
 
 interface Cursor {
@@ -63,7 +64,7 @@ const readValue = (cursor: Cursor, depth: number): unknown => {
   if (first === undefined) return fail(cursor, "the text ends where a value should be");
   if (first === '"') return readText(cursor);
   if (first === "{" || first === "[") {
-    if (depth > jsonDepthMax) return fail(cursor, `nested deeper than ${jsonDepthMax} levels`);
+    if (depth > jsonDepthMax) return fail(cursor, `nested deeper than ${jsonDepthMax} levels; send a flatter value`);
     return first === "{" ? readObject(cursor, depth) : readArray(cursor, depth);
   }
   for (const [word, value] of words) {
@@ -95,7 +96,8 @@ const readObject = (cursor: Cursor, depth: number): unknown => {
     const at = cursor.offset;
     if (cursor.text[at] !== '"') return fail(cursor, "expected a member name in double quotes");
     const name = readText(cursor);
-    if (members.has(name)) return fail(cursor, "a member name appears twice in one object", at);
+    if (members.has(name)) return fail(cursor, "a member name appears twice in one object; keep one of the two", at);
+    if (name === "__proto__") return fail(cursor, "a member may not be called __proto__; remove or rename it", at);
     skipSpace(cursor);
     if (cursor.text[cursor.offset] !== ":") return fail(cursor, "expected a colon after the member name");
     cursor.offset++;
@@ -105,7 +107,7 @@ const readObject = (cursor: Cursor, depth: number): unknown => {
     const next = cursor.text[cursor.offset];
     if (next !== "," && next !== "}") return fail(cursor, "expected a comma or the end of the object");
     cursor.offset++;
-    // `fromEntries` defines own properties: a member called __proto__ is data and nothing else.
+    // `fromEntries` defines own properties: whatever the names are, they are data and nothing else.
     if (next === "}") return Object.fromEntries(members);
   }
 };
@@ -132,7 +134,7 @@ const readArray = (cursor: Cursor, depth: number): unknown => {
 
 const count = (cursor: Cursor): void => {
   cursor.members++;
-  if (cursor.members > membersMax) fail(cursor, `more than ${membersMax} members and items`);
+  if (cursor.members > membersMax) fail(cursor, `more than ${membersMax} members and items; send less at once`);
 };
 
 const escapes: Readonly<Record<string, string>> = {

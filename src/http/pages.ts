@@ -66,6 +66,8 @@ const readyEndpoint = (deps: AppDeps): Endpoint =>
     tag: "Service",
     scope: null,
     summary: "Whether it can work: database, migrations",
+    description:
+      "In server mode it also tells whether the workflow server took our functions; it is ready without, and keeps what comes in.",
     query: z.looseObject({}),
     answers: {
       200: { description: "it can", schema: readinessSchema },

@@ -6,7 +6,7 @@ export const problemKinds = {
   "malformed-json": {
     status: 400,
     title: "The body is not JSON",
-    help: "Line and column say where reading stopped. Names given twice, NUL characters, half surrogates and more than 32 levels are refused too.",
+    help: "Line and column say where reading stopped. Names given twice or called __proto__, NUL characters, half surrogates and more than 32 levels are refused too.",
   },
   "bad-query": {
     status: 400,

@@ -22,23 +22,17 @@ import { mergePatch } from "./patch.ts";
 import { itemsOf, notFound, ProblemError } from "./problem.ts";
 
 const ignored = z.unknown().optional().describe("read-only: accepted as answered, and ignored");
-const { name, connectionId, condition, involvement, defaults } = ruleContentSchema.shape;
+const { name, enabled, condition, involvement, defaults, sendDefaults } = ruleContentSchema.shape;
 
 /** A rule as the API takes it. */
 export const ruleInputSchema = z.strictObject({
   name,
-  enabled: z
-    .boolean()
-    .default(true)
-    .describe(ruleContentSchema.shape.enabled.description ?? ""),
-  connectionId: idOf("con", "connection").describe(`${connectionId.description ?? "the connection it shares with"}`),
+  enabled: enabled.default(true),
+  connectionId: idOf("con", "connection").describe("the connection it shares with"),
   condition,
   involvement: involvement.default("co_sell"),
   defaults: defaults.default({}),
-  sendDefaults: z
-    .boolean()
-    .default(false)
-    .describe(ruleContentSchema.shape.sendDefaults.description ?? ""),
+  sendDefaults: sendDefaults.default(false),
   id: ignored,
   position: ignored,
   version: ignored,

@@ -40,6 +40,10 @@ const shareStorySchema = shareSchema.extend({
     .array(pendingEditSchema)
     .describe("edits of ours: waiting for their record to open, sent, or dropped with a reason"),
   effects: z.array(shownEffectSchema).describe("each write to the partner and its fate, without bodies"),
+  rule: z
+    .object({ id: z.string(), name: z.string(), version: z.number().int() })
+    .nullable()
+    .describe("the share rule that made it; null: a person shared it"),
   revisionWanted: z.boolean().describe("an edit of ours is on its way or waits"),
   withdrawalReason: z.string().nullable(),
 });
@@ -160,6 +164,7 @@ const filterOf = (query: z.output<typeof shareFilterQuery>): ShareFilter => ({
   after: query.after ?? null,
   ...(query.state === undefined ? {} : { states: query.state }),
   ...(query.connection === undefined ? {} : { connectionId: query.connection }),
+  ...(query.rule === undefined ? {} : { ruleId: query.rule }),
   ...(query.opportunity === undefined ? {} : { opportunityId: query.opportunity }),
 });
 
@@ -173,7 +178,7 @@ const readStory = async (deps: AppDeps, id: string): Promise<z.output<typeof sha
   const { shares, opportunities, contacts, effects } = deps.store;
   const { sql } = deps.db;
   const share = await mustFind(deps, id);
-  const { connection, revisionWanted, withdrawalReason } = await shares.drafted(sql, share);
+  const { connection, rule, revisionWanted, withdrawalReason } = await shares.drafted(sql, share);
   const whole = await opportunities.whole(sql, share.opportunityId);
   if (whole === null) throw notFound("deal", share.opportunityId);
   const engagement = await shares.findEngagement(sql, id);
@@ -182,6 +187,7 @@ const readStory = async (deps: AppDeps, id: string): Promise<z.output<typeof sha
     opportunity: wholeOf(whole),
     connection,
     engagement,
+    rule: rule === null ? null : { id: rule.id, name: rule.content.name, version: share.ruleVersion ?? rule.version },
     people: await contacts.readForShare(sql, id),
     edits: await shares.listEdits(sql, id),
     effects: (await effects.listOf(sql, id)).map(shownOf),

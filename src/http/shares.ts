@@ -256,4 +256,5 @@ export const shareFilterQuery = pageQuery.extend({
     .describe(`only shares in these states, separated by commas: ${shareStates.join(", ")}`),
   connection: idOf("con", "connection").optional(),
   opportunity: idOf("opp", "deal").optional(),
+  rule: idOf("srl", "share rule").optional().describe("only shares that this rule made"),
 });

@@ -13,6 +13,7 @@ import { choose, type DecidedDeal, type Decision, judge, type ReadyRule, readyRu
 import { draftGaps, type Programme, type StandingRule } from "../domain/share-rule.ts";
 import type { ClockDep, Query } from "../ports.ts";
 import type { Contacts } from "./contacts.ts";
+import type { Journal } from "./journal.ts";
 import type { Opportunities } from "./opportunities.ts";
 import { parseRows } from "./rows.ts";
 import type { ShareRules } from "./share-rules.ts";
@@ -27,6 +28,7 @@ export interface DealDecisions {
 }
 
 interface AutoShareDeps extends ClockDep {
+  readonly journal: Journal;
   readonly contacts: Contacts;
   readonly opportunities: Opportunities;
   readonly shareRules: ShareRules;
@@ -117,6 +119,13 @@ export const createAutoShare = (deps: AutoShareDeps) => {
     const programme = programmeOf(drafted.connection);
     if (programme === null) return share;
     const kept = await deps.shares.keepStandIns(tx, share, drafted);
+    if (kept.ruleVersion !== share.ruleVersion)
+      await deps.journal.note(tx, {
+        subject: share.id,
+        actorId,
+        what: "rule_followed",
+        note: `now by version ${kept.ruleVersion} of ${share.ruleId}`,
+      });
     return deps.shares.judge(tx, kept, draftGaps(drafted, programme), actorId);
   };
 

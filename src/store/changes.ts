@@ -70,7 +70,7 @@ export interface ChangesDeps extends ClockDep, IdsDep {
 
 export const createChanges = (deps: ChangesDeps) => {
   const { companies, statements } = deps;
-  /** The deal's company first, as everybody does who may change both: else two would wait for each other. */
+  /** The deal's company first, as everybody does who may change both: else two would wait for each other. What refers to them is not held up. */
   const lockNamed = async (
     tx: Query,
     named: { readonly id: string } | { readonly source: string; readonly key: string },
@@ -79,9 +79,9 @@ export const createChanges = (deps: ChangesDeps) => {
       "id" in named ? tx`opportunity.id = ${named.id}` : tx`source = ${named.source} and key = ${named.key}`;
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const [at] = await tx<{ id: string; account_id: string }[]>`select opportunity.id, account_id from opportunity
-        join account on account.id = account_id where ${which} for update of account`;
+        join account on account.id = account_id where ${which} for no key update of account`;
       if (at === undefined) return null;
-      const [row] = await tx`select ${dealColumns(tx)} from opportunity where id = ${at.id} for update`;
+      const [row] = await tx`select ${dealColumns(tx)} from opportunity where id = ${at.id} for no key update`;
       if (row === undefined) return null;
       const opportunity = readOpportunity(row);
       if (opportunity.accountId === at.account_id) return opportunity;
@@ -99,11 +99,17 @@ export const createChanges = (deps: ChangesDeps) => {
     const fields = fieldsOf({ ...opportunity, account, partner: named });
     return { opportunity, account, fields, ...parseRow(knownSchema, rest) };
   };
-  const tellChanged = (tx: Query, opportunity: Pick<Opportunity, "id" | "version">): Promise<void> =>
-    deps.journal.tell(tx, "opportunity.changed", opportunity.id, {
-      opportunityId: opportunity.id,
-      version: opportunity.version,
-    });
+  const tellChanged = async (tx: Query, changed: readonly Pick<Opportunity, "id" | "version">[]): Promise<void> => {
+    await deps.journal.tellAll(
+      tx,
+      "opportunity.changed",
+      changed.map(({ id, version }) => ({ subject: id, data: { opportunityId: id, version } })),
+    );
+    await deps.journal.askRules(
+      tx,
+      changed.map(({ id }) => id),
+    );
+  };
   /** The other deals of a company that changed have changed with it. */
   const tellOthers = async (tx: Query, accountId: string, but: string): Promise<void> => {
     const others = await tx<
@@ -111,7 +117,7 @@ export const createChanges = (deps: ChangesDeps) => {
     >`update opportunity set version = version + 1, updated_at = ${deps.clock.now()}
       where id in (select id from opportunity where account_id = ${accountId} and id <> ${but} order by id limit 1000)
       returning id, version`;
-    for (const other of others) await tellChanged(tx, other);
+    if (others.length > 0) await tellChanged(tx, others);
   };
 
   const apply = async (tx: Query, held: Held, change: Change): Promise<Saved> => {
@@ -150,7 +156,7 @@ export const createChanges = (deps: ChangesDeps) => {
       where id = ${before.id} returning ${dealColumns(tx)}`;
     const after = readOpportunity(row ?? {});
     if (company.changed) await tellOthers(tx, company.id, before.id);
-    await tellChanged(tx, after);
+    await tellChanged(tx, [after]);
     return after;
   };
 
@@ -175,6 +181,7 @@ export const createChanges = (deps: ChangesDeps) => {
     if (account.changed) await tellOthers(tx, account.id, id);
     await deps.journal.note(tx, { subject: id, actorId, what: "created", note: `from ${input.source} ${input.key}` });
     await deps.journal.tell(tx, "opportunity.created", id, { opportunityId: id, version: 1 });
+    await deps.journal.askRules(tx, [id]);
     return { outcome: "created", opportunity: readOpportunity(made), refused: [] };
   };
 

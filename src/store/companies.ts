@@ -63,7 +63,7 @@ export const createCompanies = (deps: ClockDep & IdsDep) => ({
     if (made) return { id: made.id, changed: false };
     const [known] = await tx<
       Record<string, unknown>[]
-    >`select * from account where match_key = ${fresh.match_key} for update`;
+    >`select * from account where match_key = ${fresh.match_key} for no key update`;
     if (known === undefined) throw new Error("an account vanished while it was being saved");
     const changed = accountColumns.filter(
       (column) => known[column] !== values[column] && !(keepsKnown && values[column] === null),

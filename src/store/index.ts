@@ -6,6 +6,7 @@ import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
+import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
@@ -13,6 +14,8 @@ import { createRecoveries } from "./recoveries.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 import { createStatements } from "./statements.ts";
+import { createWebhookMessages } from "./webhook-messages.ts";
+import { createWebhooks } from "./webhooks.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -39,8 +42,11 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
     recoveries: createRecoveries({ ...deps, journal }),
+    health: createHealth(),
     shares,
     shareRules,
-    autoShare: createAutoShare({ ...deps, contacts, opportunities, shareRules, shares }),
+    autoShare: createAutoShare({ ...deps, journal, contacts, opportunities, shareRules, shares }),
+    webhooks: createWebhooks({ ...deps, journal }),
+    webhookMessages: createWebhookMessages({ ...deps, journal }),
   };
 };

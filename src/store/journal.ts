@@ -54,6 +54,40 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
       values (${deps.ids.uuid()}, ${name}, ${deps.clock.now()}, ${subject}, ${query.json(checked)})`;
   },
 
+  /**
+   * Asks for a decision of the share rules about deals that arrived or changed. Nothing while no rule is in force: most
+   * deals are imported before the first rule is written, and a run for each of them would be work for nothing.
+   */
+  askRules: async (query: Query, opportunityIds: readonly string[]): Promise<void> => {
+    const wishes = opportunityIds.map((opportunityId) => ({
+      id: deps.ids.uuid(),
+      subject: opportunityId,
+      data: eventCatalogue["share.decision.requested"].parse({ opportunityId }),
+    }));
+    await query`insert into outbox (id, name, at, subject, data)
+      select wish.id, 'share.decision.requested', ${deps.clock.now()}::timestamptz, wish.subject, wish.data
+      from json_to_recordset(${JSON.stringify(wishes)}::text::json) as wish (id uuid, subject text, data jsonb)
+      where exists (select 1 from share_rule r join share_rule_version v on v.rule_id = r.id and v.version = r.version
+        where r.deleted_at is null and v.enabled)`;
+  },
+
+  /** Appends many facts or wishes of one name in one statement. */
+  tellAll: async <Name extends EventName>(
+    query: Query,
+    name: Name,
+    told: readonly { readonly subject: string; readonly data: EventData<Name> }[],
+  ): Promise<void> => {
+    if (told.length === 0) return;
+    const rows = told.map(({ subject, data }) => ({
+      id: deps.ids.uuid(),
+      subject,
+      data: eventCatalogue[name].parse(data),
+    }));
+    await query`insert into outbox (id, name, at, subject, data)
+      select row.id, ${name}, ${deps.clock.now()}, row.subject, row.data
+      from json_to_recordset(${JSON.stringify(rows)}::text::json) as row (id uuid, subject text, data jsonb)`;
+  },
+
   /** Events not handed to the workflow engine yet, oldest first, at most `limit`. Skips rows another drain holds. */
   unsent: async (tx: Query, limit: number): Promise<readonly EventRecord[]> =>
     parseRows(
@@ -160,12 +194,16 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
       where sealed_request is not null and state in ('confirmed', 'refused') and updated_at < ${before}`;
     const answers = await query`delete from idempotency where created_at < ${before}`;
     const events = await query`delete from outbox where sent_at < ${before}`;
+    // A test that its process did not survive stays pending without a time.
+    const messages = await query`delete from webhook_message
+      where created_at < ${before} and (state <> 'pending' or due_at is null)`;
     return {
       deliveries: deliveries.count,
       bodies: bodies.count,
       requests: requests.count,
       answers: answers.count,
       events: events.count,
+      messages: messages.count,
     };
   },
 });

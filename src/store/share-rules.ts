@@ -1,4 +1,5 @@
 /** Share rules: their order, their versions (written once), and the version that a share follows. */
+import canonicalize from "canonicalize";
 import { z } from "zod";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import {
@@ -103,7 +104,7 @@ export const createShareRules = (deps: ClockDep & IdsDep & { readonly journal: J
     save: async (tx: Query, rule: ShareRule, save: RuleSave): Promise<void> => {
       const { name, enabled, connectionId, condition, involvement, defaults, sendDefaults } = rule;
       const before = { name, enabled, connectionId, condition, involvement, defaults, sendDefaults };
-      if (canonical(before) === canonical(save.content)) return;
+      if (canonicalize(before) === canonicalize(save.content)) return;
       const version = rule.version + 1;
       await keepVersion(tx, { id: rule.id, version }, save);
       await tx`update share_rule set version = ${version} where id = ${rule.id}`;
@@ -154,11 +155,3 @@ export const createShareRules = (deps: ClockDep & IdsDep & { readonly journal: J
     },
   };
 };
-
-/** Equal contents, equal texts: jsonb does not keep the order of members. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, inner: unknown) =>
-    inner !== null && typeof inner === "object" && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );

@@ -46,6 +46,8 @@ export interface ShareFilter {
   readonly states?: readonly ShareState[];
   readonly connectionId?: string;
   readonly opportunityId?: string;
+  /** Only shares that this rule made. */
+  readonly ruleId?: string;
 }
 
 export interface Move {
@@ -59,7 +61,6 @@ export interface Move {
 export interface Drafted {
   readonly share: Share;
   readonly connection: Connection;
-  readonly connectionId: string;
   readonly draft: ShareDraft;
   readonly deal: DealFacts;
   /** The rule it follows: the current version while it has not left, then the one that sent it. Null: shared by a person. */
@@ -140,7 +141,6 @@ export const createShares = (
     return {
       share,
       connection,
-      connectionId: connection.id,
       draft,
       deal: { ...whole, partner: whole.partner?.name ?? null },
       rule,
@@ -312,6 +312,7 @@ export const createShares = (
           ${filter.after === null ? query`` : query`and share.id < ${filter.after}`}
           ${filter.states === undefined ? query`` : query`and share.state = any(${[...filter.states]}::text[])`}
           ${filter.connectionId === undefined ? query`` : query`and share.connection_id = ${filter.connectionId}`}
+          ${filter.ruleId === undefined ? query`` : query`and share.rule_id = ${filter.ruleId}`}
           ${filter.opportunityId === undefined ? query`` : query`and opportunity_id = ${filter.opportunityId}`}
         order by share.id desc limit ${filter.limit + 1}`,
       );

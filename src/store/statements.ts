@@ -8,8 +8,15 @@ import { parseFirst } from "./rows.ts";
 export interface Authority {
   readonly version: number;
   readonly rules: readonly Rule[];
+  readonly changedAt: Date | null;
+  readonly changedBy: string | null;
 }
-const authoritySchema = z.object({ version: z.number().int(), rules: z.array(ruleSchema) });
+const authoritySchema = z.object({
+  version: z.number().int(),
+  rules: z.array(ruleSchema),
+  changedAt: z.date(),
+  changedBy: z.string(),
+});
 /** What the sides said of a deal, and the rules made. */
 export const knownSchema = z.object({ said: z.array(saidSchema), rules: z.array(ruleSchema) });
 
@@ -19,8 +26,9 @@ export const createStatements = (deps: ClockDep) => {
   const readAuthority = async (query: Query): Promise<Authority> =>
     parseFirst(
       authoritySchema,
-      await query`select version, rules from field_authority order by version desc limit 1`,
-    ) ?? { version: 0, rules: [] };
+      await query`select version, rules, field_authority.created_at as changed_at, name as changed_by
+        from field_authority join actor on actor.id = actor_id order by version desc limit 1`,
+    ) ?? { version: 0, rules: [], changedAt: null, changedBy: null };
   return {
     /** Columns `said` and `rules` of a deal, for `knownSchema`. Hold the deal before: others may be changing it. */
     columns: (query: Query, opportunityId: string) => query`

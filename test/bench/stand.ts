@@ -58,6 +58,7 @@ export const openStand = async ({ clock, fast }: StandOptions): Promise<Stand> =
     seal,
     secrets: createSecrets({ db, clock, seal, env: {} }),
     http: async () => new Response(null, { status: 599 }),
+    publicHttp: { refusal: async () => null, post: async () => ({ status: 599, retryAfter: null }) },
     marketplaces: [fast ? { ...builtIn, limits } : builtIn],
     simulators: { aws },
     publicUrl,

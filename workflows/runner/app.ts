@@ -1,7 +1,7 @@
 /** The application that a runner in another process drives: where it is, how it is called, and when its functions changed. */
 import { z } from "zod";
 import type { Clock, Db, Http, Ids, Log } from "../../src/ports.ts";
-import { callMsMax, createRunner, type Runner } from "./index.ts";
+import { createRunner, type Runner } from "./index.ts";
 
 /** One call of the application, for progress lines. */
 export interface CallNote {
@@ -36,7 +36,7 @@ export interface AppDeps {
 export class OtherTargetError extends Error {
   constructor(url: string, target: string) {
     super(
-      `this runner drives ${target} and takes no registration for ${url}; start it with that --target, or without one`,
+      `this runner drives ${target} and takes no registration for ${url}; start it with that --target or without one, or set the service's INNGEST_SERVE_ORIGIN`,
     );
     this.name = "OtherTargetError";
   }
@@ -52,6 +52,8 @@ export interface App {
   readonly resume: () => Promise<boolean>;
 }
 
+/** Node's fetch itself waits at most 300 s for the head of an answer, and says so less clearly. */
+const callMsMax = 295_000;
 /** An answer carries at most a step's result of 4 MB, escaped. */
 const answerBytesMax = 16 * 1024 * 1024;
 const registrationMsMax = 30_000;

@@ -59,7 +59,7 @@ const createRoutes = (deps: FacadeDeps, app: App, began: () => void): Hono => {
       onError: (context) => refuse(context, 413, `a body holds at most ${bytesMax} bytes`),
     });
 
-  routes.get("/health", (context) => context.json({ status: 200, message: "OK", application: app.url() }));
+  routes.get("/health", (context) => context.json({ status: 200, message: "OK", isRegistered: app.url() !== null }));
   routes.post("/e/:key", limited(eventsBytesMax), async (context) => {
     if (!(await isSameText(context.req.param("key"), deps.eventKey)))
       return refuse(context, 401, "event key not found; set INNGEST_EVENT_KEY to the runner's");

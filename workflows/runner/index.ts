@@ -72,7 +72,7 @@ export interface Runner {
   readonly purge: (before: Date) => Promise<number>;
 }
 
-export const callMsMax = 15 * 60_000;
+const callMsMax = 15 * 60_000;
 /** What Inngest sends in one call before it lets the SDK fetch the steps. */
 const inlineBytesMax = 4 * 1024 * 1024;
 

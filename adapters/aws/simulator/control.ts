@@ -10,10 +10,12 @@ import type { Events } from "./events.ts";
 import { type FaultRuleInput, rulesSchema, unstruck } from "./faults.ts";
 import { reviewStatusOf } from "./gate.ts";
 import type { Invitations } from "./invitations.ts";
-import { type Destination, destinationSchema, type OpportunityRecord } from "./ledger.ts";
+import type { OpportunityRecord } from "./ledger.ts";
 import { recordOf } from "./opportunities.ts";
+import { enqueue, messageInputSchema, type QueueInput, type Queues, queueRefusal } from "./queues.ts";
 import type { Referrals } from "./referrals.ts";
 import type { Reviews, Words } from "./reviews.ts";
+import { type Destination, destinationSchema, withoutSecrets } from "./targets.ts";
 import type { Occasion, World } from "./world.ts";
 
 export const wordsSchema = z.strictObject({
@@ -51,14 +53,7 @@ export type ReferLeadInput = z.input<typeof referLeadSchema>;
 export const daysSchema = z.strictObject({ days: z.number().min(0).max(3660) });
 export const replaySchema = z.strictObject({ last: z.int().min(1).max(100_000).default(1) });
 export const faultsSchema = z.strictObject({ rules: rulesSchema });
-export const destinationInputSchema = destinationSchema
-  .extend({
-    id: z.string().default("default"),
-    account: z.string().nullable().default(null),
-    catalog: z.string().nullable().default(null),
-  })
-  .strict();
-export type DestinationInput = z.input<typeof destinationInputSchema>;
+export type DestinationInput = z.input<typeof destinationSchema>;
 export type ProgressInput = z.infer<typeof progressSchema>;
 
 export interface ControlParts {
@@ -66,12 +61,13 @@ export interface ControlParts {
   readonly reviews: Reviews;
   readonly invitations: Invitations;
   readonly referrals: Referrals;
+  readonly queues: Queues;
   /** Who may be sent something; the first when nobody is named. */
   readonly accounts: readonly string[];
 }
 
 export const createControls = (world: World, parts: ControlParts) => {
-  const { events, reviews, invitations, referrals, accounts } = parts;
+  const { events, reviews, invitations, referrals, queues, accounts } = parts;
   const someone = accounts[0] ?? "";
   const { ledger } = world;
   const occasion = (): Occasion => ({ now: world.now(), struck: unstruck });
@@ -146,13 +142,23 @@ export const createControls = (world: World, parts: ControlParts) => {
     },
     destinations: () => ({ destinations: ledger.destinations.all() }),
     putDestination: (input: DestinationInput): Destination => {
-      const destination = destinationInputSchema.parse(input);
+      const destination = destinationSchema.parse(input);
       ledger.destinations.put(destination.id, destination);
       return destination;
     },
     removeDestination: (id: string) => {
       ledger.destinations.remove(id);
       return { destinations: ledger.destinations.all() };
+    },
+    queues: () => queues.list(),
+    putQueue: (input: QueueInput) => queues.put(input),
+    removeQueue: (id: string) => queues.remove(id),
+    /** Puts any text into a queue, as nobody but EventBridge should. */
+    sendToQueue: (input: z.input<typeof messageInputSchema>) => {
+      const { queue, account, body } = messageInputSchema.parse(input);
+      if (!enqueue(world, `${account}/${queue}`, body))
+        throw queueRefusal("QueueDoesNotExist", `There is no queue ${queue}`);
+      return queues.list();
     },
     settings: () => world.settings(),
     change: (patch: JsonObject) => {
@@ -178,7 +184,8 @@ export const createControls = (world: World, parts: ControlParts) => {
       events: ledger.events.all().toSorted((a, b) => a.sequence - b.sequence),
       due: ledger.due.all(),
       counters: ledger.counters.all(),
-      destinations: ledger.destinations.all().map((row) => ({ ...row, headerValue: "(hidden)" })),
+      destinations: ledger.destinations.all().map(withoutSecrets),
+      ...queues.list(),
       faults: world.faults.list(),
     }),
   };

@@ -6,7 +6,6 @@ import { modelVersion } from "./constraints.generated.ts";
 import {
   closeSchema,
   daysSchema,
-  destinationInputSchema,
   editSchema,
   faultsSchema,
   idSchema,
@@ -18,7 +17,9 @@ import {
 } from "./control.ts";
 import { faultCatalogue } from "./faults.ts";
 import type { AwsSimulatorControls } from "./index.ts";
+import { messageInputSchema, queueInputSchema } from "./queues.ts";
 import { settingsPatchSchema, settingsSchema } from "./settings.ts";
+import { destinationSchema } from "./targets.ts";
 
 interface Work {
   readonly says: string;
@@ -93,9 +94,15 @@ const routesOf = (controls: AwsSimulatorControls): readonly Route[] => {
     "PUT /faults": json("replace the fault plan", faultsSchema, ({ rules }) => controls.setFaults(rules)),
     "DELETE /faults": plain("clear the fault plan", () => controls.clearFaults()),
     "GET /destinations": plain("where events go", () => controls.destinations()),
-    "PUT /destinations": json("add or replace one", destinationInputSchema, (input) => controls.putDestination(input)),
+    "PUT /destinations": json("add or replace one", destinationSchema, (input) => controls.putDestination(input)),
     "DELETE /destinations": plain("remove the default one", () => controls.removeDestination("default")),
     "DELETE /destinations/:id": plain("remove one", (_, id) => controls.removeDestination(id)),
+    "GET /queues": plain("the SQS queues", () => controls.queues()),
+    "PUT /queues": json("add or replace a queue", queueInputSchema, (input) => controls.putQueue(input)),
+    "POST /queues/send": json("put any text into a queue", messageInputSchema, (input) => controls.sendToQueue(input)),
+    "DELETE /queues/:id": plain("remove a queue, by account/name, and what it holds", (_, id) =>
+      controls.removeQueue(id),
+    ),
     "GET /settings": plain("the settings", () => controls.settings()),
     "PUT /settings": {
       says: "change settings; groups may be partial",
@@ -131,10 +138,17 @@ const help = (routes: readonly Route[]) => ({
 
 const problem = (status: number, detail: string, more: object = {}): Response =>
   Response.json({ title: "The simulator did not do that", status, detail, ...more }, { status });
-const statuses: Readonly<Record<string, number>> = { ResourceNotFoundException: 404, ValidationException: 400 };
+const statuses: Readonly<Record<string, number>> = {
+  ResourceNotFoundException: 404,
+  QueueDoesNotExist: 404,
+  ValidationException: 400,
+};
 const problemOf = (error: unknown): Response => {
   if (error instanceof Refusal) {
-    return problem(statuses[error.type.split("#")[1] ?? ""] ?? 409, String(error.members.Message));
+    return problem(
+      statuses[error.type.split("#")[1] ?? ""] ?? 409,
+      String(error.members.Message ?? error.members.message),
+    );
   }
   if (error instanceof z.ZodError) return problem(400, z.prettifyError(error));
   if (error instanceof SyntaxError) return problem(400, `The body is not JSON: ${error.message}`);

@@ -1,5 +1,5 @@
 /**
- * EventBridge events, thin as AWS sends them, and their delivery to API destinations: at least once, in no order, retried for a day.
+ * EventBridge events, thin as AWS sends them, and their delivery to API destinations and queues: at least once, in no order, retried for a day.
  * https://docs.aws.amazon.com/partner-central/latest/developer-guide/selling-api-events.html
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
  */
@@ -7,8 +7,11 @@
 import type { JsonObject } from "../../../src/domain/deal.ts";
 import type { SimulatorDeps } from "../../contract.ts";
 import type { Struck } from "./faults.ts";
-import type { Destination, Due, EventRecord } from "./ledger.ts";
+import type { Due, EventRecord } from "./ledger.ts";
+import { enqueue } from "./queues.ts";
+import { createSender } from "./sender.ts";
 import { simulatedRegion } from "./signature.ts";
+import type { Destination } from "./targets.ts";
 import { addSeconds, arnOf, type Occasion, type World } from "./world.ts";
 
 const attemptsMax = 185;
@@ -28,6 +31,7 @@ export interface Emission {
 
 export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) => {
   const { ledger } = world;
+  const sender = createSender(deliver);
   let urgent = false;
 
   const schedule = (event: EventRecord, destination: Destination, at: Date): void => {
@@ -112,27 +116,11 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
     const event = ledger.events.get(due.subject);
     const destination = ledger.destinations.get(due.destinationId ?? "");
     if (!event || !destination) return 410;
+    // A queue takes the event when it is booked, in the same change of the ledger.
+    if ("queue" in destination) return ledger.queues.get(queueIdOf(event, destination.queue)) ? 200 : 404;
     const timeout = AbortSignal.timeout(answerMs);
-    const request = new Request(destination.url, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json; charset=utf-8",
-        "user-agent": "Amazon/EventBridge/ApiDestinations",
-        [destination.headerName]: destination.headerValue,
-      },
-      body: JSON.stringify(event.envelope),
-      signal: timeout,
-    });
     const late = new Promise<number>((done) => timeout.addEventListener("abort", () => done(0), { once: true }));
-    const sent = Promise.resolve(request)
-      .then(deliver)
-      .then(
-        async (response) => {
-          await response.body?.cancel().catch(() => undefined);
-          return response.status;
-        },
-        () => 0,
-      );
+    const sent = sender.send({ destination, envelope: event.envelope, now: world.now(), signal: timeout });
     return Promise.race([sent, late]);
   };
 
@@ -150,6 +138,9 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
     if (delivered || over) ledger.due.remove(due.id);
     else ledger.due.put(due.id, { ...due, attempts, at: next.toISOString() });
     if (!event) return;
+    const destination = ledger.destinations.get(due.destinationId ?? "");
+    if (delivered && destination && "queue" in destination)
+      enqueue(world, queueIdOf(event, destination.queue), JSON.stringify(event.envelope));
     ledger.events.put(event.id, {
       ...event,
       attempts: event.attempts + 1,
@@ -206,6 +197,8 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
   };
 };
 export type Events = ReturnType<typeof createEvents>;
+
+const queueIdOf = (event: EventRecord, name: string): string => `${event.account}/${name}`;
 
 /** Who hears of it, and about which opportunity, if any. */
 export interface Audience {

@@ -41,7 +41,16 @@ export const faultCatalogue = {
 } as const;
 export type FaultName = keyof typeof faultCatalogue;
 const faultNames = Object.keys(faultCatalogue);
-const targets = [...Object.keys(operations), "event", "*"];
+/** The operations of the queues, which have faults of their own. */
+export const queueOperations = [
+  "ReceiveMessage",
+  "DeleteMessage",
+  "DeleteMessageBatch",
+  "ChangeMessageVisibility",
+  "GetQueueAttributes",
+  "GetQueueUrl",
+] as const;
+const targets = [...Object.keys(operations), ...queueOperations, "event", "*"];
 
 const ruleShape = z.strictObject({
   on: z.string().refine((on) => targets.includes(on), { error: `on must be one of: ${targets.join(", ")}` }),

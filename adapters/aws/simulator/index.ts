@@ -3,6 +3,7 @@
  * It speaks AWS JSON 1.0 as the service model defines it, and tells of changes by EventBridge events.
  */
 
+import type { z } from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import type { Simulator, SimulatorDeps } from "../../contract.ts";
 import { modelled, refusalAnswer, respond } from "./answers.ts";
@@ -24,12 +25,14 @@ import type { Due } from "./ledger.ts";
 import { createListing } from "./listing.ts";
 import { depart } from "./mangle.ts";
 import { createOpportunities } from "./opportunities.ts";
+import { createQueues, type messageInputSchema, type QueueInput } from "./queues.ts";
 import { createQuotas } from "./quotas.ts";
 import { createReferrals } from "./referrals.ts";
 import { createRequests } from "./requests.ts";
 import { createReviews, type Words } from "./reviews.ts";
 import type { SettingsInput } from "./settings.ts";
 import { type SimulatedCredential, simulatedCredential } from "./signature.ts";
+import { createSqs, speaksSqs } from "./sqs.ts";
 import { createTasks } from "./tasks.ts";
 import { addDays, createWorld } from "./world.ts";
 
@@ -94,6 +97,7 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     instantTimeouts: options.instantTimeouts ?? false,
     hangMsMax: options.hangMsMax ?? 120_000,
   };
+  const queues = createQueues(world);
   const alone = createMutex();
   let loaded = false;
 
@@ -152,7 +156,17 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     return jobs;
   };
 
+  const serveSqs = createSqs(world, {
+    queues,
+    credentials: options.credentials ?? [simulatedCredential],
+    basePath: options.basePath ?? "/simulator/aws",
+    clock: deps.clock,
+    waiting,
+    transact: (work) => transact(work, "trifles wait"),
+    tick,
+  });
   const fetch = async (request: Request): Promise<Response> => {
+    if (speaksSqs(request)) return serveSqs(request);
     const { signal } = request;
     const body = new Uint8Array(await request.arrayBuffer());
     if (body.length > bodyBytesMax) return respond(tooLarge(world.now()));
@@ -180,7 +194,7 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     return { now: target.toISOString(), jobs: jobs + (await tick()) };
   };
 
-  const plain = createControls(world, { events, reviews, invitations, referrals, accounts });
+  const plain = createControls(world, { events, reviews, invitations, referrals, queues, accounts });
   const controls = {
     approve: (id: string) => transact(() => plain.approve(id)),
     ask: (id: string, words: Words = {}) => transact(() => plain.ask(id, words)),
@@ -204,6 +218,10 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     destinations: () => transact(() => plain.destinations()),
     putDestination: (input: DestinationInput) => transact(() => plain.putDestination(input)),
     removeDestination: (id: string) => transact(() => plain.removeDestination(id)),
+    queues: () => transact(() => plain.queues()),
+    putQueue: (input: QueueInput) => transact(() => plain.putQueue(input)),
+    removeQueue: (id: string) => transact(() => plain.removeQueue(id)),
+    sendToQueue: (input: z.input<typeof messageInputSchema>) => transact(() => plain.sendToQueue(input)),
     settings: () => transact(() => plain.settings()),
     change: (patch: JsonObject) => transact(() => plain.change(patch)),
     reset: () => transact(() => plain.reset()),

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import type { SimulatorEntry, SimulatorState } from "../../contract.ts";
 import { createAgenda } from "./agenda.ts";
+import { destinationSchema, messageSchema, queueSchema } from "./targets.ts";
 
 const json: z.ZodType<Json> = z.json();
 const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
@@ -172,16 +173,6 @@ const eventSchema = z.object({
   lastStatus: z.number().nullable(),
 });
 export type EventRecord = z.infer<typeof eventSchema>;
-export const destinationSchema = z.object({
-  id: z.string(),
-  url: z.url(),
-  headerName: z.string().min(1),
-  headerValue: z.string().min(1),
-  /** Null: every account, every catalog. */
-  account: z.string().nullable(),
-  catalog: z.string().nullable(),
-});
-export type Destination = z.infer<typeof destinationSchema>;
 
 const dueSchema = z.object({
   id: z.string(),
@@ -287,6 +278,8 @@ export const createLedger = (state: SimulatorState) => {
     tokens: table("tokens", tokenSchema),
     events: table("events", eventSchema),
     destinations: table("destinations", destinationSchema),
+    queues: table("queues", queueSchema),
+    messages: table("messages", messageSchema),
     due,
     faults: table("faults", faultSchema),
     counters: table("counters", countersSchema),

@@ -27,6 +27,8 @@ export interface SignedRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   /** A path prefix that a proxy or router took away before the request came here; empty when none did. */
   readonly basePath: string;
+  /** The service it must be signed for; default: the Selling API. */
+  readonly service?: string;
 }
 
 /** Who signed the request. Throws a `Refusal` with AWS's name for what is wrong. */
@@ -42,7 +44,7 @@ export const authenticate = async (
   if (!credential || (credential.sessionToken ?? null) !== token) {
     throw atTheDoor("UnrecognizedClientException", "The security token included in the request is invalid.");
   }
-  checkScope(claim, signed.request.headers);
+  checkScope(claim, signed.request.headers, signed.service ?? signingService);
   const payloadHash = await sha256(signed.body);
   const stated = signed.request.headers.get("x-amz-content-sha256");
   if (stated !== null && stated !== payloadHash) throw mismatch();
@@ -82,11 +84,11 @@ const parse = (header: string): Claim => {
   return { accessKeyId, date, region, service, headers, signature };
 };
 
-const checkScope = (claim: Claim, headers: Headers): void => {
+const checkScope = (claim: Claim, headers: Headers, service: string): void => {
   const wrong = (message: string) => atTheDoor("InvalidSignatureException", message);
   if (claim.region !== simulatedRegion) throw wrong("Credential should be scoped to a valid region.");
-  if (claim.service !== signingService) {
-    throw wrong(`Credential should be scoped to correct service: '${signingService}'.`);
+  if (claim.service !== service) {
+    throw wrong(`Credential should be scoped to correct service: '${service}'.`);
   }
   const stamp = headers.get("x-amz-date") ?? "";
   if (!/^\d{8}T\d{6}Z$/.test(stamp)) {

@@ -37,7 +37,7 @@ export interface World {
   readonly cancel: (subject: string, kinds: readonly Due["kind"][]) => void;
   /** Loads the ledger; once. */
   readonly open: () => Promise<void>;
-  /** Empties the ledger; destinations and settings stay. */
+  /** Empties the ledger; destinations, queues and settings stay. */
   readonly reset: () => void;
 }
 
@@ -114,7 +114,7 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions): World =
       return opening;
     },
     reset: () => {
-      const { meta: _meta, destinations: _destinations, ...tables } = ledger.tables;
+      const { meta: _meta, destinations: _destinations, queues: _queues, ...tables } = ledger.tables;
       for (const table of Object.values(tables)) for (const id of table.ids()) table.remove(id);
       ledger.meta.put("meta", { ...meta(), resets: meta().resets + 1 });
     },

@@ -3,6 +3,7 @@ import runner from "./0002_runner.sql";
 import simulator from "./0003_simulator.sql";
 import shareRules from "./0005_share_rules.sql";
 import fields from "./0006_fields.sql";
+import webhooks from "./0007_webhooks.sql";
 import runnerApp from "./0009_runner_app.sql";
 import restore from "./0010_restore.sql";
 
@@ -13,6 +14,7 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0003_simulator", text: simulator },
   { name: "0005_share_rules", text: shareRules },
   { name: "0006_fields", text: fields },
+  { name: "0007_webhooks", text: webhooks },
   { name: "0009_runner_app", text: runnerApp },
   { name: "0010_restore", text: restore },
 ];

@@ -1,0 +1,191 @@
+/** What a connection needs on our side of the wire: its state, its ways in, its quota. The partner's side is its adapter's. */
+import type { Session } from "../../adapters/contract.ts";
+import type { Connection } from "../domain/deal.ts";
+import { type Check, type Found, found } from "../domain/diagnosis.ts";
+import type { AppDeps } from "./endpoint.ts";
+
+const confirmedMs = 90 * 24 * 3_600_000;
+/** Sweeps come every 15 minutes; after so long one was missed. */
+const sweptMsMax = 3_600_000;
+const probeMsMax = 10_000;
+const probeBytesMax = 64 * 1_024;
+
+/** All checks of a connection, in the order in which one explains the next. */
+export const connectionChecks = async (deps: AppDeps, connection: Connection): Promise<readonly Check[]> => {
+  const { id } = connection;
+  const since = new Date(deps.clock.now().getTime() - confirmedMs);
+  const known = {
+    remoteId: await deps.store.health.knownRemoteId(deps.db.sql, id),
+    confirmed: await deps.store.health.confirmed(deps.db.sql, id, since),
+  };
+  let session: Session;
+  try {
+    session = deps.registry.open(connection);
+  } catch (error) {
+    return [stateCheck(connection), contradictory(error)];
+  }
+  return [
+    stateCheck(connection),
+    {
+      id: "settings",
+      what: "open the connection with its settings",
+      run: async () => found.ok(`account ${connection.account}, environment ${connection.environment}`),
+    },
+    ...(session.diagnose?.(known) ?? []),
+    ...inletChecks(deps, connection, session),
+    sweepCheck(deps, connection),
+    quotaCheck(deps, connection),
+  ];
+};
+
+const contradictory = (error: unknown): Check => ({
+  id: "settings",
+  what: "open the connection with its settings",
+  run: async () =>
+    found.failed(
+      error instanceof Error ? error.message : "the adapter refuses these settings",
+      "Connect again with settings that fit each other: cosell connect, with --environment and --catalog.",
+    ),
+});
+
+const stateCheck = ({ state, parkedReason, label }: Connection): Check => ({
+  id: "connection",
+  what: "read whether the connection is at work",
+  run: async () =>
+    state === "active"
+      ? found.ok("active")
+      : found.failed(
+          `parked: ${parkedReason ?? "no reason was kept"}`,
+          `Mend what fails below, then: cosell connections resume ${JSON.stringify(label)}`,
+        ),
+});
+
+/** The ways in which the partner's word reaches us. */
+const inletChecks = (deps: AppDeps, connection: Connection, session: Session): readonly Check[] => {
+  const { id, label } = connection;
+  const isSet = session.hooks !== undefined || session.pull !== undefined;
+  const setUp: Check = {
+    id: "events",
+    what: "read how the partner's events reach us",
+    run: async () =>
+      isSet
+        ? found.ok(
+            [session.hooks ? "webhook" : "", session.pull ? "queue" : ""].filter((way) => way !== "").join(" and "),
+          )
+        : found.skipped(
+            `neither webhook nor queue is set up: answers come by the sweep every 15 minutes. cosell connections oauth ${JSON.stringify(label)}, or cosell connections queue`,
+          ),
+  };
+  if (!isSet) return [setUp];
+  return [
+    setUp,
+    ...(session.hooks === undefined ? [] : [hookCheck(deps, connection)]),
+    ...(session.pull === undefined ? [] : [receiveCheck(deps, connection)]),
+    {
+      id: "last-event",
+      what: "look when the partner last delivered something",
+      run: async () => {
+        const { at, count } = await deps.store.health.deliveries(deps.db.sql, id);
+        return at === null
+          ? found.skipped("nothing came yet: AWS tells of changes only, so share a deal and look again")
+          : found.ok(`${at.toISOString()}; ${count} kept`);
+      },
+    },
+  ];
+};
+
+/** What an unsigned delivery is answered, asked from this machine over the public address. */
+const hookCheck = (deps: AppDeps, connection: Connection): Check => {
+  const url = `${deps.publicUrl}/hooks/${connection.id}`;
+  return {
+    id: "hook",
+    what: `post without proof to ${url}: it must be refused`,
+    run: async () => {
+      if (connection.environment === "simulated" && connection.settings.endpoint === undefined)
+        return found.skipped("the simulator in this process delivers without a network");
+      const send = deps.probes?.http;
+      if (send === undefined) return found.skipped("nothing here can call out");
+      const { protocol, host } = new URL(url);
+      if (connection.environment === "production" && protocol !== "https:")
+        return found.failed(
+          "the address is not https",
+          "Set COSELL_PUBLIC_URL to the https address that partners reach.",
+        );
+      const limits = { timeoutMs: probeMsMax, bodyBytesMax: probeBytesMax, hosts: [host] };
+      const request = new Request(url, { method: "POST", headers: { "user-agent": "cosell-doctor" }, body: "{}" });
+      const answered = await send(request, limits).then(
+        async (response) => {
+          await response.body?.cancel().catch(() => {});
+          return response.status;
+        },
+        (error: unknown) => (error instanceof Error ? error.message : "no answer"),
+      );
+      return judgeHook(answered);
+    },
+  };
+};
+
+const judgeHook = (answered: number | string): Found => {
+  if (answered === 401) return found.ok("it answers, and refuses what is not proved");
+  const remedy = "Start the service, and check COSELL_PUBLIC_URL, DNS, certificate and the proxy in front of it.";
+  if (typeof answered === "string") return found.failed(answered, remedy);
+  if (answered === 202)
+    return found.failed(
+      "it took a delivery without proof",
+      "Something else answers at COSELL_PUBLIC_URL: check the proxy.",
+    );
+  return found.failed(`it answers ${answered} instead of 401`, remedy);
+};
+
+/** The puller's own work, once: what comes is kept as ever, so that nothing is lost to the trial. */
+const receiveCheck = (deps: AppDeps, connection: Connection): Check => ({
+  id: "queue-receive",
+  what: "fetch from the queue once, and keep what comes",
+  needs: ["queue"],
+  run: async () => {
+    const pull = deps.probes?.pull;
+    if (pull === undefined) return found.skipped("nothing here fetches from queues");
+    if (connection.state === "parked") return found.skipped("the connection is parked");
+    const fetched = await pull(connection.id);
+    if (fetched === null) return found.skipped("the connection was parked meanwhile");
+    if (!fetched.ok)
+      return found.failed(
+        fetched.fault.message,
+        "Allow sqs:ReceiveMessage and sqs:DeleteMessage on the queue to the connection's user or role.",
+      );
+    const { received, misplaced } = fetched.value;
+    return found.ok(misplaced > 0 ? `${received} fetched, ${misplaced} of them none of ours` : `${received} fetched`);
+  },
+});
+
+const sweepCheck = (deps: AppDeps, connection: Connection): Check => ({
+  id: "sweep",
+  what: "look when changes were last swept for",
+  run: async () => {
+    const { sweptAt } = await deps.store.connections.readSweep(deps.db.sql, connection.id);
+    if (sweptAt === null) return found.skipped("not swept yet: the first sweep comes within 15 minutes of the start");
+    const ms = deps.clock.now().getTime() - sweptAt.getTime();
+    return ms <= sweptMsMax
+      ? found.ok(sweptAt.toISOString())
+      : found.failed(
+          `the last sweep was at ${sweptAt.toISOString()}`,
+          "Start the service, or look at why sweeps fail: cosell exceptions.",
+        );
+  },
+});
+
+const quotaCheck = (deps: AppDeps, connection: Connection): Check => ({
+  id: "quota",
+  what: "count the requests of the running day",
+  run: async () => {
+    const limits = deps.registry.find(connection.marketplace)?.limits;
+    if (limits === undefined) return found.skipped("this build knows no quota of it");
+    const account = `${connection.marketplace}:${connection.account}`;
+    const used = await deps.store.health.quotaUsed(deps.db.sql, account, deps.clock.now());
+    const left = { reads: limits.readsPerDay - used.read, writes: limits.writesPerDay - used.write };
+    const told = `${Math.max(left.reads, 0)} of ${limits.readsPerDay} reads and ${Math.max(left.writes, 0)} of ${limits.writesPerDay} writes left`;
+    return left.reads > 0 && left.writes > 0
+      ? found.ok(told)
+      : found.failed(told, "Work goes on by itself as the day rolls on; look for what asks so much: cosell shares.");
+  },
+});
