@@ -57,7 +57,7 @@ export const openRig = async (options: RigOptions) => {
       log: { info: () => {}, warn: () => {}, error: () => {} },
       secrets: createSecrets({ db, clock, seal, env: {} }),
       http: async () => new Response("no network in tests", { status: 599 }),
-      publicHttp: async () => new Response("no network in tests", { status: 599 }),
+      publicHttp: { refusal: async () => null, post: async () => ({ status: 599, retryAfter: null }) },
       marketplaces: [createAws({})],
       simulators: { aws },
       signingKey: testSigningKey,
