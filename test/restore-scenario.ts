@@ -18,8 +18,6 @@ export const createScenario = (rig: Rig, sizes: Sizes) => {
   /** The CRM: what it holds now, by key. It forgets nothing. */
   const crm = new Map<string, OpportunityInput>();
   const ids = new Map<string, string>();
-  /** Deals that were shared after the restore: to share one again that has ended would open a new generation. */
-  const acknowledged = new Set<string>();
   const put = async (deal: OpportunityInput): Promise<void> => {
     crm.set(deal.key, deal);
     ids.set(deal.key, await rig.import(deal));
@@ -40,10 +38,24 @@ export const createScenario = (rig: Rig, sizes: Sizes) => {
   const recordOf = async (key: string): Promise<string> => (await recordsOf(key)).at(-1)?.id ?? "";
   const writes = async (): Promise<number> =>
     (await rig.aws.controls.ledger()).counters.reduce((sum, row) => sum + row.writes, 0);
+  /** Calls that were answered well, by operation. */
+  const operations = async (): Promise<Readonly<Record<string, number>>> =>
+    Object.fromEntries(
+      Object.entries((await rig.aws.controls.ledger()).counters[0]?.operations ?? {}).map(([name, { ok }]) => [
+        name,
+        ok,
+      ]),
+    );
   const openShare = async (key: string): Promise<string> => {
     const [row] = await rig.db().sql<{ id: string }[]>`select share.id from share join opportunity
       on opportunity.id = opportunity_id where key = ${key} order by generation desc limit 1`;
     return row?.id ?? "";
+  };
+  const hasEnded = async (key: string): Promise<boolean> => {
+    const [row] = await rig.db().sql<{ ended: boolean }[]>`select
+      bool_and(share.state in ('declined', 'won', 'lost', 'withdrawn')) as ended from share
+      join opportunity on opportunity.id = opportunity_id where key = ${key}`;
+    return row?.ended === true;
   };
   const withdraw = async (key: string): Promise<void> => {
     await rig.call("POST", `/v1/shares/${await openShare(key)}/withdraw`, { reason: "No Opportunity" });
@@ -63,6 +75,7 @@ export const createScenario = (rig: Rig, sizes: Sizes) => {
 
   return {
     records,
+    operations,
     writes,
     /** Half of the known deals are with AWS, some of them decided on; one push is under way. */
     before: async (): Promise<void> => {
@@ -103,9 +116,8 @@ export const createScenario = (rig: Rig, sizes: Sizes) => {
     again: async (): Promise<void> => {
       for (const deal of crm.values()) await put(deal);
       for (const key of crm.keys()) {
-        if (acknowledged.has(key)) continue;
-        const status = await share(key);
-        if (status === 201 || status === 409) acknowledged.add(key);
+        // A deal whose share has ended is shared again only on purpose: that opens a new generation.
+        if (!(await hasEnded(key))) await share(key);
       }
     },
     /** AWS's records that are not as our shares say: `<id>: <theirs>, <ours>`. */

@@ -20,6 +20,7 @@ const play = async (killAt: { readonly point: string; readonly hit: number } | n
   const written = await scenario.writes();
   await scenario.after();
   const made = (await scenario.records()).map((row) => row.id).toSorted();
+  const before = await scenario.operations();
   const writesLost = (await scenario.writes()) - written;
   await rig.restore(backup);
   await backup.drop();
@@ -34,8 +35,14 @@ const play = async (killAt: { readonly point: string; readonly hit: number } | n
     await rig.advance(settleMs);
   }
   const held = (await scenario.records()).map((row) => row.id).toSorted();
-  const writesAfter = (await scenario.writes()) - written - writesLost;
-  if (isLong) process.stdout.write(`${JSON.stringify({ deals: held.length, writesLost, writesAfter, kills })}\n`);
+  const after = Object.entries(await scenario.operations()).flatMap(([name, count]) => {
+    const more = count - (before[name] ?? 0);
+    return more > 0 ? [[name, more] as const] : [];
+  });
+  if (isLong)
+    process.stdout.write(
+      `${JSON.stringify({ records: held.length, writesLost, kills, after: Object.fromEntries(after) })}\n`,
+    );
   return { scenario, made, held, writesLost, kills };
 };
 

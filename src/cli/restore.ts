@@ -38,7 +38,7 @@ its ledger for the same reason.`,
   ],
   examples: [
     "cosell restore cosell-20261126T083000Z.backup --data /var/lib/cosell",
-    "DATABASE_URL=postgres://… COSELL_KEY=… cosell restore cosell-20261126T083000Z.backup",
+    "cosell restore cosell-20261126T083000Z.backup --force",
   ],
   run: (shell, typed) => runRestore(shell, typed),
 };
