@@ -41,7 +41,7 @@ beforeAll(async () => {
   await rig.start();
   for (const source of ["test", "other"]) await rig.import({ ...awsDeal("twin"), source });
   await rig.advance(35 * minute);
-}, 60_000);
+}, 120_000);
 afterAll(() => rig.close());
 
 describe("a full sweep after a restore", () => {

@@ -39,6 +39,12 @@ export const recover = async (deps: WorkflowDeps, step: Steps, connectionId: str
   }
 };
 
+/** A record that somebody was told of may have got its share by another way, as an invitation's deal does. */
+export const forgetTaken = async (deps: WorkflowDeps, tx: Tx, connectionId: string): Promise<void> => {
+  for (const found of await deps.store.recoveries.listTaken(tx, connectionId, perRound))
+    await deps.store.recoveries.settleFound(tx, found, { reason: "a share of ours has it", actorId: deps.actorId });
+};
+
 const settleSome = async (deps: WorkflowDeps, connectionId: string, attempt: number): Promise<Round> => {
   const { db, store } = deps;
   for (let count = 0; count < perRound; count++) {

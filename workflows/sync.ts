@@ -5,7 +5,7 @@
 import { isEnded } from "../src/domain/deal.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { lookOnce } from "./look.ts";
-import { isForgotten, recover } from "./recover.ts";
+import { forgetTaken, isForgotten, recover } from "./recover.ts";
 
 /** How long a record that we do not know may still be on its way back to us from our own create. */
 const unknownMs = 60_000;
@@ -170,6 +170,7 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
       await store.journal.tell(tx, "hint.raised", known.shareId, { connectionId, remoteId: hint.id });
     }
     await store.connections.saveSweep(tx, connectionId, next);
+    if (!more) await forgetTaken(deps, tx, connectionId);
   });
   await deps.at("sweep.saved");
   deps.kick();

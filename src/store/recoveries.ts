@@ -39,8 +39,11 @@ const tracesSchema = z.object({
 /** The history entry of a share whose record an earlier life of this installation made. */
 export const foundWord = "found_after_restore";
 
-const restorationSchema = z.object({ id: z.string(), takenAt: z.date(), restoredAt: z.date() });
-export type Restoration = z.infer<typeof restorationSchema>;
+export interface Restoration {
+  readonly id: string;
+  readonly takenAt: Date;
+  readonly restoredAt: Date;
+}
 
 /** An exception about a record that no share of ours knows: of a sweep after a restore, and of a hint at any time. */
 export const foundCodes = ["FOUND_AFTER_RESTORE", "TWO_RECORDS", "UNKNOWN_RECORD"] as const;
@@ -81,8 +84,6 @@ export const createRecoveries = (deps: ClockDep & IdsDep & { readonly journal: J
       }
       return restored;
     },
-    lastRestoration: async (query: Query): Promise<Restoration | null> =>
-      parseFirst(restorationSchema, await query`select * from restoration order by restored_at desc limit 1`),
     find: async (query: Query, connectionId: string): Promise<Recovery | null> =>
       parseFirst(recoverySchema, await query`select * from recovery where connection_id = ${connectionId}`),
     /** A sweep from the very start begins. */
@@ -116,12 +117,6 @@ export const createRecoveries = (deps: ClockDep & IdsDep & { readonly journal: J
         foundSchema,
         await query`select * from found_record where connection_id = ${connectionId} and told_at is null order by seq limit 1`,
       ),
-    /** Records that no share of ours knows, oldest first, at most `limit`. */
-    listFound: async (query: Query, connectionId: string, limit: number): Promise<readonly FoundRecord[]> =>
-      parseRows(
-        foundSchema,
-        await query`select * from found_record where connection_id = ${connectionId} order by seq limit ${limit}`,
-      ),
     /** A person has to know of it; the record is remembered until a share takes it. */
     tellFound: async (tx: Query, record: FoundRecord, told: { readonly code: string; readonly message: string }) => {
       await tx`update found_record set told_at = ${deps.clock.now()}
@@ -133,6 +128,13 @@ export const createRecoveries = (deps: ClockDep & IdsDep & { readonly journal: J
       await tx`delete from found_record where connection_id = ${record.connectionId} and remote_id = ${record.remoteId}`;
       await close(tx, record, at);
     },
+    /** Remembered records that have got a share by another way, at most `limit`. */
+    listTaken: async (query: Query, connectionId: string, limit: number): Promise<readonly FoundRecord[]> =>
+      parseRows(
+        foundSchema,
+        await query`select found_record.* from found_record join engagement using (connection_id, remote_id)
+          where found_record.connection_id = ${connectionId} order by found_record.seq limit ${limit}`,
+      ),
     /** The deals that have this key in any CRM, at most two: with more than one nobody knows which is meant. */
     dealsOfKey: async (query: Query, key: string): Promise<readonly string[]> => {
       const rows = await query<{ id: string }[]>`select id from opportunity where key = ${key} order by id limit 2`;
