@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 /** `.sql` files are imported as text, as esbuild and wrangler do in the builds. */
-const sqlAsText = {
+export const sqlAsText = {
   name: "sql-as-text",
   load(id: string) {
     return id.endsWith(".sql") ? `export default ${JSON.stringify(readFileSync(id, "utf8"))};` : undefined;
@@ -13,7 +13,9 @@ export default defineConfig({
   plugins: [sqlAsText],
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/template.ts"],
+    // Runs in workerd: npm run test:workers.
+    exclude: ["test/worker.test.ts"],
+    globalSetup: ["test/template.ts", "test/odd-server.ts"],
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,

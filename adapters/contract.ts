@@ -9,11 +9,13 @@ import type {
   JsonObject,
   MarketplaceId,
   Observation,
+  OpportunityInput,
   RemoteRef,
   ShareDraft,
 } from "../src/domain/deal.ts";
 import type { Check } from "../src/domain/diagnosis.ts";
 import type { Fault, Gap, Result } from "../src/domain/fault.ts";
+import type { InvitationObservation, RejectionReason } from "../src/domain/invitation.ts";
 import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
 
@@ -111,6 +113,8 @@ export interface Outcome {
 export interface PartnerTask {
   readonly id: string;
   readonly state: "running" | "done" | "failed";
+  /** The record that the task made, once it is done and where it makes one. */
+  readonly made?: RemoteRef | null | undefined;
   /** Why it failed. A fault of the poll itself is the poll's own result, not this. */
   readonly fault?: Fault;
 }
@@ -120,6 +124,45 @@ export type Next =
   | { readonly kind: "write"; readonly write: Write }
   | { readonly kind: "poll"; readonly outcome: Outcome }
   | { readonly kind: "done" };
+
+/** The next thing to do about an answer to an invitation. */
+export type AnswerNext =
+  | Exclude<Next, { readonly kind: "done" }>
+  /** What was read is too old to go on: read the invitation again first. */
+  | { readonly kind: "look" }
+  /** `made`: the partner's record that came of it; null where there is none or we do not know it. */
+  | { readonly kind: "done"; readonly made: RemoteRef | null }
+  /** It cannot be carried out; the reason is for a person. */
+  | { readonly kind: "stop"; readonly reason: string };
+
+/** Referrals and leads that come from the partner first. Their writes are run, located and polled by `CoSell` as all others. */
+export interface Invitations {
+  /** The closed list of reasons that a rejection may state. */
+  readonly reasons: readonly RejectionReason[];
+  readonly look: (ref: RemoteRef) => Promise<Result<InvitationObservation>>;
+  /** Those that wait for our answer, page by page. */
+  readonly pending: (cursor: Json) => Promise<Result<Page<Hint>>>;
+  /** Pure: the next write or poll of an answer, given what is confirmed so far. */
+  readonly answer: (input: AnswerInput, done: readonly Outcome[]) => AnswerNext;
+  /** The record that came of an invitation accepted elsewhere, for example in the partner's portal. Null: not found. */
+  readonly made: (invitation: InvitationRead) => Promise<Result<RemoteRef | null>>;
+  /** Pure: the deal that a record of theirs describes, in our vocabulary. */
+  readonly dealOf: (record: Observation) => ReferredDeal;
+}
+/** An invitation as last read. */
+export type InvitationRead = Pick<InvitationObservation, "ref" | "kind" | "event" | "body">;
+export interface AnswerInput {
+  readonly answer: { readonly kind: "accept" } | { readonly kind: "reject"; readonly reason: string };
+  readonly invitation: InvitationRead;
+}
+/** A deal that came from the partner. Members that do not fit a deal of ours are left out. */
+export interface ReferredDeal {
+  readonly deal: Omit<OpportunityInput, "source" | "key">;
+  /** Writes of a submission that their record shows as done: a deal that came from them is not created again. */
+  readonly done: readonly Outcome[];
+  /** True when they wait for us to complete and submit it, as with a deal made of a lead. */
+  readonly isUnsubmitted: boolean;
+}
 
 export interface RevisionInput {
   readonly draft: ShareDraft;
@@ -139,6 +182,8 @@ export type Revision =
       readonly dropped: readonly DroppedEdit[];
       /** Fields among `fields` that the partner had changed too: our value replaces theirs. */
       readonly overwrote?: readonly string[];
+      /** One field alone that the partner may or may not take: refused, it is not sent again, and the rest follows. */
+      readonly isOffer?: boolean;
     }
   /** `isDrift`: their record does not fit what we know, so an update might destroy something; a person must know. */
   | { readonly kind: "locked"; readonly reason: string; readonly fields: readonly string[]; readonly isDrift?: boolean }
@@ -182,6 +227,11 @@ export interface CoSell {
   readonly revision: (input: RevisionInput) => Revision;
   /** Pure: the write that withdraws the share; `locked` while their record cannot be edited. Absent: the programme has none. */
   readonly withdrawal?: (input: RevisionInput & { readonly reason: string }) => Revision;
+  /**
+   * Pure: the next thing of ours that their record lacks besides its fields (on AWS: an associated solution), or null.
+   * `settled` names the writes that are confirmed, or refused for good. Absent: records have no such things.
+   */
+  readonly addition?: (draft: ShareDraft, observation: Observation, settled: ReadonlySet<string>) => Write | null;
   /** The base to remember after a submission: the editable document as sent. */
   readonly baseOf: (observation: Observation) => JsonObject;
   /** Pure: their record in our vocabulary, and what of it they changed. Absent: nothing of theirs reaches the deal. */
@@ -198,6 +248,7 @@ export interface CoSell {
   readonly look: (ref: RemoteRef) => Promise<Result<Observation>>;
   /** What changed since the cursor, oldest first, with overlap: repeats are harmless. */
   readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;
+  readonly invitations?: Invitations;
 }
 
 /** What we know of records that a write may have made before a restore. */

@@ -1,6 +1,7 @@
 /** Assembles the routes: who may call what, how answers are secured, what lies beside the API. No logic of its own. */
 import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
+import { answerRuleEndpoints } from "./http/answer-rules.ts";
 import { backupEndpoints } from "./http/backup.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
@@ -12,6 +13,8 @@ import type { AppDeps, Endpoint, Mount } from "./http/endpoint.ts";
 import { fieldEndpoints } from "./http/fields.ts";
 import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
+import { invitationAnswerEndpoints } from "./http/invitation-answers.ts";
+import { invitationEndpoints } from "./http/invitations.ts";
 import { journalEndpoints } from "./http/journal.ts";
 import { marketplaceEndpoints } from "./http/marketplaces.ts";
 import { oauthEndpoints } from "./http/oauth.ts";
@@ -43,6 +46,9 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...fieldEndpoints(deps),
     ...shareReadEndpoints(deps),
     ...shareWriteEndpoints(deps),
+    ...invitationEndpoints(deps),
+    ...invitationAnswerEndpoints(deps),
+    ...answerRuleEndpoints(deps),
     // Before the route of one rule: it would take "fields" for an id.
     ...shareRuleTrialEndpoints(deps),
     ...shareRuleEndpoints(deps),

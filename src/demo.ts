@@ -12,8 +12,10 @@ import { createMemoryState } from "../adapters/aws/simulator/index.ts";
 import { parseArguments } from "./cli/arguments.ts";
 import type { Command, Report, Shell } from "./cli/command.ts";
 import { importCommand } from "./cli/import.ts";
+import { invitationAcceptCommand, invitationRejectCommand, invitationsCommand } from "./cli/invitations.ts";
 import { createProgress } from "./cli/progress.ts";
 import { shareCommand } from "./cli/share.ts";
+import { ruleSaveCommand } from "./cli/share-rules.ts";
 import { listedShareSchema, renderShareTable, renderStateCounts, shareRowOf } from "./cli/share-table.ts";
 import { createVirtualClock } from "./clock.ts";
 import { freePort, type Opened, openLocal, readConfig } from "./node.ts";
@@ -25,12 +27,20 @@ const start = new Date("2026-11-23T08:00:00Z");
 const weeks = 8;
 const dayMs = 24 * 3_600_000;
 /** Webhooks carry the news; the safety net may be wide while weeks pass in seconds. */
-const sweepCron = "TZ=UTC 0 5 * * *";
+const sweepCron = "TZ=UTC 0 5 * * 1";
 const refreshHours = 10 * 7 * 24;
 /** After the second week the partner manager answers what AWS's reviewers asked. */
 const answerAfterDay = 14;
 const answer =
   "The customer has named an owner, agreed on the outcome to measure, and planned a first joint session next month.";
+
+/** What AWS refers on the first morning: one that fits the seller, and one that does not. */
+const referrals = [
+  { customer: { Account: { CompanyName: "Harrowgate Tools", Industry: "Retail", WebsiteUrl: "harrowgate.example" } } },
+  { customer: { Account: { CompanyName: "Basalt Mining", Industry: "Mining", WebsiteUrl: "basalt.example" } } },
+] as const;
+const referredSchema = z.looseObject({ id: z.string() });
+const quarterHourMs = 900_000;
 
 const pageSchema = z.object({ items: z.array(listedShareSchema), next: z.string().nullable() });
 const countersSchema = z.looseObject({
@@ -92,12 +102,20 @@ const tellStory = async (
       close: async () => {},
     }),
   };
-  const file = fileURLToPath(import.meta.url.replace(/\/(dist|src)\/.*$/, "/examples/deals.csv"));
-  shell.tell("1. Import: cosell import examples/deals.csv");
-  const imported = await command(inside, importCommand, [file]);
-  shell.tell("\n2. Share what qualifies: cosell share --all");
+  const example = (name: string): string =>
+    fileURLToPath(import.meta.url.replace(/\/(dist|src)\/.*$/, `/examples/${name}`));
+  shell.tell("1. A rule for what is shared by itself: cosell rules save examples/share-rules.json");
+  const ruled = await command(inside, ruleSaveCommand, [example("share-rules.json")]);
+  shell.tell("2. Import: cosell import examples/deals.csv");
+  const imported = await command(inside, importCommand, [example("deals.csv")]);
+  await timeline.settle();
+  const byRule = (await allShares(opened)).length;
+  shell.tell(`   ${byRule} deals were shared by the rule.`);
+  shell.tell("\n3. Share what else qualifies: cosell share --all");
   const shared = await command(inside, shareCommand, ["--all"]);
-  shell.tell(`\n3. ${weeks} weeks pass: AWS's reviewers approve, ask, reject; their sellers launch or lose deals`);
+  shell.tell("\n4. AWS refers two customers; one is accepted, one declined: cosell invitations");
+  const invitations = await answerReferrals(inside, opened, timeline);
+  shell.tell(`\n5. ${weeks} weeks pass: AWS's reviewers approve, ask, reject; their sellers launch or lose deals`);
   const answered = await passWeeks(shell, opened, timeline);
   const shares = await allShares(opened);
   const rows = shares.map((share) => shareRowOf(share));
@@ -114,6 +132,7 @@ const tellStory = async (
   const text = `${renderShareTable(rows, shell.columns)}
 
 ${shares.length} shares: ${renderStateCounts(rows)}
+${byRule} of them made by the rule; 1 came from AWS: of its two referrals one was accepted and one declined.
 ${answered} questions of AWS's reviewers were answered after week 2.
 AWS holds ${aws.opportunities} opportunities; it took ${aws.writes} writes and ${aws.reads} reads, and throttled ${aws.throttled}.
 
@@ -123,8 +142,11 @@ Next:  npm start   then   npx cosell import examples/deals.csv && npx cosell sha
     json: {
       startedAt: start.toISOString(),
       endedAt: new Date(start.getTime() + weeks * 7 * dayMs).toISOString(),
+      rules: ruled.json,
       imported: imported.json,
+      sharedByRule: byRule,
       shared: shared.json,
+      invitations,
       answered,
       counts: await readCounts(opened),
       aws,
@@ -139,6 +161,33 @@ const command = async (shell: Shell, row: Command, words: readonly string[]): Pr
   const report = await row.run(shell, parseArguments(row, words));
   shell.tell(report.text);
   return report;
+};
+
+/** AWS refers; the partner manager accepts the first as a new deal and declines the second. Returns the inbox after that. */
+const answerReferrals = async (
+  shell: Shell,
+  opened: Opened,
+  timeline: ReturnType<typeof createTimeline>,
+): Promise<Report["json"]> => {
+  const ids: string[] = [];
+  for (const referral of referrals) {
+    const request = new Request("http://simulator.invalid/refer", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(referral),
+    });
+    ids.push(referredSchema.parse(await readJson(await opened.simulators.aws.control(request))).id);
+  }
+  await timeline.advance(quarterHourMs);
+  await command(shell, invitationsCommand, []);
+  const [wanted = "", unwanted = ""] = ids;
+  shell.tell(`   cosell invitations accept ${wanted}`);
+  await command(shell, invitationAcceptCommand, [wanted, "--new"]);
+  shell.tell(`   cosell invitations reject ${unwanted} --reason unable_to_support`);
+  await command(shell, invitationRejectCommand, [unwanted, "--reason", "unable_to_support"]);
+  await timeline.advance(quarterHourMs);
+  const { json } = await command(shell, invitationsCommand, []);
+  return json;
 };
 
 const passWeeks = async (

@@ -26,6 +26,8 @@ export interface Executor {
   readonly environment?: string;
   /** Whether it may ask us to register without a signature. Never on Inngest Cloud; default true on an own server. */
   readonly takesUnsignedSync?: boolean;
+  /** Whether it is known to have our functions already; default false. */
+  readonly isRegistered?: boolean;
 }
 
 export interface EngineDeps {
@@ -62,7 +64,8 @@ export interface Engine {
 
 type FunctionsFor = (client: Inngest.Any) => ReturnType<typeof createFunctions>;
 
-const path = "/api/inngest";
+/** Where a server calls our functions. */
+export const inngestPath = "/api/inngest";
 const insideOrigin = "http://embedded.invalid";
 /** Inngest Cloud, as the SDK has it by default. https://www.inngest.com/docs/sdk/environment-variables */
 export const cloud = { apiUrl: "https://api.inngest.com/", eventsUrl: "https://inn.gs/" } as const;
@@ -75,7 +78,7 @@ export const createEngine = (deps: EngineDeps, functionsFor: FunctionsFor): Engi
 const createInside = (deps: EngineDeps, functionsFor: FunctionsFor): Engine => {
   const inner = new Hono();
   const handler = async (request: Request): Promise<Response> => inner.fetch(request);
-  const runner = createRunner({ ...deps, handler, appUrl: `${insideOrigin}${path}` });
+  const runner = createRunner({ ...deps, handler, appUrl: `${insideOrigin}${inngestPath}` });
   const client = new Inngest({
     ...clientOptions(deps),
     eventKey: "embedded",
@@ -83,7 +86,11 @@ const createInside = (deps: EngineDeps, functionsFor: FunctionsFor): Engine => {
     fetch: runner.fetch as typeof fetch,
   });
   const functions = functionsFor(client);
-  inner.on(["GET", "PUT", "POST"], path, serve({ client, functions, serveOrigin: insideOrigin, servePath: path }));
+  inner.on(
+    ["GET", "PUT", "POST"],
+    inngestPath,
+    serve({ client, functions, serveOrigin: insideOrigin, servePath: inngestPath }),
+  );
   return {
     runner,
     send: async (events) => void (await client.send([...events])),
@@ -95,15 +102,16 @@ const createInside = (deps: EngineDeps, functionsFor: FunctionsFor): Engine => {
 
 const createAtServer = (deps: EngineDeps, executor: Executor, functionsFor: FunctionsFor): Engine => {
   const inner = new Hono();
-  const app = new URL(`${executor.appOrigin.replace(/\/+$/, "")}${path}`);
+  const app = new URL(`${executor.appOrigin.replace(/\/+$/, "")}${inngestPath}`);
   const outside = createOutside({
     ...(executor.url === null ? cloud : { apiUrl: executor.url, eventsUrl: executor.url }),
     log: deps.log,
     signingKey: deps.signingKey,
     appUrl: app.href,
+    isRegistered: executor.isRegistered ?? false,
     handler: async (request) => {
       const url = new URL(request.url);
-      url.pathname = path;
+      url.pathname = inngestPath;
       return inner.fetch(new Request(url, request));
     },
   });
@@ -123,14 +131,16 @@ const createAtServer = (deps: EngineDeps, executor: Executor, functionsFor: Func
     enableUnauthedSync: executor.url !== null && (executor.takesUnsignedSync ?? true),
   });
   inner.use(bodyLimit({ maxSize: callBytesMax }));
-  inner.on(["GET", "PUT", "POST"], path, handler);
+  inner.on(["GET", "PUT", "POST"], inngestPath, handler);
   const { sync, start, stop } = outside;
   return {
     runner: { sync, start, stop, ...nothingHere },
     send: (events) => outside.send(() => client.send([...events])),
     takesEvents: outside.isRegistered,
     server: () => ({ url: executor.url ?? cloud.apiUrl, problem: outside.problem() }),
-    mounts: [{ path, handler: (request) => (isAtRoot(request) ? outside.serve(request) : nothingThere()) }],
+    mounts: [
+      { path: inngestPath, handler: (request) => (isAtRoot(request) ? outside.serve(request) : nothingThere()) },
+    ],
   };
 };
 

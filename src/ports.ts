@@ -44,6 +44,8 @@ export const idPrefixes = [
   "opp",
   "tch",
   "shr",
+  "inv",
+  "anr",
   "eng",
   "dlv",
   "eff",

@@ -14,7 +14,7 @@ import { createEngine, type Engine, type Executor } from "./engine.ts";
 import type { Readiness } from "./http/endpoint.ts";
 import type { Clock, Db, Http, Ids, Log, PublicHttp, Seal, Secrets } from "./ports.ts";
 import { createPuller, type Puller } from "./puller.ts";
-import { pendingMigrations } from "./store/database.ts";
+import { migrationAdvice, pendingMigrations } from "./store/database.ts";
 import { createStore, type Store } from "./store/index.ts";
 import { createQuota } from "./store/quota.ts";
 
@@ -51,6 +51,8 @@ export interface ServiceDeps {
   readonly refreshHours?: number;
   /** The least time between two looks at one record that webhooks cause, in seconds; default 60. */
   readonly hintGapSeconds?: number;
+  /** The system's actor in this database, where it is known already: spares looking it up. */
+  readonly actorId?: string;
 }
 
 export interface Service {
@@ -58,6 +60,8 @@ export interface Service {
   readonly store: Store;
   readonly registry: Registry;
   readonly runner: Engine["runner"];
+  /** The system's actor: who did what no person asked for. */
+  readonly actorId: string;
   /** Hands all committed outbox events to the workflow engine. Returns how many. */
   readonly drain: () => Promise<number>;
   /** Whether events were committed since the last drain began. */
@@ -82,8 +86,8 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     },
     deps.marketplaces,
   );
-  const actorId = await store.access.actor(db.sql, "system", "cosell");
-  let kicked = true;
+  const actorId = deps.actorId ?? (await store.access.actor(db.sql, "system", "cosell"));
+  let kicked = false;
   let wakeDrain = (): void => {};
   const kick = (): void => {
     kicked = true;
@@ -146,7 +150,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
         {
           name: "database",
           ok: missing.length === 0,
-          detail: missing.length === 0 ? "migrated" : `migrations missing: ${missing.join(", ")}`,
+          detail: missing.length === 0 ? "migrated" : migrationAdvice(missing),
         },
         ...serverCheck(engine),
       ];
@@ -172,6 +176,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     store,
     registry,
     runner,
+    actorId,
     drain,
     isKicked: () => kicked,
     puller,
@@ -201,13 +206,12 @@ const serverCheck = (engine: Engine): readonly Readiness[] => {
 };
 
 const httpFor = (deps: ServiceDeps, connection: Connection): Http => {
+  if (connection.environment !== "simulated" || typeof connection.settings.endpoint === "string") return deps.http;
   const simulator = deps.simulators[connection.marketplace];
-  if (
-    connection.environment !== "simulated" ||
-    typeof connection.settings.endpoint === "string" ||
-    simulator === undefined
-  )
-    return deps.http;
+  if (simulator === undefined)
+    throw new Error(
+      `connection ${connection.id} is simulated, but no simulator of ${connection.marketplace} runs in this service; give the address of one (npx cosell simulator) in settings.endpoint`,
+    );
   return (request) => whenUpToDate(simulator, request);
 };
 

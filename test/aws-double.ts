@@ -1,10 +1,10 @@
-/** A small AWS of the tests: a real HTTP server with canned answers, an outbound port, and a deal that AWS would take. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+/** A small AWS of the tests: an HTTP server with canned answers, an outbound port, and a deal that AWS would take. */
 import { createAws } from "../adapters/aws/index.ts";
 import type { Session } from "../adapters/contract.ts";
 import type { Connection, Contact, JsonObject, Opportunity, ShareDraft } from "../src/domain/deal.ts";
 import { failed, ok } from "../src/domain/fault.ts";
 import type { Http } from "../src/ports.ts";
+import { listen } from "./listen.ts";
 
 export const account = "111122223333";
 export const now = new Date("2026-09-01T10:00:00.000Z");
@@ -12,7 +12,7 @@ export const now = new Date("2026-09-01T10:00:00.000Z");
 /** What one request looked like on the wire. */
 export interface Seen {
   readonly target: string;
-  readonly headers: IncomingMessage["headers"];
+  readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
   readonly body: Record<string, unknown>;
 }
@@ -33,52 +33,54 @@ export interface Double {
   readonly close: () => Promise<void>;
 }
 
-const answer = (response: ServerResponse, canned: Canned): void => {
-  if (canned.trouble === "silent") return;
-  if (canned.trouble === "reset") {
-    response.socket?.destroy();
-    return;
-  }
-  const text = canned.raw ?? JSON.stringify(canned.body ?? {});
-  response.writeHead(canned.status ?? 200, {
-    "content-type": "application/x-amz-json-1.0",
-    "x-amzn-requestid": "0f7d0e0a-0000-4000-8000-000000000001",
-    ...(canned.trouble === "truncate" ? { "content-length": String(Buffer.byteLength(text) + 100) } : {}),
-    ...canned.headers,
+/** What the server says, or does instead of answering. */
+const answerOf = (canned: Canned): Response | Promise<Response> => {
+  if (canned.trouble === "silent") return new Promise(() => {});
+  if (canned.trouble === "reset") throw new Error("reset");
+  const bytes = new TextEncoder().encode(canned.raw ?? JSON.stringify(canned.body ?? {}));
+  const truncated = canned.trouble === "truncate";
+  return new Response(truncated ? cutOff(bytes) : bytes, {
+    status: canned.status ?? 200,
+    headers: {
+      "content-type": "application/x-amz-json-1.0",
+      "x-amzn-requestid": "0f7d0e0a-0000-4000-8000-000000000001",
+      ...(truncated ? { "content-length": String(bytes.length + 100) } : {}),
+      ...canned.headers,
+    },
   });
-  if (canned.trouble === "truncate") response.write(text, () => response.socket?.destroy());
-  else response.end(text);
+};
+
+/** All bytes there are, and then, where more were promised, the end of the connection. */
+const cutOff = (bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> => {
+  let sent = false;
+  return new ReadableStream({
+    pull: (controller) => {
+      if (sent) controller.error(new Error("cut off"));
+      else controller.enqueue(bytes);
+      sent = true;
+    },
+  });
 };
 
 export const openDouble = async (): Promise<Double> => {
   const seen: Seen[] = [];
   let answers: Record<string, Canned[]> = {};
-  const server: Server = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => {
-      const text = Buffer.concat(parts).toString("utf8");
-      const target = String(request.headers["x-amz-target"] ?? "").replace("AWSPartnerCentralSelling.", "");
-      seen.push({ target, headers: request.headers, text, body: JSON.parse(text) });
-      const queue = answers[target] ?? [];
-      answer(response, (queue.length > 1 ? queue.shift() : queue[0]) ?? { status: 500, raw: "no answer is scripted" });
-    });
+  const server = await listen(async (request) => {
+    const text = await request.text();
+    const headers = Object.fromEntries(request.headers);
+    const target = (headers["x-amz-target"] ?? "").replace("AWSPartnerCentralSelling.", "");
+    seen.push({ target, headers, text, body: JSON.parse(text) });
+    const queue = answers[target] ?? [];
+    return answerOf((queue.length > 1 ? queue.shift() : queue[0]) ?? { status: 500, raw: "no answer is scripted" });
   });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: server.url,
     seen,
     script: (given) => {
       answers = Object.fromEntries(Object.entries(given).map(([name, list]) => [name, [...list]]));
       seen.length = 0;
     },
-    close: () =>
-      new Promise((done) => {
-        server.closeAllConnections();
-        server.close(() => done());
-      }),
+    close: server.close,
   };
 };
 

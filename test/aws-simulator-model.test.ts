@@ -11,9 +11,9 @@ describe("the generated constraint table", () => {
       expect(readFileSync(outputPath, "utf8")).toBe(await renderFromFiles());
     },
   );
-  it("names the model's version in its header", () => {
+  it("has the model's digest", () => expect(modelVersion.sha256).toMatch(/^[0-9a-f]{64}$/));
+  it.runIf(existsSync(outputPath))("names the model's version in its header (needs a disk: not in workerd)", () => {
     expect(readFileSync(outputPath, "utf8").split("\n").slice(0, 3).join("\n")).toContain(modelVersion.uid);
-    expect(modelVersion.sha256).toMatch(/^[0-9a-f]{64}$/);
   });
   it("holds every shape that its operations reach, and compiles every pattern", () => {
     const missing = new Set<string>();

@@ -1,8 +1,6 @@
 /** A simulator behind real HTTP, AWS's own SDK in front of it, and a signer that is not the SDK's for what the SDK would refuse. */
 import { createHash, createHmac } from "node:crypto";
-import type { AddressInfo } from "node:net";
 import { PartnerCentralSellingClient } from "@aws-sdk/client-partnercentral-selling";
-import { serve } from "@hono/node-server";
 import { type OperationName, operations } from "../adapters/aws/simulator/constraints.generated.ts";
 import { answerBreaches } from "../adapters/aws/simulator/constraints.ts";
 import {
@@ -15,6 +13,7 @@ import type { SimulatorState } from "../adapters/contract.ts";
 import { createVirtualClock } from "../src/clock.ts";
 import type { JsonObject } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
+import { listen } from "./listen.ts";
 
 export interface RigOptions extends Partial<AwsSimulatorOptions> {
   readonly state?: SimulatorState;
@@ -34,10 +33,7 @@ export const openRig = async (options: RigOptions = {}) => {
     { clock, ids: createSeededIds(clock, "rig"), state, deliver: options.deliver ?? record },
     { seed: "rig", reviewer: "manual", advance: clock.advanceTo, ...options },
   );
-  const server = serve({ fetch: simulator.fetch, port: 0, hostname: "127.0.0.1" });
-  await new Promise((ready) => server.once("listening", ready));
-  const { port } = server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}`;
+  const { url, close } = await listen(simulator.fetch);
   const sdk = new PartnerCentralSellingClient({
     endpoint: url,
     region: "us-east-1",
@@ -75,8 +71,7 @@ export const openRig = async (options: RigOptions = {}) => {
     },
     close: async (): Promise<void> => {
       sdk.destroy();
-      if ("closeAllConnections" in server) server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
+      await close();
     },
   };
 };

@@ -1,4 +1,3 @@
-import type { AddressInfo } from "node:net";
 import {
   AssociateOpportunityCommand,
   ConflictException,
@@ -11,10 +10,10 @@ import {
   UpdateOpportunityCommand,
   ValidationException,
 } from "@aws-sdk/client-partnercentral-selling";
-import { serve } from "@hono/node-server";
 import { afterAll, describe, expect, it } from "vitest";
 import { simulatedCredential } from "../adapters/aws/simulator/index.ts";
 import { asUpdate, getDeal, goodDeal, openRig, project, rawOf, signed } from "./aws-simulator-rig.ts";
+import { listen } from "./listen.ts";
 
 const rig = await openRig();
 afterAll(() => rig.close());
@@ -141,18 +140,12 @@ describe("the front door", () => {
     expect((await rig.simulator.fetch(stripped)).status).toBe(200);
   });
   it("serves AWS's SDK behind a mount that strips its prefix", async () => {
-    const mounted = serve({
-      fetch: (request) => {
-        const at = new URL(request.url);
-        at.pathname = at.pathname.slice("/simulator/aws".length) || "/";
-        return rig.simulator.fetch(new Request(at, request));
-      },
-      port: 0,
-      hostname: "127.0.0.1",
+    const mounted = await listen((request) => {
+      const at = new URL(request.url);
+      at.pathname = at.pathname.slice("/simulator/aws".length) || "/";
+      return rig.simulator.fetch(new Request(at, request));
     });
-    await new Promise((ready) => mounted.once("listening", ready));
-    const { port } = mounted.address() as AddressInfo;
-    for (const endpoint of [`http://127.0.0.1:${port}/simulator/aws`, `http://127.0.0.1:${port}/simulator/aws/`]) {
+    for (const endpoint of [`${mounted.url}/simulator/aws`, `${mounted.url}/simulator/aws/`]) {
       const sdk = new PartnerCentralSellingClient({
         endpoint,
         region: "us-east-1",
@@ -163,7 +156,7 @@ describe("the front door", () => {
       expect((await sdk.send(new ListSolutionsCommand({ Catalog: "AWS" }))).SolutionSummaries?.length).toBe(20);
       sdk.destroy();
     }
-    await new Promise((closed) => mounted.close(closed));
+    await mounted.close();
   });
   it("denies a catalog without permission and allows the other", async () => {
     await rig.controls.change({ deniedCatalogs: ["Sandbox"] });

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Outcome, Write } from "../adapters/contract.ts";
 import type { JsonObject } from "../src/domain/deal.ts";
@@ -14,6 +13,7 @@ import {
   openDouble,
   openSession,
 } from "./aws-double.ts";
+import { listen, runtime } from "./listen.ts";
 
 let aws: Double;
 beforeAll(async () => {
@@ -259,17 +259,12 @@ describe("an answer", () => {
       expect(aws.seen).toHaveLength(2);
     },
   );
-  it("that never came because nobody listens is no ambiguity", async () => {
-    const server = createServer();
-    const port = await new Promise<number>((found) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address();
-        found(typeof address === "object" && address !== null ? address.port : 0);
-      });
-    });
-    await new Promise((closed) => server.close(closed));
-    const away = open({ url: `http://127.0.0.1:${port}` });
-    expect(await away.run(update, "T")).toMatchObject({ ok: false, fault: { kind: "unavailable" } });
+  it("that never came because nobody listens is no ambiguity, where the runtime says that it was that", async () => {
+    const gone = await listen(() => new Response());
+    await gone.close();
+    const away = open({ url: gone.url });
+    const kind = runtime === "node" ? "unavailable" : "ambiguous";
+    expect(await away.run(update, "T")).toMatchObject({ ok: false, fault: { kind } });
     expect(await away.look({ id: "O1" })).toMatchObject({ ok: false, fault: { kind: "unavailable" } });
   });
   it("that throttles says when to come back: AWS's own time, else ours", async () => {

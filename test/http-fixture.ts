@@ -46,6 +46,20 @@ const gapsOf = (draft: ShareDraft): readonly Gap[] =>
       ];
 
 const never = async () => failed({ kind: "unavailable", message: "not part of these tests" });
+const invitations = {
+  reasons: [
+    { code: "busy", label: "Too busy", description: "Nobody has time." },
+    { code: "other", label: "Other", description: "Any other reason." },
+  ],
+  look: never,
+  pending: never,
+  made: never,
+  answer: () => ({ kind: "stop" as const, reason: "not part of these tests" }),
+  dealOf: () => {
+    throw new Error("not part of these tests");
+  },
+};
+
 const coSell = {
   gaps: gapsOf,
   submission: () => ({ kind: "done" as const }),
@@ -57,6 +71,7 @@ const coSell = {
   poll: never,
   look: never,
   changes: never,
+  invitations,
 };
 
 const eventSchema = z.object({ id: z.string(), hints: z.array(z.string()), forUs: z.boolean().default(true) });

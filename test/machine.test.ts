@@ -1,12 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { absorb } from "../src/domain/deal.ts";
 import { faultKinds } from "../src/domain/fault.ts";
+import { absorbInvitation } from "../src/domain/invitation.ts";
 import {
   connectionStates,
   connectionTable,
   effectEvents,
   effectStates,
   effectTable,
+  invitationEndStates,
+  invitationEvents,
+  invitationStates,
+  invitationTable,
   path,
   shareEndStates,
   shareEvents,
@@ -45,6 +50,14 @@ const machines: readonly {
     events: ["denied", "resumed"],
     first: "active",
     ends: [],
+  },
+  {
+    name: "invitation",
+    table: invitationTable,
+    states: invitationStates,
+    events: invitationEvents,
+    first: "received",
+    ends: invitationEndStates,
   },
   {
     name: "webhook",
@@ -142,6 +155,37 @@ describe("absorbing an observation", () => {
         expect(rows.at(-1)?.[1]).toBe(event);
       }
     }
+  });
+});
+
+describe("what a partner reports of an invitation", () => {
+  const reports = ["accepted", "rejected", "expired"] as const;
+  it("moves every state that is no end to the reported end, but leaves our own acceptance to its run", () => {
+    for (const state of invitationStates) {
+      for (const event of reports) {
+        const rows = absorbInvitation(state, event);
+        const isEnd = invitationEndStates.some((end) => end === state);
+        if (state === event || (state === "accepting" && event === "accepted")) expect(rows).toEqual([]);
+        else if (isEnd) expect([state, event, rows]).toEqual([state, event, null]);
+        else expect(rows?.map((row) => [row[0], row[2]])).toEqual([[state, event]]);
+      }
+      expect(absorbInvitation(state, null)).toEqual([]);
+    }
+  });
+  it("never answers for us: no report leads to an answer under way", () => {
+    for (const state of invitationStates)
+      for (const event of reports)
+        for (const row of absorbInvitation(state, event) ?? [])
+          expect(["accepting", "rejecting"]).not.toContain(row[2]);
+  });
+});
+
+describe("a record that the partner brought", () => {
+  it("enters in the state they have it in, without a push", () => {
+    expect(absorb("draft", "partner_accepted")?.map((row) => row[2])).toEqual(["accepted"]);
+    expect(absorb("draft", "partner_asked")?.map((row) => row[2])).toEqual(["needs_action"]);
+    expect(absorb("draft", "review_started")?.map((row) => row[2])).toEqual(["submitted", "in_review"]);
+    expect(absorb("draft", "launched")?.map((row) => row[2])).toEqual(["accepted", "won"]);
   });
 });
 

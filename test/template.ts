@@ -34,6 +34,8 @@ export default async function setup(): Promise<void> {
 export interface TestDatabase {
   readonly db: Db;
   readonly kind: "embedded" | "postgres";
+  /** Null for an embedded one. */
+  readonly url: string | null;
   readonly close: () => Promise<void>;
   /** Closes it and keeps it as it is: `open` gives a copy as often as it is asked. */
   readonly freeze: () => Promise<FrozenDatabase>;
@@ -59,6 +61,7 @@ const openEmbeddedCopy = async (template: string): Promise<TestDatabase> => {
   return {
     db: database.db,
     kind: "embedded",
+    url: null,
     close: database.close,
     freeze: async () => {
       const path = join(tmpdir(), `cosell-frozen-${process.pid}-${opened++}.tar`);
@@ -85,6 +88,7 @@ const openServerCopy = async (
   return {
     db,
     kind: "postgres",
+    url: url.href,
     close: async () => {
       await db.close();
       await drop();

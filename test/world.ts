@@ -1,17 +1,15 @@
 /** A whole service in virtual time against the AWS simulator: what the workflow, crash and demo tests run in. */
-
-import { serve } from "@hono/node-server";
 import { createAws } from "../adapters/aws/index.ts";
 import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import type { OpportunityInput } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
-import { keepAliveTimeout } from "../src/node.ts";
 import type { Clock, Db, Log, PublicHttp } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
 import { createService, type Service } from "../src/service.ts";
 import { connectSimulator, createDatabaseState } from "../src/simulation.ts";
 import { createSeal, createSecrets } from "../src/store/seal.ts";
+import { listen } from "./listen.ts";
 import { testKey, testStart } from "./store-fixture.ts";
 import { openTestDatabase } from "./template.ts";
 
@@ -45,6 +43,8 @@ export interface World {
   /** Lets time pass: `virtualMs` on the embedded runner; with an executor real time, until `holds` or 80 s. */
   readonly pass: (virtualMs: number, holds: () => Promise<boolean>) => Promise<void>;
   readonly connectionId: string;
+  /** The administrator's key that `call` uses. */
+  readonly token: string;
   readonly logged: readonly string[];
   /** Calls the API as an administrator. */
   readonly call: <T = Record<string, unknown>>(
@@ -63,7 +63,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
   const database = await openTestDatabase();
   const db = options.wrapDb?.(database.db) ?? database.db;
   const { executor } = options;
-  const real = executor === undefined ? null : await listen(executor.appOrigin);
+  const real = executor === undefined ? null : await doorway(executor.appOrigin);
   const publicUrl = executor?.appOrigin ?? real?.url ?? "http://cosell.test";
   const virtual = createVirtualClock(testStart);
   const clock = executor === undefined ? virtual : { ...createSystemClock(), advanceTo: () => {} };
@@ -157,6 +157,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     service,
     aws,
     connectionId: connection.id,
+    token,
     logged,
     call,
     timeline,
@@ -176,7 +177,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     },
     close: async () => {
       await service.stop();
-      real?.close();
+      await real?.close();
       await database.close();
     },
   };
@@ -194,22 +195,18 @@ const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof
   limits: { ...marketplace.limits, writesPerSecond: 100, readsPerSecond: 100 },
 });
 
-/** A port on which the service answers once it is there. */
-const listen = async (origin?: string) => {
+/** An address at which the service answers once it is there; with an origin, whoever names that reaches it. */
+const doorway = async (origin?: string) => {
   let service: Service | null = null;
-  const server = serve({
-    fetch: async (request) => (service === null ? new Response(null, { status: 503 }) : service.app.fetch(request)),
-    port: origin === undefined ? 0 : Number(new URL(origin).port),
-    hostname: origin === undefined ? "127.0.0.1" : "0.0.0.0",
-    serverOptions: { keepAliveTimeout },
-  });
-  await new Promise<void>((listening) => server.once("listening", () => listening()));
-  const address = server.address();
+  const { url, close } = await listen(
+    (request) => (service === null ? new Response(null, { status: 503 }) : service.app.fetch(request)),
+    origin === undefined ? {} : { port: Number(new URL(origin).port), host: "0.0.0.0" },
+  );
   return {
-    url: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
+    url,
+    close,
     open: (opened: Service) => {
       service = opened;
     },
-    close: () => server.close(),
   };
 };

@@ -35,6 +35,9 @@ export const perform = async (deps: WorkflowDeps, step: Steps, name: string, eff
   throw new Error(`effect ${effectId} is still open after ${attemptsMax} attempts`);
 };
 
+/** What a write is about, for exceptions and events. */
+const subjectOf = (entry: EffectEntry): string => entry.shareId ?? entry.invitationId ?? entry.connectionId;
+
 /** One attempt. Safe to run any number of times. */
 export const act = async (deps: WorkflowDeps, effectId: string): Promise<Fate> => {
   const { db, store } = deps;
@@ -110,8 +113,7 @@ const recordAnswer = async (
     case "keep":
       await db.transaction(async (tx) => {
         await store.effects.move(tx, entry, "answer_lost", { fault });
-        if (fault.kind === "drift")
-          await store.journal.openException(tx, "DRIFT", entry.shareId ?? entry.connectionId, fault.message);
+        if (fault.kind === "drift") await store.journal.openException(tx, "DRIFT", subjectOf(entry), fault.message);
       });
       return { kind: "wait", until: comeBackAt(fault, entry.attempts - 1, now) };
   }
@@ -172,21 +174,20 @@ const recordFailedSearch = async (deps: WorkflowDeps, entry: EffectEntry, fault:
     return { kind: "parked" };
   }
   if (fault.kind === "drift") {
-    await db.transaction((tx) =>
-      store.journal.openException(tx, "DRIFT", entry.shareId ?? entry.connectionId, fault.message),
-    );
+    await db.transaction((tx) => store.journal.openException(tx, "DRIFT", subjectOf(entry), fault.message));
   }
   return { kind: "wait", until: comeBackAt(fault, 2, now) };
 };
 
 const giveUp = async (deps: WorkflowDeps, entry: EffectEntry, tokenConflict: boolean): Promise<Fate> => {
   const { db, store } = deps;
-  const subject = entry.shareId ?? entry.connectionId;
+  const subject = subjectOf(entry);
   await db.transaction(async (tx) => {
     await store.effects.move(tx, entry, "given_up", entry.fault === null ? {} : { fault: entry.fault as Fault });
     await store.journal.tell(tx, "effect.stuck", subject, {
       effectId: entry.id,
       shareId: entry.shareId,
+      invitationId: entry.invitationId,
       operation: entry.operation,
     });
     const why = tokenConflict

@@ -1,6 +1,8 @@
 /** The list of workflows. Step and function ids are persistence keys: append, never rename. */
+import { createAnswer } from "./answer.ts";
 import { createAutoShare, createRuleChanged } from "./auto-share.ts";
 import type { Client, WorkflowDeps } from "./deps.ts";
+import { createInvitation } from "./invitations.ts";
 import { createPush } from "./push.ts";
 import { createChanged, createRevise } from "./revise.ts";
 import { createSweep, createSweepClock, createSync } from "./sync.ts";
@@ -16,6 +18,8 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createRevise(client, deps),
   createResumed(client, deps),
   createExpiry(client, deps),
+  createInvitation(client, deps),
+  createAnswer(client, deps),
   createAutoShare(client, deps),
   createRuleChanged(client, deps),
   createWebhookDeliver(client, deps),

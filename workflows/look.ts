@@ -2,6 +2,7 @@
 import type { Fault } from "../src/domain/fault.ts";
 import { comeBackAt, coSellOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { follow } from "./follow.ts";
+import { fillContacts } from "./late-contacts.ts";
 
 export type Looked =
   | { readonly kind: "absorbed"; readonly state: string; readonly moved: boolean }
@@ -65,6 +66,7 @@ export const lookOnce = async (deps: WorkflowDeps, shareId: string, options: Loo
       actorId: deps.actorId,
     });
     if (!older) await follow(deps, tx, { share, coSell, observation });
+    if (!older) await fillContacts(deps, tx, { share, coSell, observation });
     if (options.isFirst === true && (await store.shares.readBase(tx, shareId)) === null) {
       await store.shares.keepBase(tx, shareId, coSell.baseOf(observation));
     }

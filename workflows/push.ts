@@ -24,7 +24,7 @@ const stagesMax = 80;
 const pollsMax = 24;
 
 /** A write that is refused for a passing reason is intended again, at most this often in all. */
-const triesMax = 4;
+export const triesMax = 4;
 
 type Tx = Parameters<Parameters<WorkflowDeps["db"]["transaction"]>[0]>[0];
 interface Before {
@@ -124,6 +124,10 @@ const plan = async (deps: WorkflowDeps, shareId: string, before: Before | null):
   return planned;
 };
 
+/** Whether a refusal may be another answer later: the same write is then intended again, with a token of its own. */
+export const isPassing = (fault: string | undefined): boolean =>
+  ["unavailable", "throttled", "conflict"].includes(fault ?? "");
+
 interface Settling {
   readonly tx: Tx;
   readonly share: Share;
@@ -139,7 +143,7 @@ const settle = async (deps: WorkflowDeps, { tx, share, before }: Settling): Prom
     return null;
   }
   if (fate.kind !== "refused") return fate.kind;
-  const passing = ["unavailable", "throttled", "conflict"].includes(entry.fault?.kind ?? "");
+  const passing = isPassing(entry.fault?.kind);
   const tries = (await store.effects.listOf(tx, share.id)).filter((other) => other.writeKey === entry.writeKey);
   if (passing && tries.length < triesMax) return null;
   const gaps = entry.fault?.gaps ?? [];
@@ -176,7 +180,7 @@ const isUnread = async (
 };
 
 /** Polls a task of a confirmed write until it is done or failed. */
-const follow = async (deps: WorkflowDeps, step: Steps, name: string, effectId: string): Promise<Fate> => {
+export const follow = async (deps: WorkflowDeps, step: Steps, name: string, effectId: string): Promise<Fate> => {
   for (let poll = 0; poll < pollsMax; poll++) {
     const fate = await runStep(step, `poll-${name}-${poll}`, () => pollOnce(deps, effectId, poll));
     if (fate.kind !== "wait") return fate;

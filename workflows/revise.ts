@@ -4,11 +4,15 @@
  */
 import type { Revision } from "../adapters/contract.ts";
 import { programmeOf } from "../adapters/registry.ts";
-import { isEnded, type Share } from "../src/domain/deal.ts";
+import { isEnded, type Observation, type Share } from "../src/domain/deal.ts";
 import { conflictRedoMax, gapSentence } from "../src/domain/fault.ts";
 import { type Client, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { type Fate, perform } from "./effect.ts";
 import { lookUntilAnswered } from "./look.ts";
+import { isPassing } from "./push.ts";
+
+/** Bound on the writes of one run: a record takes at most some fifty associations. */
+const roundsMax = 80;
 
 type Planned =
   | {
@@ -18,6 +22,8 @@ type Planned =
       readonly dropped: readonly { readonly field: string; readonly reason: string }[];
       /** Fields that the partner had changed as well, and that ours replace. */
       readonly overwrote: readonly string[];
+      /** An offer and an addition may be refused for good: whatever the partner says to them, the rest follows. */
+      readonly role: "update" | "offer" | "addition";
     }
   | { readonly kind: "end"; readonly why: string };
 
@@ -69,13 +75,16 @@ export const createRevise = (client: Client, deps: WorkflowDeps) =>
     },
     async ({ event, step }) => {
       const { shareId } = dataOf("share.revise.requested", event);
-      for (let redo = 0; redo <= conflictRedoMax; redo++) {
+      for (let redo = 0, conflicts = 0; redo < roundsMax && conflicts <= conflictRedoMax; redo++) {
         const looked = await lookUntilAnswered(deps, step, `before-${redo}`, shareId, { isRevising: true });
         const planned = await runStep(step, `intend-${redo}`, () => plan(deps, shareId, looked.kind === "absorbed"));
         if (planned.kind === "end") return { shareId, ended: planned.why };
         const fate = await perform(deps, step, `${redo}`, planned.effectId);
         const settled = await runStep(step, `settle-${redo}`, () => settle(deps, { shareId, planned, fate }));
-        if (settled === "redo") continue;
+        if (settled === "redo") {
+          if (fate.kind !== "confirmed") conflicts++;
+          continue;
+        }
         if (settled === "look") await lookUntilAnswered(deps, step, `after-${redo}`, shareId);
         return { shareId, ended: fate.kind };
       }
@@ -94,6 +103,8 @@ const plan = async (deps: WorkflowDeps, shareId: string, looked: boolean): Promi
     const coSell = coSellOf(deps.registry.open(drafted.connection), drafted.connection);
     const observation = looked ? await store.shares.readObservation(tx, shareId) : null;
     if (observation === null) return withoutRecord(deps, { tx, share, drafted, coSell });
+    const addition = await nextAddition(deps, tx, { share, drafted, coSell, observation });
+    if (addition !== null) return addition;
     const input = { draft: drafted.draft, base: await store.shares.readBase(tx, shareId), observation };
     const revision =
       share.state === "withdrawing" && coSell.withdrawal !== undefined
@@ -108,6 +119,30 @@ const plan = async (deps: WorkflowDeps, shareId: string, looked: boolean): Promi
 
 type Tx = Parameters<Parameters<WorkflowDeps["db"]["transaction"]>[0]>[0];
 type Drafted = Awaited<ReturnType<WorkflowDeps["store"]["shares"]["drafted"]>>;
+
+/** What their record lacks besides its fields is added first: they may ask for it before they take a field. */
+const nextAddition = async (
+  deps: WorkflowDeps,
+  tx: Tx,
+  at: {
+    readonly share: Share;
+    readonly drafted: Drafted;
+    readonly coSell: ReturnType<typeof coSellOf>;
+    readonly observation: Observation;
+  },
+): Promise<Planned | null> => {
+  const { share, drafted, coSell, observation } = at;
+  if (coSell.addition === undefined || share.state === "withdrawing") return null;
+  const entries = await deps.store.effects.listOf(tx, share.id);
+  const settled = entries.filter(
+    (entry) => entry.state === "confirmed" || (entry.state === "refused" && !isPassing(entry.fault?.kind)),
+  );
+  const write = coSell.addition(drafted.draft, observation, new Set(settled.map((entry) => entry.writeKey)));
+  if (write === null) return null;
+  const { connection, draft } = drafted;
+  const entry = await deps.store.effects.intend(tx, { connection, share, opportunity: draft.opportunity, write });
+  return { kind: "write", effectId: entry.id, fields: [], dropped: [], overwrote: [], role: "addition" };
+};
 
 /** The partner never stored it: the deal is judged again, and pushed when nothing is missing any more. */
 const withoutRecord = async (
@@ -186,28 +221,66 @@ const keep = async (
         fields: revision.fields,
         dropped: revision.dropped,
         overwrote: revision.overwrote ?? [],
+        role: revision.isOffer === true ? "offer" : "update",
       };
     }
   }
 };
 
-/** A record that was stored but never submitted goes on to its submission. */
+/** A record that was stored but never submitted goes on to its submission, unless the programme would refuse the deal. */
 const resubmit = async (deps: WorkflowDeps, tx: Tx, share: Share): Promise<void> => {
   if (share.state !== "needs_action") return;
   const { shares } = deps.store;
   const current = await shares.lock(tx, share.id);
+  const { connection, draft } = await shares.drafted(tx, current);
+  const gaps = coSellOf(deps.registry.open(connection), connection).gaps(draft);
+  if (gaps.length > 0) {
+    await shares.showGaps(tx, current, gaps);
+    return;
+  }
   const moved = await shares.move(tx, current, { event: "revised", actorId: deps.actorId, reason: null, gaps: [] });
   await shares.wish(tx, "share.push.requested", moved);
 };
 
-const settle = async (
-  deps: WorkflowDeps,
-  at: { readonly shareId: string; readonly planned: Extract<Planned, { kind: "write" }>; readonly fate: Fate },
-): Promise<"redo" | "look" | "end"> => {
+/** An offer or an addition is answered: either way it is settled, a refusal is shown, and the rest follows. */
+const settleAside = async (deps: WorkflowDeps, tx: Tx, at: Settling): Promise<"redo" | "end"> => {
+  const { shares, effects, journal } = deps.store;
+  const { shareId, planned, fate } = at;
+  if (fate.kind !== "confirmed" && fate.kind !== "refused") return "end";
+  const entry = await effects.read(tx, planned.effectId);
+  const isTaken = fate.kind === "confirmed";
+  if (planned.role === "addition") {
+    if (isTaken) {
+      const note = entry.writeKey;
+      await journal.note(tx, { subject: shareId, actorId: deps.actorId, what: "added_at_partner", note });
+    } else {
+      const why = entry.fault?.gaps?.length ? gapSentence(entry.fault.gaps) : (entry.fault?.message ?? "refused");
+      await journal.openException(tx, "REVISION_REFUSED", shareId, `The partner refused ${entry.writeKey}: ${why}`);
+    }
+    return "redo";
+  }
+  await shares.promoteBase(tx, shareId);
+  const reason = "the partner's record does not take it any more";
+  const refused = planned.fields.map((field) => ({ field, reason }));
+  await shares.settleEdits(tx, shareId, isTaken ? planned.fields : [], isTaken ? [] : refused);
+  if (isTaken && entry.outcome !== null)
+    await shares.engage(tx, await shares.lock(tx, shareId), entry.outcome.ref, entry.outcome.version);
+  return "redo";
+};
+
+interface Settling {
+  readonly shareId: string;
+  readonly planned: Extract<Planned, { kind: "write" }>;
+  readonly fate: Fate;
+}
+
+const settle = async (deps: WorkflowDeps, at: Settling): Promise<"redo" | "look" | "end"> => {
   const { db, store } = deps;
   const { fate, planned } = at;
   const settled = await db.transaction(async (tx): Promise<"redo" | "look" | "end"> => {
     const share = await store.shares.lock(tx, at.shareId);
+    const isAside = planned.role === "offer" || planned.role === "addition";
+    if (isAside && !(fate.kind === "refused" && fate.fault === "conflict")) return settleAside(deps, tx, at);
     if (fate.kind === "confirmed") {
       const entry = await store.effects.read(tx, planned.effectId);
       if (entry.outcome !== null) await store.shares.engage(tx, share, entry.outcome.ref, entry.outcome.version);

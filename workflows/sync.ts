@@ -4,6 +4,7 @@
  */
 import { isEnded } from "../src/domain/deal.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
+import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
 import { lookOnce } from "./look.ts";
 import { forgetTaken, isForgotten, recover } from "./recover.ts";
 
@@ -96,6 +97,7 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
               connectionId: connection.id,
             });
         }
+        await remindOfExpiry(deps, tx);
         await deps.store.webhookMessages.takeUp(tx);
       });
       deps.kick();
@@ -177,14 +179,22 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null };
 };
 
-/** Looks that were missed or are a day old, and pushes whose run was lost. */
+/** Invitations and looks that were missed, looks that are a day old, and pushes and answers whose run was lost. */
 const catchUp = async (
   deps: WorkflowDeps,
   connectionId: string,
-): Promise<{ readonly connectionId: string; readonly refreshed: number; readonly resumed: number }> => {
+): Promise<{
+  readonly connectionId: string;
+  readonly refreshed: number;
+  readonly resumed: number;
+  readonly invited: number;
+}> => {
   const { db, store } = deps;
   const now = deps.clock.now();
+  const connection = await store.connections.find(db.sql, connectionId);
+  const pending = connection?.state === "active" ? await listPending(deps, connection) : null;
   const counts = await db.transaction(async (tx) => {
+    const invited = pending === null ? 0 : await hintMissed(deps, tx, { connectionId, pending });
     const due = await store.shares.dueForLook(
       tx,
       connectionId,
@@ -204,7 +214,15 @@ const catchUp = async (
         share.state === "ready" || share.state === "submitting" ? "share.push.requested" : "share.revise.requested",
         share,
       );
-    return { refreshed: due.length, resumed: lost.length };
+    const unanswered = (await store.invitations.interrupted(tx, connectionId)).filter(
+      (invitation) => now.getTime() - invitation.updatedAt.getTime() > pushMsMax,
+    );
+    for (const invitation of unanswered)
+      await store.journal.tell(tx, "invitation.answer.requested", invitation.id, {
+        invitationId: invitation.id,
+        connectionId,
+      });
+    return { refreshed: due.length, resumed: lost.length + unanswered.length, invited };
   });
   deps.kick();
   return { connectionId, ...counts };

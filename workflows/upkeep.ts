@@ -19,6 +19,8 @@ export const createResumed = (client: Client, deps: WorkflowDeps) =>
               share,
             );
           }
+          for (const { id } of await deps.store.invitations.interrupted(tx, connectionId))
+            await deps.store.journal.tell(tx, "invitation.answer.requested", id, { invitationId: id, connectionId });
           await deps.store.journal.tell(tx, "connection.sweep.requested", connectionId, { connectionId });
           return shares.length;
         });

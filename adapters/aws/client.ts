@@ -4,17 +4,26 @@
  * SDK would round timestamps to milliseconds and drop members it does not know.
  */
 import {
+  AcceptEngagementInvitationCommand,
   AssociateOpportunityCommand,
   CreateOpportunityCommand,
   GetAwsOpportunitySummaryCommand,
+  GetEngagementCommand,
+  GetEngagementInvitationCommand,
   GetOpportunityCommand,
+  ListEngagementByAcceptingInvitationTasksCommand,
   ListEngagementFromOpportunityTasksCommand,
   ListEngagementInvitationsCommand,
   ListEngagementsCommand,
   ListOpportunitiesCommand,
+  ListOpportunityFromEngagementTasksCommand,
   ListSolutionsCommand,
   PartnerCentralSellingClient,
+  RejectEngagementInvitationCommand,
+  StartEngagementByAcceptingInvitationTaskCommand,
   StartEngagementFromOpportunityTaskCommand,
+  StartOpportunityFromEngagementTaskCommand,
+  UpdateEngagementContextCommand,
   UpdateOpportunityCommand,
 } from "@aws-sdk/client-partnercentral-selling";
 import type { JsonObject } from "../../src/domain/deal.ts";
@@ -67,6 +76,12 @@ const seed = {
   RelatedEntityIdentifier: "S-0",
   ClientToken: "-",
   AwsSubmission: { InvolvementType: "Co-Sell" },
+  RejectionReason: "-",
+  ParticipantType: "RECEIVER",
+  EngagementIdentifier: "eng-0",
+  ContextIdentifier: "1",
+  Type: "Lead",
+  Payload: { Lead: { Customer: { CompanyName: "-" } } },
 } as const;
 type Client = PartnerCentralSellingClient;
 /** The SDK's call by operation. Its input is a stand-in: the real body takes its place before it is signed. */
@@ -82,10 +97,24 @@ const calls = {
   ListOpportunities: (client: Client) => client.send(new ListOpportunitiesCommand({ Catalog: seed.Catalog })),
   ListEngagementFromOpportunityTasks: (client: Client) =>
     client.send(new ListEngagementFromOpportunityTasksCommand({ Catalog: seed.Catalog })),
+  GetEngagementInvitation: (client: Client) => client.send(new GetEngagementInvitationCommand({ ...seed })),
+  ListEngagementInvitations: (client: Client) =>
+    client.send(new ListEngagementInvitationsCommand({ Catalog: seed.Catalog, ParticipantType: seed.ParticipantType })),
+  StartEngagementByAcceptingInvitationTask: (client: Client) =>
+    client.send(new StartEngagementByAcceptingInvitationTaskCommand({ ...seed })),
+  ListEngagementByAcceptingInvitationTasks: (client: Client) =>
+    client.send(new ListEngagementByAcceptingInvitationTasksCommand({ Catalog: seed.Catalog })),
+  AcceptEngagementInvitation: (client: Client) => client.send(new AcceptEngagementInvitationCommand({ ...seed })),
+  RejectEngagementInvitation: (client: Client) => client.send(new RejectEngagementInvitationCommand({ ...seed })),
+  GetEngagement: (client: Client) => client.send(new GetEngagementCommand({ ...seed })),
+  UpdateEngagementContext: (client: Client) =>
+    client.send(new UpdateEngagementContextCommand({ ...seed, EngagementLastModifiedAt: new Date(0) })),
+  StartOpportunityFromEngagementTask: (client: Client) =>
+    client.send(new StartOpportunityFromEngagementTaskCommand({ ...seed })),
+  ListOpportunityFromEngagementTasks: (client: Client) =>
+    client.send(new ListOpportunityFromEngagementTasksCommand({ Catalog: seed.Catalog })),
   ListSolutions: (client: Client) => client.send(new ListSolutionsCommand({ Catalog: seed.Catalog })),
   ListEngagements: (client: Client) => client.send(new ListEngagementsCommand({ Catalog: seed.Catalog })),
-  ListEngagementInvitations: (client: Client) =>
-    client.send(new ListEngagementInvitationsCommand({ Catalog: seed.Catalog, ParticipantType: "RECEIVER" })),
 } as const;
 export type Operation = keyof typeof calls;
 

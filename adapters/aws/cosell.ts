@@ -2,13 +2,12 @@
 import { z } from "zod";
 import type { Json, JsonObject, Observation, RemoteRef } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
-import type { ClockDep } from "../../src/ports.ts";
 import type { Hint, Outcome, Page, Traces, Write } from "../contract.ts";
-import type { Operation, Wire } from "./client.ts";
 import { meaning, parseBody, paths, read } from "./document.ts";
-import { type Answer, isAlreadyAssociated, jsonOf, lost, taskFault } from "./faults.ts";
+import { type Answer, isAlreadyAssociated } from "./faults.ts";
+import * as invitations from "./invitations.ts";
 import { observationOf } from "./map.ts";
-import type { Target } from "./settings.ts";
+import { type CoSellDeps, pageSize, parsedAs, readOf, taskOutcome, textOf } from "./reading.ts";
 import { earlier, newer } from "./time.ts";
 import {
   associatedSchema,
@@ -23,65 +22,12 @@ import {
   updatedSchema,
   type WireOpportunity,
   type WireRow,
-  type WireTask,
 } from "./wire.ts";
 
-export interface CoSellDeps extends ClockDep {
-  readonly wire: Wire;
-  readonly target: Target;
-}
-
-const pageSize = 100;
 /** Pages looked through for a lost create: the newest 500 records under each filter. */
 const searchPagesMax = 5;
 /** AWS's list may lag behind its records, and its times are coarser than its records' order. */
 const overlapMs = 5 * 60_000;
-
-/** An answer as the schema has it. An answer that is no JSON is lost; JSON that does not fit is drift (of a write: lost). */
-const parsedAs = <T>(
-  schema: z.ZodType<T>,
-  answer: Answer,
-  asked: { readonly operation: Operation; readonly kind: "read" | "write" },
-): Result<T> => {
-  const at = { ...asked, now: new Date(0) };
-  const json = answer.text.trim() === "" ? {} : jsonOf(answer.text);
-  if (json === undefined) return failed(lost(at, "an answer that is no JSON"));
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return ok(parsed.data);
-  const where = parsed.error.issues[0]?.path.join(".") ?? "";
-  const message = `an answer that is not as AWS documents it, at ${where || "its root"}`;
-  return failed(
-    asked.kind === "write" ? lost(at, message) : { kind: "drift", message: `${asked.operation}: ${message}` },
-  );
-};
-
-const readOf = async <T>(
-  { wire, target }: CoSellDeps,
-  schema: z.ZodType<T>,
-  [operation, body]: readonly [Operation, JsonObject],
-): Promise<Result<{ readonly value: T; readonly text: string }>> => {
-  const answer = await wire.send(operation, "read", { Catalog: target.catalog, ...body });
-  if (!answer.ok) return failed(answer.fault);
-  const value = parsedAs(schema, answer.value, { operation, kind: "read" });
-  return value.ok ? ok({ value: value.value, text: answer.value.text }) : value;
-};
-
-const textOf = (body: JsonObject, name: string): string => {
-  const value = body[name];
-  if (typeof value !== "string") throw new Error(`the write has no ${name}`);
-  return value;
-};
-
-const taskOutcome = (key: string, task: WireTask, at: { readonly id: string; readonly now: Date }): Outcome => ({
-  key,
-  ref: { id: at.id },
-  version: null,
-  task: {
-    id: task.TaskId,
-    state: task.TaskStatus === "COMPLETE" ? "done" : task.TaskStatus === "FAILED" ? "failed" : "running",
-    ...(task.TaskStatus === "FAILED" ? { fault: taskFault(task, at.now) } : {}),
-  },
-});
 
 /** What an answered write came to. */
 const outcomeOf = (deps: CoSellDeps, { write, operation }: Planned, answer: Answer): Result<Outcome> => {
@@ -130,8 +76,13 @@ const planned = (write: Write): Planned => {
 
 /** Sends one planned write. Throws when it names another catalog than the connection's: nothing is sent then. */
 export const run = async (deps: CoSellDeps, write: Write, token: string): Promise<Result<Outcome>> => {
-  const plan = planned(write);
   const body = write.token === "partner-keeps" ? { ...write.body, ClientToken: token } : write.body;
+  const { operation } = write;
+  if (invitations.isInvitationWrite(operation)) {
+    const sent = await deps.wire.send(operation, "write", body);
+    return sent.ok ? invitations.outcomeOf(deps, { write, operation }, sent.value) : failed(sent.fault);
+  }
+  const plan = planned(write);
   const answer = await deps.wire.send(plan.operation, "write", body);
   if (answer.ok) return outcomeOf(deps, plan, answer.value);
   if (plan.operation === "AssociateOpportunity" && answer.answer !== undefined && isAlreadyAssociated(answer.answer))
@@ -279,6 +230,8 @@ const locateUpdate = async (deps: CoSellDeps, write: Write): Promise<Result<Outc
 
 /** "Did it happen?" Null: searched and not found. */
 export const locate = async (deps: CoSellDeps, write: Write, traces?: Traces): Promise<Result<Outcome | null>> => {
+  const { operation } = write;
+  if (invitations.isInvitationWrite(operation)) return invitations.locate(deps, { write, operation });
   switch (planned(write).operation) {
     case "CreateOpportunity":
       return traces === undefined ? locateCreate(deps, write) : locateForgotten(deps, write, traces);
@@ -294,6 +247,7 @@ export const locate = async (deps: CoSellDeps, write: Write, traces?: Traces): P
 /** Asks how a task goes. A task that is not listed yet is still unavailable. */
 export const poll = async (deps: CoSellDeps, outcome: Outcome): Promise<Result<Outcome>> => {
   if (outcome.task === null) return ok(outcome);
+  if (invitations.isTaskKey(outcome.key)) return invitations.pollTask(deps, outcome.key, outcome);
   const { id } = outcome.task;
   const listed = await readOf(deps, tasksSchema, ["ListEngagementFromOpportunityTasks", { TaskIdentifier: [id] }]);
   if (!listed.ok) return listed;

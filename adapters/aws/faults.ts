@@ -123,12 +123,21 @@ const refusal = (asked: Asked, answer: Answer, body: WireError): Fault => {
   return { kind: "rejected", message, gaps: gapsOf(body, "AWS's answer") };
 };
 
+/** Starts that AWS refuses because of the record's state: what a person can do. Repeating them would not help. */
+const stateFixes: Readonly<Record<string, string>> = {
+  StartEngagementFromOpportunityTask: "Look at the deal in Partner Central: it may have been submitted there already.",
+  StartEngagementByAcceptingInvitationTask:
+    "Look at the invitation in Partner Central: it may have been answered there already.",
+  StartOpportunityFromEngagementTask:
+    "Look at the engagement in Partner Central: its opportunity may have been made there already.",
+};
+
 const conflict = (asked: Asked, answer: Answer, words: string): Fault => {
   const message = `${place(asked, answer)}: ${words}`;
   if (asked.operation === "CreateOpportunity" || /client ?token/i.test(words))
     return { kind: "conflict", message: `${message} (the client token was used for another request)` };
-  if (asked.operation !== "StartEngagementFromOpportunityTask") return { kind: "conflict", message };
-  const fix = "Look at the deal in Partner Central: it may have been submitted there already.";
+  const fix = stateFixes[asked.operation];
+  if (fix === undefined) return { kind: "conflict", message };
   return {
     kind: "rejected",
     message,
@@ -235,17 +244,29 @@ export const reasonFaults = {
 } as const satisfies Record<string, readonly [TaskFault, string]>;
 const isReason = (code: string): code is keyof typeof reasonFaults => Object.hasOwn(reasonFaults, code);
 
+/** What a task was to do, in the words of its fault, and where AWS documents it. */
+export interface TaskPurpose {
+  readonly what: string;
+  readonly source: string;
+  /** What a person can do, where the reason's own advice is about submissions. */
+  readonly fix?: string;
+}
+const reference = "https://docs.aws.amazon.com/partner-central/latest/APIReference";
+const submitting: TaskPurpose = {
+  what: "submit the deal",
+  source: `${reference}/API_StartEngagementFromOpportunityTask.html`,
+};
+
 /** The fault of a failed task. A reason we do not know is a refusal that a person must read. */
-export const taskFault = (task: WireTask, now: Date): Fault => {
+export const taskFault = (task: WireTask, now: Date, purpose: TaskPurpose = submitting): Fault => {
   const code = task.ReasonCode ?? "";
-  const [kind, fix] = isReason(code)
+  const [kind, advice] = isReason(code)
     ? reasonFaults[code]
     : (["rejected", "Look at the deal in Partner Central."] as const);
-  const message = `AWS could not submit the deal (${scrub(code).slice(0, 80) || "no reason code"}): ${scrub(task.Message ?? "no message").slice(0, 500)}`;
+  const fix = purpose.fix ?? advice;
+  const message = `AWS could not ${purpose.what} (${scrub(code).slice(0, 80) || "no reason code"}): ${scrub(task.Message ?? "no message").slice(0, 500)}`;
   if (kind === "rejected") {
-    const source =
-      "https://docs.aws.amazon.com/partner-central/latest/APIReference/API_StartEngagementFromOpportunityTask.html";
-    return { kind, message, gaps: [{ field: "aws", code: "not_allowed", message, fix, source }] };
+    return { kind, message, gaps: [{ field: "aws", code: "not_allowed", message, fix, source: purpose.source }] };
   }
   if (kind === "throttled") {
     const ms = code === "ServiceQuotaExceeded" ? quotaMs : throttledMs;

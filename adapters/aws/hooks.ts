@@ -147,12 +147,17 @@ const notOurs = (event: Envelope, target: Target): string | null => {
   return event.detail.catalog === target.catalog ? null : "another catalog";
 };
 
-/** The opportunity an event speaks of, where it names one. */
+/** The opportunity, or the invitation to us, that an event speaks of. Invitations that we sent ourselves tell nothing new. */
 const hintsOf = (event: Envelope): readonly Hint[] => {
-  const { opportunity, resourceSnapshot: snapshot } = event.detail;
-  const id = opportunity?.identifier ?? (snapshot?.resourceType === "Opportunity" ? snapshot.resourceId : null);
-  if (!id || id.length > 64) return [];
-  return [{ kind: "opportunity", id, at: Number.isNaN(Date.parse(event.time)) ? null : event.time }];
+  const { opportunity, resourceSnapshot: snapshot, engagementInvitation: invitation } = event.detail;
+  const at = Number.isNaN(Date.parse(event.time)) ? null : event.time;
+  const hint = (kind: Hint["kind"], id: string | null | undefined): readonly Hint[] =>
+    !id || id.length > 64 ? [] : [{ kind, id, at }];
+  if (invitation?.participantType === "Receiver") return hint("invitation", invitation.id);
+  return hint(
+    "opportunity",
+    opportunity?.identifier ?? (snapshot?.resourceType === "Opportunity" ? snapshot.resourceId : null),
+  );
 };
 
 /**
@@ -172,7 +177,8 @@ export const judgeEvent = (body: Uint8Array, target: Target): Judged => {
   if (!detailTypes.some((type) => type === event["detail-type"]))
     return { kind: "useless", reason: "a detail-type that is not known here" };
   const hints = hintsOf(event);
-  if (hints.length === 0) return { kind: "useless", reason: `${event["detail-type"]} names no opportunity` };
+  if (hints.length === 0)
+    return { kind: "useless", reason: `${event["detail-type"]} names no opportunity and no invitation to us` };
   return { kind: "event", delivery: brandVerified({ key: event.id, kind: event["detail-type"], hints }) };
 };
 

@@ -1,5 +1,6 @@
-/** AWS: outbound co-sell through Partner Central, events through EventBridge. */
+/** AWS: co-sell in both directions through Partner Central, events through EventBridge. */
 import type { Marketplace, SessionDeps } from "../contract.ts";
+import { nextAnswer, rejectionReasons } from "./answers.ts";
 import {
   bodyBytesMax,
   type CredentialsResolver,
@@ -11,12 +12,14 @@ import {
 import { changes, check, locate, look, poll, run } from "./cosell.ts";
 import { checksOf } from "./diagnosis.ts";
 import { createHooks } from "./hooks.ts";
+import { look as lookAtInvitation, made, pending } from "./invitations.ts";
 import { involvementWords } from "./map.ts";
 import { createPull } from "./queue.ts";
+import { dealOf } from "./referred.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
-import { nextStep } from "./submission.ts";
+import { nextAddition, nextStep } from "./submission.ts";
 import { theirsOf } from "./theirs.ts";
 import { newer } from "./time.ts";
 
@@ -61,6 +64,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           involvement: (wanted) => ({ involvementType: involvementWords[wanted] }),
           submission: (draft, done) => nextStep(draft, done, target),
           revision: (input) => revise(input, target),
+          addition: (draft, observation, settled) => nextAddition(draft, observation, { settled, target }),
           withdrawal: (input) => withdraw(input, target),
           baseOf: (observation) => baseOf(observation.body),
           theirs: (input) => theirsOf(input, target),
@@ -70,6 +74,14 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           poll: (outcome) => poll(at, outcome),
           look: (ref) => look(at, ref),
           changes: (cursor) => changes(at, cursor),
+          invitations: {
+            reasons: rejectionReasons,
+            look: (ref) => lookAtInvitation(at, ref),
+            pending: (cursor) => pending(at, cursor),
+            answer: (input, done) => nextAnswer(input, done, target.catalog),
+            made: (invitation) => made(at, invitation),
+            dealOf,
+          },
         },
       };
     },

@@ -39,6 +39,10 @@ export const stageWords = {
 } as const satisfies Record<DealStage, string>;
 
 export const typeWords = { new: "Net New Business", expansion: "Expansion", renewal: "Flat Renewal" } as const;
+/** AWS's words for the kind of a deal → ours. */
+export const dealTypes: ReadonlyMap<string, keyof typeof typeWords> = new Map(
+  (["new", "expansion", "renewal"] as const).map((type) => [typeWords[type], type]),
+);
 
 /** How AWS is asked to join → AWS's words. https://docs.aws.amazon.com/partner-central/latest/APIReference/API_AwsSubmission.html */
 export const involvementWords = {

@@ -42,6 +42,8 @@ interface Gate {
   /** Why the rest waits; null: nothing waits. */
   readonly waits: string | null;
   readonly over: boolean;
+  /** Whether solutions and products may be associated. */
+  readonly takesEntities: boolean;
 }
 
 const shortList: ReadonlySet<Path> = new Set<Path>([
@@ -80,20 +82,28 @@ const approvedReasons: ReadonlyMap<Path, string> = new Map([
   ...olderLocks.map((path) => [path, "AWS's field specification v14.3 locks it once the deal is submitted"] as const),
 ]);
 
-const open: Gate = { allows: () => true, never: () => null, waits: null, over: false };
-const closed = (why: string, over: boolean): Gate => ({ allows: () => false, never: () => null, waits: why, over });
+const open: Gate = { allows: () => true, never: () => null, waits: null, over: false, takesEntities: true };
+const closed = (why: string, over: boolean): Gate => ({
+  allows: () => false,
+  never: () => null,
+  waits: why,
+  over,
+  takesEntities: false,
+});
 const beforeReview: Gate = closed("AWS is reviewing the deal and takes no changes until it has decided", false);
 const actionRequired: Gate = {
   allows: (path) => shortList.has(path),
   never: () => null,
   waits: "while AWS waits for its questions to be answered it takes changes of a few fields only",
   over: false,
+  takesEntities: false,
 };
 const approved: Gate = {
   allows: (path) => !approvedReasons.has(path),
   never: (path) => approvedReasons.get(path) ?? null,
   waits: null,
   over: false,
+  takesEntities: true,
 };
 const declined: Gate = closed("AWS rejected the deal; its record can never be changed again", true);
 
@@ -127,7 +137,8 @@ interface Theirs {
   readonly document: Document;
   readonly gate: Gate;
 }
-const theirsOf = (body: string): Theirs => {
+/** AWS's record as read: raw, by its schema, as the editable document, with what may be changed now. */
+export const theirsOf = (body: string): Theirs => {
   const parsed = parseBody(body);
   const { opportunity } = bodySchema.parse(parsed);
   const raw = isObject(parsed.opportunity) ? parsed.opportunity : {};
@@ -232,6 +243,19 @@ const unsafe = (theirs: Theirs, changed: readonly Path[]): Revision | null => {
   return { kind: "locked", reason, fields: names(changed), isDrift: true };
 };
 
+const identifier: Path = "PartnerOpportunityIdentifier";
+/**
+ * AWS's own referral carries no identifier of ours. Whether an approved one still takes it is not documented, so it is offered
+ * once and alone: refused together with other edits it would take them down with it.
+ */
+const offer = (theirs: Theirs, key: Json | undefined, base: JsonObject | null): Document | null =>
+  theirs.gate === approved &&
+  key !== undefined &&
+  theirs.document[identifier] === undefined &&
+  (base === null || remembered(base, identifier) !== markOf(identifier, key))
+    ? { ...theirs.document, [identifier]: key }
+    : null;
+
 /** What to do with our edits; see the head of this file. */
 export const revise = (input: RevisionInput, target: Target): Revision => {
   const theirs = theirsOf(input.observation.body);
@@ -244,6 +268,21 @@ export const revise = (input: RevisionInput, target: Target): Revision => {
     };
   const ours = documentOf(input.draft, target);
   const base = isObject(input.base) ? input.base : null;
+  const offered = offer(theirs, ours[identifier], base);
+  if (offered !== null) {
+    const kept = { ...(base ?? remember(theirs.document)), ...remember({ [identifier]: ours[identifier] ?? null }) };
+    const write = updateWrite(theirs, offered, target);
+    return (
+      unsafe(theirs, [identifier]) ?? {
+        kind: "write",
+        write,
+        base: kept,
+        fields: names([identifier]),
+        dropped: [],
+        isOffer: true,
+      }
+    );
+  }
   const merged = merge(ours, base, theirs);
   if (merged.sent.length === 0) {
     if (merged.waiting.length > 0)

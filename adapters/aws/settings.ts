@@ -139,6 +139,13 @@ export const settingsSchema = z.strictObject({
   endpoint: endpointSchema.exactOptional().describe("other address of the Selling API, for example a simulator"),
   credentials: credentialsSchema.describe("static keys by reference, a profile or a role"),
   defaults: fieldsSchema.exactOptional().describe("programme fields for every deal that does not state its own"),
+  referralSource: z
+    .string()
+    .trim()
+    .min(1)
+    .max(40)
+    .exactOptional()
+    .describe("the source under which deals that come from AWS are kept, for example your CRM's; default aws"),
   hookKeys: z
     .strictObject({
       headerName: z

@@ -1,9 +1,10 @@
 /** A submission as data: create, associate each entity, start the engagement, wait for its task. Pure. */
-import type { JsonObject, ShareDraft } from "../../src/domain/deal.ts";
+import type { JsonObject, Observation, ShareDraft } from "../../src/domain/deal.ts";
 import type { Next, Outcome, Write } from "../contract.ts";
 import { nest } from "./document.ts";
 import { contactsOf, documentOf, listed, textsOf } from "./map.ts";
 import { involvementTypes, visibilities } from "./picklists.generated.ts";
+import { theirsOf } from "./revision.ts";
 import { entityKinds } from "./rules-share.ts";
 import { type Target, withDefaults } from "./settings.ts";
 
@@ -78,4 +79,24 @@ export const nextStep = (draft: ShareDraft, done: readonly Outcome[], target: Ta
     ({ key }) => !finished.has(key),
   );
   return { kind: "write", write: associate ?? startWrite(id, draft, target) };
+};
+
+/**
+ * The next entity of ours that AWS's record lacks while it takes associations: a deal that came from AWS has none yet, and AWS
+ * asks for one before it may go on. Null: nothing is missing, or nothing can be added now.
+ */
+export const nextAddition = (
+  draft: ShareDraft,
+  observation: Observation,
+  at: { readonly settled: ReadonlySet<string>; readonly target: Target },
+): Write | null => {
+  const { opportunity, gate } = theirsOf(observation.body);
+  if (!gate.takesEntities) return null;
+  const held = new Set(
+    Object.values(opportunity.RelatedEntityIdentifiers ?? {}).flatMap((ids) => (Array.isArray(ids) ? ids : [])),
+  );
+  const wanted = associateWrites(opportunity.Id, withDefaults(at.target, draft.fields), at.target);
+  return (
+    wanted.find(({ key, body }) => !at.settled.has(key) && !held.has(body.RelatedEntityIdentifier ?? null)) ?? null
+  );
 };

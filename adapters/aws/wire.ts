@@ -116,9 +116,99 @@ export const taskSchema = z.looseObject({
   ReasonCode: text,
   OpportunityId: text,
   EngagementId: text,
+  EngagementInvitationId: text,
 });
 export type WireTask = z.infer<typeof taskSchema>;
 export const tasksSchema = z.looseObject({ TaskSummaries: z.array(taskSchema), NextToken: text });
+
+const customerSchema = z.looseObject({
+  CompanyName: text,
+  WebsiteUrl: text,
+  CountryCode: text,
+  Industry: text,
+  AwsMaturity: text,
+  MarketSegment: text,
+});
+const spendSchema = z.looseObject({ Amount: text, CurrencyCode: text });
+/** GetEngagementInvitation's answer: masked until it is accepted. */
+export const invitationSchema = z.looseObject({
+  Catalog: z.string(),
+  Id: z.string().min(1),
+  Arn: text,
+  PayloadType: text,
+  EngagementId: text,
+  EngagementTitle: text,
+  EngagementDescription: text,
+  Status: text,
+  InvitationDate: timestampSchema.nullish(),
+  ExpirationDate: timestampSchema.nullish(),
+  SenderAwsAccountId: text,
+  SenderCompanyName: text,
+  InvitationMessage: text,
+  RejectionReason: text,
+  ExistingMembers: z.array(z.looseObject({})).nullish(),
+  EnrichmentContext: z.looseObject({ LeadInsights: z.looseObject({ LeadReadinessScore: text }).nullish() }).nullish(),
+  Payload: z
+    .looseObject({
+      OpportunityInvitation: z
+        .looseObject({
+          SenderContacts: z
+            .array(z.looseObject({ Email: text, FirstName: text, LastName: text, BusinessTitle: text }))
+            .nullish(),
+          ReceiverResponsibilities: texts,
+          Customer: customerSchema.nullish(),
+          Project: z
+            .looseObject({
+              Title: text,
+              BusinessProblem: text,
+              TargetCompletionDate: text,
+              ExpectedCustomerSpend: z.array(spendSchema).nullish(),
+            })
+            .nullish(),
+        })
+        .nullish(),
+      LeadInvitation: z
+        .looseObject({
+          Customer: customerSchema.nullish(),
+          Interaction: z
+            .looseObject({ SourceType: text, SourceName: text, Usecase: text, ContactBusinessTitle: text })
+            .nullish(),
+        })
+        .nullish(),
+    })
+    .nullish(),
+});
+export type WireInvitation = z.infer<typeof invitationSchema>;
+
+/** One row of ListEngagementInvitations. */
+export const invitationsSchema = z.looseObject({
+  EngagementInvitationSummaries: z.array(
+    z.looseObject({ Catalog: z.string(), Id: z.string().min(1), Status: text, InvitationDate: text }),
+  ),
+  NextToken: text,
+});
+
+/** GetEngagement's answer, as far as a lead needs it. */
+export const engagementSchema = z.looseObject({
+  Id: z.string().min(1),
+  ModifiedAt: timestampSchema,
+  Contexts: z
+    .array(
+      z.looseObject({
+        Id: text,
+        Type: z.string(),
+        Payload: z
+          .looseObject({
+            Lead: z.looseObject({ QualificationStatus: text, Customer: z.looseObject({}).nullish() }).nullish(),
+          })
+          .nullish(),
+      }),
+    )
+    .nullish(),
+});
+export const contextUpdatedSchema = z.looseObject({ EngagementLastModifiedAt: timestampSchema.nullish() });
+/** AcceptEngagementInvitation and RejectEngagementInvitation answer nothing. */
+export const answeredSchema = z.looseObject({});
 
 /** The body of an error, in any of the spellings AWS's JSON protocols use. */
 export const errorSchema = z.looseObject({
@@ -143,6 +233,7 @@ export const envelopeSchema = z.looseObject({
     catalog: text,
     opportunity: z.looseObject({ identifier: text }).nullish(),
     resourceSnapshot: z.looseObject({ resourceType: text, resourceId: text }).nullish(),
+    engagementInvitation: z.looseObject({ id: text, participantType: text }).nullish(),
   }),
 });
 export type Envelope = z.infer<typeof envelopeSchema>;

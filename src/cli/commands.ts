@@ -1,5 +1,13 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
+import {
+  answerRuleAddCommand,
+  answerRuleChangeCommand,
+  answerRuleFieldsCommand,
+  answerRuleRemoveCommand,
+  answerRulesCommand,
+  answerRuleTryCommand,
+} from "./answer-rules.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
@@ -9,7 +17,15 @@ import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
+import {
+  invitationAcceptCommand,
+  invitationReasonsCommand,
+  invitationRejectCommand,
+  invitationShowCommand,
+  invitationsCommand,
+} from "./invitations.ts";
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import { queueCommand } from "./queue.ts";
 import { restoreCommand } from "./restore.ts";
@@ -59,6 +75,17 @@ export const commands: readonly Command[] = [
   sharesCommand,
   withdrawCommand,
   syncCommand,
+  invitationsCommand,
+  invitationShowCommand,
+  invitationAcceptCommand,
+  invitationRejectCommand,
+  invitationReasonsCommand,
+  answerRulesCommand,
+  answerRuleAddCommand,
+  answerRuleChangeCommand,
+  answerRuleRemoveCommand,
+  answerRuleTryCommand,
+  answerRuleFieldsCommand,
   rulesCommand,
   ruleShowCommand,
   ruleFieldsCommand,
@@ -89,5 +116,6 @@ export const commands: readonly Command[] = [
   backupCommand,
   backupVerifyCommand,
   restoreCommand,
+  migrateCommand,
   versionCommand,
 ];

@@ -83,7 +83,9 @@ const remote = (base: string, token: string): Reached => ({
 /** The same service, without a port: nothing runs on after the command but what `settle` waits for. */
 const openHere = async (deps: ReachDeps, data: string): Promise<Reached> => {
   const { openLocal, readConfig } = await import("../node.ts");
-  const opened = await openLocal(readConfig({ ...deps.environment, COSELL_DATA: data }));
+  const config = readConfig({ ...deps.environment, COSELL_DATA: data });
+  // A service in server mode may be a Worker, in which no simulator runs: it is given none by a command.
+  const opened = await openLocal(config, { connect: config.INNGEST_MODE === "embedded" });
   const { service, simulators, publicUrl } = opened;
   const nextDueMs = async (): Promise<number> => {
     const dues = [await service.runner.nextDueAt(), simulators.aws.nextDueAt()];

@@ -1,7 +1,7 @@
 /** Shares as people read them: deal, account, share, state, what the partner said, what to do next. */
 import { z } from "zod";
 import { nextStep } from "../domain/advice.ts";
-import type { Json } from "../domain/deal.ts";
+import { type Json, marketplaceIdSchema, partnerNames } from "../domain/deal.ts";
 import { shareStates } from "../domain/machine.ts";
 import { renderTable } from "./table.ts";
 
@@ -44,8 +44,10 @@ export interface ShareRow {
   readonly next: string;
 }
 
-const partnerNames: Readonly<Record<string, string>> = { aws: "AWS", azure: "Microsoft", gcp: "Google" };
-export const partnerName = (marketplace: string): string => partnerNames[marketplace] ?? marketplace;
+export const partnerName = (marketplace: string): string => {
+  const known = marketplaceIdSchema.safeParse(marketplace);
+  return known.success ? partnerNames[known.data] : marketplace;
+};
 
 export const shareRowOf = (share: ListedShare): ShareRow => {
   const facts = share.facts ?? {};

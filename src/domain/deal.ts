@@ -18,6 +18,9 @@ export const marketplaceIds = ["aws", "azure", "gcp"] as const;
 export const marketplaceIdSchema = z.enum(marketplaceIds);
 export type MarketplaceId = z.infer<typeof marketplaceIdSchema>;
 
+/** What people call the company behind a marketplace. */
+export const partnerNames: Readonly<Record<MarketplaceId, string>> = { aws: "AWS", azure: "Microsoft", gcp: "Google" };
+
 export const environments = ["production", "vendor_test", "simulated"] as const;
 export const environmentSchema = z.enum(environments);
 export type Environment = z.infer<typeof environmentSchema>;

@@ -11,6 +11,7 @@ const shareFact = z.object({
   from: z.string(),
   to: z.string(),
 });
+const invitationFact = z.object({ invitationId: z.string(), connectionId: z.string() });
 const shareWish = z.object({ shareId: z.string(), connectionId: z.string() });
 
 export const eventCatalogue = {
@@ -35,10 +36,28 @@ export const eventCatalogue = {
   }),
   "hint.raised": z.object({ connectionId: z.string(), remoteId: z.string() }),
   "invitation.hinted": z.object({ connectionId: z.string(), remoteId: z.string() }),
+  "invitation.answer.requested": z.object({ invitationId: z.string(), connectionId: z.string() }),
+  "invitation.received": invitationFact.extend({ kind: z.string(), expiresAt: z.string().nullable() }),
+  "invitation.expiring": invitationFact.extend({ expiresAt: z.string(), daysLeft: z.number() }),
+  "invitation.answered": invitationFact.extend({
+    outcome: z.enum(["accepted", "rejected", "expired"]),
+    /** Who answered: one of us, a rule of ours, somebody in the partner's portal, or nobody in time. */
+    by: z.enum(["person", "rule", "partner", "clock"]),
+    actorId: z.string().nullable(),
+    ruleId: z.string().nullable(),
+    ruleVersion: z.number().nullable(),
+    opportunityId: z.string().nullable(),
+    shareId: z.string().nullable(),
+  }),
   "connection.sweep.requested": z.object({ connectionId: z.string() }),
   "connection.parked": z.object({ connectionId: z.string(), reason: z.string() }),
   "connection.resumed": z.object({ connectionId: z.string() }),
-  "effect.stuck": z.object({ effectId: z.string(), shareId: z.string().nullable(), operation: z.string() }),
+  "effect.stuck": z.object({
+    effectId: z.string(),
+    shareId: z.string().nullable(),
+    invitationId: z.string().nullable(),
+    operation: z.string(),
+  }),
   "share_rule.changed": z.object({ ruleId: z.string(), version: z.number() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),

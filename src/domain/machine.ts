@@ -42,6 +42,10 @@ export const shareEndStates = ["declined", "won", "lost", "withdrawn"] as const 
 
 export const shareTable: Table<ShareState, ShareEvent> = [
   ["draft", "readied", "ready"],
+  // A record that the partner brought enters where they have it: we never pushed it.
+  ["draft", "partner_stored", "submitted"],
+  ["draft", "partner_asked", "needs_action"],
+  ["draft", "partner_accepted", "accepted"],
   ["ready", "gap_found", "draft"],
   ["ready", "push_started", "submitting"],
   ["submitting", "partner_stored", "submitted"],
@@ -76,6 +80,38 @@ export const shareTable: Table<ShareState, ShareEvent> = [
   ["withdrawing", "withdrawn_by_partner", "withdrawn"],
 ];
 
+export const invitationStates = ["received", "accepting", "accepted", "rejecting", "rejected", "expired"] as const;
+export type InvitationState = (typeof invitationStates)[number];
+export const invitationEvents = [
+  "accept_requested",
+  "accept_failed",
+  "accepted",
+  "reject_requested",
+  "reject_failed",
+  "rejected",
+  "expired",
+] as const;
+export type InvitationEvent = (typeof invitationEvents)[number];
+export const invitationEndStates = ["accepted", "rejected", "expired"] as const satisfies readonly InvitationState[];
+
+/** A referral or lead that came from the partner: it waits for our answer until it expires. */
+export const invitationTable: Table<InvitationState, InvitationEvent> = [
+  ["received", "accept_requested", "accepting"],
+  ["accepting", "accept_failed", "received"],
+  ["accepting", "accepted", "accepted"],
+  ["received", "reject_requested", "rejecting"],
+  ["rejecting", "reject_failed", "received"],
+  ["rejecting", "rejected", "rejected"],
+  // Answered in the partner's portal, or run out, while we were not looking or had not sent our answer yet.
+  ["received", "accepted", "accepted"],
+  ["rejecting", "accepted", "accepted"],
+  ["received", "rejected", "rejected"],
+  ["accepting", "rejected", "rejected"],
+  ["received", "expired", "expired"],
+  ["accepting", "expired", "expired"],
+  ["rejecting", "expired", "expired"],
+];
+
 export const effectStates = ["intended", "sent", "ambiguous", "confirmed", "refused", "stuck"] as const;
 export type EffectState = (typeof effectStates)[number];
 export const effectEvents = [
@@ -89,6 +125,7 @@ export const effectEvents = [
   "given_up",
   "reopened",
   "task_failed",
+  "adopted",
 ] as const;
 export type EffectEvent = (typeof effectEvents)[number];
 
@@ -98,6 +135,8 @@ export const effectTable: Table<EffectState, EffectEvent> = [
   // After a restore: a life of this installation that we have no memory of had sent it.
   ["intended", "located", "confirmed"],
   ["sent", "kept", "confirmed"],
+  // The partner did it before us: a deal that came from them has its record already.
+  ["intended", "adopted", "confirmed"],
   ["sent", "refused", "refused"],
   // The partner (or our own quota) said no before anything could have happened.
   ["sent", "unsent", "intended"],

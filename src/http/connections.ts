@@ -29,12 +29,14 @@ const connectionParams = z.strictObject({ id: idOf("con", "connection") });
 export const capabilitiesSchema = z.object({
   coSell: z.boolean(),
   withdrawal: z.boolean().describe("a share that is with the partner can be taken back"),
+  invitations: z.boolean().describe("referrals and leads of the partner arrive here and can be answered"),
   hooks: z.boolean().describe("the partner's webhooks are taken at hookUrl"),
   queue: z.boolean().describe("the partner's events are fetched from a queue"),
 });
 export const capabilitiesOf = (session: Session): z.output<typeof capabilitiesSchema> => ({
   coSell: session.coSell !== undefined,
   withdrawal: session.coSell?.withdrawal !== undefined,
+  invitations: session.coSell?.invitations !== undefined,
   hooks: session.hooks !== undefined,
   queue: session.pull !== undefined,
 });

@@ -53,6 +53,11 @@ export const problemKinds = {
     title: "The deal is shared there already",
     help: "One share at a time is open per deal and connection. Use the one named by shareId, or withdraw it first.",
   },
+  "choose-deal": {
+    status: 409,
+    title: "A deal of the same company is known",
+    help: "Deals are never linked silently. Each error names one that the invitation may be about: send its id as opportunityId, or openNew for a new deal.",
+  },
   "request-running": {
     status: 409,
     title: "The first request with this Idempotency-Key is still running",

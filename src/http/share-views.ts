@@ -22,12 +22,13 @@ import {
 import { notFound } from "./problem.ts";
 import { shareFilterQuery, shareParams } from "./shares.ts";
 
-const shownEffectSchema = effectSchema.omit({
+export const shownEffectSchema = effectSchema.omit({
   key: true,
   token: true,
   requestHash: true,
   connectionId: true,
   shareId: true,
+  invitationId: true,
 });
 const shownEngagementSchema = engagementSchema.omit({ shareId: true, connectionId: true });
 
@@ -197,5 +198,12 @@ const readStory = async (deps: AppDeps, id: string): Promise<z.output<typeof sha
 };
 
 /** Without the token: who reads a share must not be able to repeat its writes. */
-const shownOf = ({ token: _t, key: _k, requestHash: _h, connectionId: _c, shareId: _s, ...effect }: EffectEntry) =>
-  effect;
+export const shownOf = ({
+  token: _t,
+  key: _k,
+  requestHash: _h,
+  connectionId: _c,
+  shareId: _s,
+  invitationId: _i,
+  ...effect
+}: EffectEntry) => effect;

@@ -26,6 +26,9 @@ export type Companies = ReturnType<typeof createCompanies>;
 export const createCompanies = (deps: ClockDep & IdsDep) => ({
   findAccount: async (query: Query, id: string): Promise<Account | null> =>
     parseFirst(accountSchema, await query`select * from account where id = ${id}`),
+  /** The account that this one would be merged into, or null: what the CRM knows of it must not be overwritten by others. */
+  knownAccount: async (query: Query, input: AccountInput): Promise<Account | null> =>
+    parseFirst(accountSchema, await query`select * from account where match_key = ${accountMatchKey(input)}`),
 
   /**
    * Makes or updates the account with the input's match key; tells whether a known one changed. With `keepsKnown` an

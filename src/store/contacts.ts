@@ -137,11 +137,14 @@ export const createContacts = (deps: ClockDep & IdsDep & SealDep) => {
       const shareIds = shares.map((share) => share.id);
       const bodies =
         await tx`update engagement set sealed_body = null where share_id = any(${shareIds}::text[]) and sealed_body is not null`;
+      const invitations = await tx<{ id: string }[]>`update invitation set sealed_body = null
+        where id = any(${subjects}::text[]) or share_id = any(${shareIds}::text[]) returning id`;
       await tx`update share set sealed_base = null where id = any(${shareIds}::text[])`;
       // A request that may still have to be repeated byte for byte is erased when its fate is known, by `expire`.
       const requests = await tx`update effect set sealed_request = null
-        where share_id = any(${shareIds}::text[]) and state in ('confirmed', 'refused') and sealed_request is not null`;
-      return { contacts: rows.length, bodies: bodies.count, requests: requests.count };
+        where (share_id = any(${shareIds}::text[]) or invitation_id = any(${invitations.map((row) => row.id)}::text[]))
+          and state in ('confirmed', 'refused') and sealed_request is not null`;
+      return { contacts: rows.length, bodies: bodies.count + invitations.length, requests: requests.count };
     },
   };
 };

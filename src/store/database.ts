@@ -77,8 +77,12 @@ const migrationLockKey = 7_241_906;
  */
 export const migrate = async (db: Db): Promise<readonly string[]> => {
   const applied: string[] = [];
-  await db.sql`create table if not exists migration (
-    name text primary key, checksum text not null, applied_at timestamptz not null default now())`;
+  await db.transaction(async (tx) => {
+    // Also under the lock: of two that create a table at once, PostgreSQL fails one, "if not exists" or not.
+    await tx`select pg_advisory_xact_lock(${migrationLockKey})`;
+    await tx`create table if not exists migration (
+      name text primary key, checksum text not null, applied_at timestamptz not null default now())`;
+  });
   for (const { name, text } of migrations) {
     const checksum = await sha256Hex(text);
     await db.transaction(async (tx) => {
@@ -115,3 +119,7 @@ export const pendingMigrations = async (sql: Query): Promise<readonly string[]> 
   const applied = new Set(rows.map((row) => row.name));
   return migrations.map((migration) => migration.name).filter((name) => !applied.has(name));
 };
+
+/** What to do about missing migrations, for whoever runs the service. */
+export const migrationAdvice = (missing: readonly string[]): string =>
+  `The database lacks the migrations ${missing.join(", ")}. Run once, from any machine that reaches it: DATABASE_URL=postgres://… npx cosell migrate`;

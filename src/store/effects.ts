@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Connection, JsonObject, Opportunity, Share } from "../domain/deal.ts";
 import type { Fault } from "../domain/fault.ts";
+import type { Invitation } from "../domain/invitation.ts";
 import { type EffectEvent, effectStates, effectTable, step } from "../domain/machine.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import { mustParse } from "./journal.ts";
@@ -12,7 +13,13 @@ export const outcomeSchema = z.object({
   key: z.string(),
   ref: z.object({ id: z.string(), arn: z.string().nullish() }),
   version: z.string().nullable(),
-  task: z.object({ id: z.string(), state: z.enum(["running", "done", "failed"]) }).nullable(),
+  task: z
+    .object({
+      id: z.string(),
+      state: z.enum(["running", "done", "failed"]),
+      made: z.object({ id: z.string(), arn: z.string().nullish() }).nullish(),
+    })
+    .nullable(),
 });
 export type StoredOutcome = z.infer<typeof outcomeSchema>;
 
@@ -34,6 +41,7 @@ export const effectSchema = z.object({
   id: z.string(),
   connectionId: z.string(),
   shareId: z.string().nullable(),
+  invitationId: z.string().nullable(),
   key: z.string(),
   writeKey: z.string(),
   operation: z.string(),
@@ -60,12 +68,15 @@ interface PlannedWrite {
   readonly token: "partner-keeps" | "we-read" | "we-search";
 }
 
-interface Intent {
-  readonly connection: Connection;
-  readonly share: Share;
-  readonly opportunity: Pick<Opportunity, "source" | "key">;
-  readonly write: PlannedWrite;
-}
+/** What a write is about: a share of ours, or an invitation of theirs. */
+type Subject =
+  | {
+      readonly connection: Connection;
+      readonly share: Share;
+      readonly opportunity: Pick<Opportunity, "source" | "key">;
+    }
+  | { readonly connection: Connection; readonly invitation: Pick<Invitation, "id" | "remoteId"> };
+type Intent = Subject & { readonly write: PlannedWrite };
 
 interface Fate {
   readonly outcome?: StoredOutcome;
@@ -78,42 +89,76 @@ export type Effects = ReturnType<typeof createEffects>;
 export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
   const columns = (query: Query) =>
     query.unsafe(
-      "id, connection_id, share_id, key, write_key, operation, token, token_kind, state, request_hash, " +
+      "id, connection_id, share_id, invitation_id, key, write_key, operation, token, token_kind, state, request_hash, " +
         "attempts, refutations, searched_at, sent_at, outcome, fault, created_at, updated_at",
     );
   const read = async (query: Query, id: string): Promise<EffectEntry> =>
     mustParse(effectSchema, await query`select ${columns(query)} from effect where id = ${id}`, `effect ${id}`);
+  /**
+   * Writes the intent down, with the request frozen. The key names the seller, the deal or the partner's invitation, the
+   * write and how often that write was refused before, and no id of ours: a restored backup mints the same token. The same
+   * intent again returns the first row.
+   */
+  const intend = async (tx: Query, intent: Intent): Promise<EffectEntry> => {
+    const { connection, write } = intent;
+    const shareId = "share" in intent ? intent.share.id : null;
+    const invitationId = "invitation" in intent ? intent.invitation.id : null;
+    const subject =
+      "share" in intent
+        ? [intent.opportunity.source, intent.opportunity.key, `share${intent.share.generation}`]
+        : ["invitation", intent.invitation.remoteId];
+    const [refused] = await tx<{ count: bigint }[]>`select count(*) as count from effect
+        where (share_id = ${shareId} or invitation_id = ${invitationId}) and write_key = ${write.key} and state = 'refused'`;
+    const key = [
+      connection.marketplace,
+      connection.account,
+      connection.environment,
+      ...subject,
+      write.key,
+      `try${Number(refused?.count ?? 0n) + 1}`,
+    ]
+      .map(encodeURIComponent)
+      .join("/");
+    const body = JSON.stringify(write.body);
+    const id = deps.ids.next("eff");
+    const sealed = await deps.seal.close(body, `request:${id}`);
+    const now = deps.clock.now();
+    await tx`insert into effect (id, connection_id, share_id, invitation_id, key, write_key, operation, token, token_kind, state, request_hash, sealed_request, created_at, updated_at)
+        values (${id}, ${connection.id}, ${shareId}, ${invitationId}, ${key}, ${write.key}, ${write.operation}, ${await tokenOf(key)}, ${write.token}, 'intended',
+          ${await sha256Hex(body)}, ${sealed}, ${now}, ${now}) on conflict (key) do nothing`;
+    return mustParse(effectSchema, await tx`select ${columns(tx)} from effect where key = ${key}`, `effect ${key}`);
+  };
+  /** Moves an effect along its table and writes down its fate. Throws when the table has no such row. */
+  const move = async (tx: Query, entry: EffectEntry, event: EffectEvent, fate: Fate = {}): Promise<EffectEntry> => {
+    const to = step(effectTable, entry.state, event);
+    if (to === null) throw new Error(`effect ${entry.id} is ${entry.state}; ${event} cannot follow`);
+    const now = deps.clock.now();
+    const rows = await tx`update effect set state = ${to}, updated_at = ${now},
+          attempts = attempts + ${event === "sending" ? 1 : 0}, refutations = refutations + ${event === "refuted" ? 1 : 0},
+          sent_at = ${event === "sending" ? now : entry.sentAt},
+          searched_at = ${event === "sending" ? null : fate.searched === true ? (entry.searchedAt ?? now) : entry.searchedAt},
+          outcome = ${fate.outcome === undefined ? entry.outcome && tx.json(entry.outcome) : tx.json(fate.outcome)},
+          fault = ${fate.fault === undefined ? null : tx.json(JSON.parse(JSON.stringify(fate.fault)))},
+          sealed_request = case when ${to} = 'confirmed' then null else sealed_request end
+        where id = ${entry.id} and state = ${entry.state} returning ${columns(tx)}`;
+    const moved = parseFirst(effectSchema, rows);
+    if (moved === null) throw new Error(`effect ${entry.id} was moved by somebody else at the same time`);
+    return moved;
+  };
   return {
     read,
+    intend,
+    move,
     /**
-     * Writes the intent down, with the request frozen. The key names the seller, the deal, the write and how often that
-     * write was refused before, and no id of ours: a restored backup mints the same token. The same intent again
-     * returns the first row.
+     * Notes writes of a submission that the partner's record shows as done although we never sent them: a deal that came
+     * from the partner is neither created nor submitted a second time.
      */
-    intend: async (tx: Query, intent: Intent): Promise<EffectEntry> => {
-      const { connection, share, opportunity, write } = intent;
-      const [refused] = await tx<{ count: bigint }[]>`select count(*) as count from effect
-        where share_id = ${share.id} and write_key = ${write.key} and state = 'refused'`;
-      const key = [
-        connection.marketplace,
-        connection.account,
-        connection.environment,
-        opportunity.source,
-        opportunity.key,
-        `share${share.generation}`,
-        write.key,
-        `try${Number(refused?.count ?? 0n) + 1}`,
-      ]
-        .map(encodeURIComponent)
-        .join("/");
-      const body = JSON.stringify(write.body);
-      const id = deps.ids.next("eff");
-      const sealed = await deps.seal.close(body, `request:${id}`);
-      const now = deps.clock.now();
-      await tx`insert into effect (id, connection_id, share_id, key, write_key, operation, token, token_kind, state, request_hash, sealed_request, created_at, updated_at)
-        values (${id}, ${connection.id}, ${share.id}, ${key}, ${write.key}, ${write.operation}, ${await tokenOf(key)}, ${write.token}, 'intended',
-          ${await sha256Hex(body)}, ${sealed}, ${now}, ${now}) on conflict (key) do nothing`;
-      return mustParse(effectSchema, await tx`select ${columns(tx)} from effect where key = ${key}`, `effect ${key}`);
+    adopt: async (tx: Query, subject: Subject, outcomes: readonly StoredOutcome[]): Promise<void> => {
+      for (const outcome of outcomes) {
+        const write = { operation: "(done by the partner)", key: outcome.key, body: {}, token: "we-read" } as const;
+        const entry = await intend(tx, { ...subject, write });
+        if (entry.state === "intended") await move(tx, entry, "adopted", { outcome });
+      }
     },
     /** The frozen request, exactly as it was intended. Throws when it was erased already. */
     readRequest: async (query: Query, id: string): Promise<JsonObject> => {
@@ -124,23 +169,6 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
       return z
         .record(z.string(), z.json())
         .parse(JSON.parse(await deps.seal.open(row.sealed_request, `request:${id}`)));
-    },
-    /** Moves an effect along its table and writes down its fate. Throws when the table has no such row. */
-    move: async (tx: Query, entry: EffectEntry, event: EffectEvent, fate: Fate = {}): Promise<EffectEntry> => {
-      const to = step(effectTable, entry.state, event);
-      if (to === null) throw new Error(`effect ${entry.id} is ${entry.state}; ${event} cannot follow`);
-      const now = deps.clock.now();
-      const rows = await tx`update effect set state = ${to}, updated_at = ${now},
-          attempts = attempts + ${event === "sending" ? 1 : 0}, refutations = refutations + ${event === "refuted" ? 1 : 0},
-          sent_at = ${event === "sending" ? now : entry.sentAt},
-          searched_at = ${event === "sending" ? null : fate.searched === true ? (entry.searchedAt ?? now) : entry.searchedAt},
-          outcome = ${fate.outcome === undefined ? entry.outcome && tx.json(entry.outcome) : tx.json(fate.outcome)},
-          fault = ${fate.fault === undefined ? null : tx.json(JSON.parse(JSON.stringify(fate.fault)))},
-          sealed_request = case when ${to} = 'confirmed' then null else sealed_request end
-        where id = ${entry.id} and state = ${entry.state} returning ${columns(tx)}`;
-      const moved = parseFirst(effectSchema, rows);
-      if (moved === null) throw new Error(`effect ${entry.id} was moved by somebody else at the same time`);
-      return moved;
     },
     /** Notes that a first search came back empty; the state stays until a later search agrees. */
     noteSearch: async (tx: Query, entry: EffectEntry): Promise<EffectEntry> =>
@@ -154,10 +182,12 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
     keepOutcome: async (tx: Query, id: string, outcome: StoredOutcome): Promise<void> => {
       await tx`update effect set outcome = ${tx.json(outcome)}, updated_at = ${deps.clock.now()} where id = ${id}`;
     },
-    listOf: async (query: Query, shareId: string): Promise<readonly EffectEntry[]> =>
+    /** The writes of a share or an invitation, oldest first. */
+    listOf: async (query: Query, subject: string): Promise<readonly EffectEntry[]> =>
       parseRows(
         effectSchema,
-        await query`select ${columns(query)} from effect where share_id = ${shareId} order by created_at, id limit 1000`,
+        await query`select ${columns(query)} from effect where share_id = ${subject} or invitation_id = ${subject}
+          order by created_at, id limit 1000`,
       ),
   };
 };

@@ -1,6 +1,7 @@
 /** The repositories, assembled. Each function takes the pool or an open transaction first. */
 import type { ClockDep, IdsDep, SealDep } from "../ports.ts";
 import { createAccess } from "./access.ts";
+import { createAnswerRules } from "./answer-rules.ts";
 import { createAutoShare } from "./auto-share.ts";
 import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
@@ -8,6 +9,7 @@ import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
 import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
+import { createInvitations } from "./invitations.ts";
 import { createJournal } from "./journal.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createRecoveries } from "./recoveries.ts";
@@ -42,6 +44,8 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
     recoveries: createRecoveries({ ...deps, journal }),
+    invitations: createInvitations({ ...deps, journal, contacts }),
+    answerRules: createAnswerRules({ ...deps, journal }),
     health: createHealth(),
     shares,
     shareRules,

@@ -161,6 +161,21 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     return closed;
   },
 
+  /** Closes what is open of this code and subject: its cause is gone. */
+  settleException: async (
+    tx: Query,
+    settled: { readonly code: string; readonly subject: string; readonly because: string; readonly actorId: string },
+  ): Promise<void> => {
+    const { code, subject, because, actorId } = settled;
+    const rows = await tx<
+      { id: string }[]
+    >`update exception set closed_at = ${deps.clock.now()}, closed_reason = ${because}, closed_by = ${actorId}
+      where code = ${code} and subject = ${subject} and closed_at is null returning id`;
+    for (const { id } of rows)
+      await tx`insert into outbox (id, name, at, subject, data) values (${deps.ids.uuid()}, 'exception.closed', ${deps.clock.now()},
+        ${subject}, ${tx.json({ exceptionId: id, code, subject })})`;
+  },
+
   listExceptions: async (
     query: Query,
     filter: {
@@ -190,6 +205,8 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     const deliveries = await query`delete from delivery where received_at < ${before}`;
     const bodies =
       await query`update engagement set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
+    const invitations =
+      await query`update invitation set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
     const requests = await query`update effect set sealed_request = null
       where sealed_request is not null and state in ('confirmed', 'refused') and updated_at < ${before}`;
     const answers = await query`delete from idempotency where created_at < ${before}`;
@@ -199,7 +216,7 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
       where created_at < ${before} and (state <> 'pending' or due_at is null)`;
     return {
       deliveries: deliveries.count,
-      bodies: bodies.count,
+      bodies: bodies.count + invitations.count,
       requests: requests.count,
       answers: answers.count,
       events: events.count,

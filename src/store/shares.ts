@@ -122,6 +122,13 @@ export const createShares = (
   const wish = (tx: Query, name: "share.push.requested" | "share.revise.requested", share: Share): Promise<void> =>
     deps.journal.tell(tx, name, share.id, { shareId: share.id, connectionId: share.connectionId });
 
+  /** Keeps a share where it is and shows what is missing. */
+  const showGaps = async (tx: Query, share: Share, gaps: readonly Gap[]): Promise<Share> => {
+    await tx`update share set gaps = ${tx.json(gaps.map((gap) => ({ ...gap })))}, reason = ${gapSentence(gaps)}, updated_at = ${deps.clock.now()},
+      version = version + 1 where id = ${share.id}`;
+    return { ...share, gaps: [...gaps], reason: gapSentence(gaps), version: share.version + 1 };
+  };
+
   const drafted = async (query: Query, share: Share): Promise<Drafted> => {
     const whole = await deps.opportunities.whole(query, share.opportunityId);
     if (whole === null) throw new Error(`share ${share.id} has no opportunity`);
@@ -156,6 +163,7 @@ export const createShares = (
     lock,
     move,
     wish,
+    showGaps,
     ...engagements,
     ...createRevisions(deps),
     drafted,
@@ -227,11 +235,7 @@ export const createShares = (
       if (share.state === "ready" && gaps.length > 0)
         return move(tx, share, { event: "gap_found", actorId, reason: gapSentence(gaps), gaps });
       if (share.state !== "draft") return share;
-      if (gaps.length > 0) {
-        await tx`update share set gaps = ${tx.json(gaps.map((gap) => ({ ...gap })))}, reason = ${gapSentence(gaps)}, updated_at = ${deps.clock.now()},
-          version = version + 1 where id = ${share.id}`;
-        return { ...share, gaps: [...gaps], reason: gapSentence(gaps), version: share.version + 1 };
-      }
+      if (gaps.length > 0) return showGaps(tx, share, gaps);
       const ready = await move(tx, share, { event: "readied", actorId, reason: null, gaps: [] });
       await wish(tx, "share.push.requested", ready);
       return ready;

@@ -18,6 +18,8 @@ export interface OutsideDeps {
   /** The addresses of its API and of its event API. */
   readonly apiUrl: string;
   readonly eventsUrl: string;
+  /** Whether the server is known to have our functions already. */
+  readonly isRegistered: boolean;
 }
 
 /** The server did not take what we told it; the message says what to check. */
@@ -54,8 +56,8 @@ export const createOutside = (deps: OutsideDeps): Outside => {
   const signer = createSigner(deps.signingKey);
   const stopping = new AbortController();
   const inFlight = new Set<Promise<unknown>>();
-  let isRegistered = false;
-  let registration: string | null = `our functions are not registered at ${apiUrl} yet`;
+  let { isRegistered } = deps;
+  let registration = isRegistered ? null : `our functions are not registered at ${apiUrl} yet`;
   let relay: string | null = null;
 
   const sync = async (): Promise<void> => {

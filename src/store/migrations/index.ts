@@ -1,6 +1,7 @@
 import core from "./0001_core.sql";
 import runner from "./0002_runner.sql";
 import simulator from "./0003_simulator.sql";
+import invitations from "./0004_invitations.sql";
 import shareRules from "./0005_share_rules.sql";
 import fields from "./0006_fields.sql";
 import webhooks from "./0007_webhooks.sql";
@@ -12,6 +13,7 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0001_core", text: core },
   { name: "0002_runner", text: runner },
   { name: "0003_simulator", text: simulator },
+  { name: "0004_invitations", text: invitations },
   { name: "0005_share_rules", text: shareRules },
   { name: "0006_fields", text: fields },
   { name: "0007_webhooks", text: webhooks },
