@@ -24,9 +24,24 @@ const openExceptions = async () =>
     (row) => row.code,
   );
 
+const referred: string[] = [];
+/** A person accepts the first invitation and rejects the second. */
+const answerBoth = async (): Promise<void> => {
+  for (const [index, remoteId] of referred.entries()) {
+    const [row] = await rig.db().sql<{ id: string }[]>`select id from invitation where remote_id = ${remoteId}`;
+    const verb = index === 0 ? "accept" : "reject";
+    const body = index === 0 ? {} : { reason: "unable_to_support" };
+    const { status } = await rig.call("POST", `/v1/invitations/${row?.id}/${verb}`, body);
+    if (status !== 200) throw new Error(`${verb} answered ${status}`);
+  }
+};
+
 beforeAll(async () => {
   rig = await openRig({ seed: "recover", settings: { tokenHours: 0.001 } });
   await rig.import(awsDeal("known"));
+  for (const name of ["Accepted", "Rejected"])
+    referred.push((await rig.aws.controls.refer({ customer: { Account: { CompanyName: name } } })).id);
+  await rig.advance(2 * minute);
   const backup = await rig.backup();
   const known = await rig.import(awsDeal("known"));
   const younger = await rig.import(awsDeal("younger"));
@@ -34,13 +49,15 @@ beforeAll(async () => {
   for (const id of [known, younger, await rig.import(awsDeal("twin"))]) await rig.share(id);
   await rig.advance(5 * minute);
   await rig.aws.controls.approve((await records("known"))[0]?.id ?? "");
-  await rig.advance(minute);
+  await answerBoth();
+  await rig.advance(2 * minute);
   await rig.restore(backup);
   await backup.drop();
   // Two CRMs give the same key: nobody can tell whose record it is.
   await rig.start();
+  await answerBoth();
   for (const source of ["test", "other"]) await rig.import({ ...awsDeal("twin"), source });
-  await rig.advance(35 * minute);
+  await rig.advance(37 * minute);
 }, 120_000);
 afterAll(() => rig.close());
 
@@ -54,6 +71,16 @@ describe("a full sweep after a restore", () => {
     expect(await openExceptions()).toEqual(["FOUND_AFTER_RESTORE", "FOUND_AFTER_RESTORE"]);
     expect(await shareOf("younger")).toBeUndefined();
     expect(await shareOf("twin")).toBeUndefined();
+  });
+  it("answers an invitation once, although the same answer is given again", async () => {
+    const operations = (await rig.aws.controls.ledger()).counters[0]?.operations;
+    expect(operations?.StartEngagementByAcceptingInvitationTask?.calls).toBe(1);
+    expect(operations?.RejectEngagementInvitation?.calls).toBe(1);
+    const rows = await rig.db().sql`select state, share_id is not null as shared from invitation order by created_at`;
+    expect(rows).toMatchObject([
+      { state: "accepted", shared: true },
+      { state: "rejected", shared: false },
+    ]);
   });
   it("ends the recovery: afterwards writes are sent without a look", async () => {
     expect(await rig.db().sql`select 1 from recovery`).toHaveLength(0);

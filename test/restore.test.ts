@@ -50,7 +50,7 @@ const cases = [
   ["a partner that remembers tokens", null, null],
   ["a partner that has forgotten the tokens", 0.001, null],
   ["a process killed before the full sweep has ended", 0.001, { point: "sweep.saved", hit: 1 }],
-  ["a process killed while it looks for a write", 0.001, { point: "effect.located", hit: 2 }],
+  ["a process killed while it looks for a write", 0.001, { point: "effect.located", hit: 1 }],
   ["a process killed while it takes up what was found", 0.001, { point: "recover.settled", hit: 1 }],
 ] as const;
 
