@@ -239,13 +239,24 @@ export interface CoSell {
   /** True when version `a` is later than `b` in the partner's own order. */
   readonly newer: (a: string, b: string) => boolean;
   readonly run: (write: Write, token: string) => Promise<Result<Outcome>>;
-  /** "Did it happen?": after a lost answer, before any repeat. Null: searched and not found. */
-  readonly locate: (write: Write, token: string) => Promise<Result<Outcome | null>>;
+  /**
+   * "Did it happen?": after a lost answer, before any repeat. Null: searched and not found. With `traces`, a write that we
+   * have no memory of sending may have made the record, and the record may have gone further since.
+   */
+  readonly locate: (write: Write, token: string, traces?: Traces) => Promise<Result<Outcome | null>>;
   readonly poll: (outcome: Outcome) => Promise<Result<Outcome>>;
   readonly look: (ref: RemoteRef) => Promise<Result<Observation>>;
   /** What changed since the cursor, oldest first, with overlap: repeats are harmless. */
   readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;
   readonly invitations?: Invitations;
+}
+
+/** What we know of records that a write may have made before a restore. */
+export interface Traces {
+  /** Records of this deal's key that other shares own: none of them is it. */
+  readonly taken: readonly string[];
+  /** Records that carry this deal's key and that no share owns, as far as a sweep has told. */
+  readonly known: readonly string[];
 }
 
 export interface Page<T> {
@@ -260,6 +271,10 @@ export interface Hint {
   readonly id: string;
   /** The partner's time of the change, ISO 8601, when it states one. */
   readonly at: string | null;
+  /** The partner's copy of our key of the deal, where the word carries it. */
+  readonly key?: string | null;
+  /** When the record was made, ISO 8601, where the word says so. */
+  readonly madeAt?: string | null;
 }
 
 /** A webhook as received: bytes and lower-cased, allow-listed headers. Nothing of it is parsed before `verify`. */

@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
 import { answerRuleEndpoints } from "./http/answer-rules.ts";
+import { backupEndpoints } from "./http/backup.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
 import { dealEndpoints } from "./http/deals.ts";
@@ -55,6 +56,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
     ...accessEndpoints(deps),
+    ...backupEndpoints(deps),
     ...hookEndpoints(deps),
     ...oauthEndpoints(deps),
     ...webhookEndpoints(deps),

@@ -10,6 +10,7 @@ import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import type { Marketplace, Simulator, SimulatorState } from "../adapters/contract.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
+import { readVersion } from "./cli/version.ts";
 import { createShiftableClock, createSystemClock } from "./clock.ts";
 import { type Check, found } from "./domain/diagnosis.ts";
 import { readExecutor, ServerSettingsError } from "./engine.ts";
@@ -20,8 +21,9 @@ import { createBoundedHttp } from "./outbound.ts";
 import { type Clock, type Config, configSchema, type Db, type Ids, type Log } from "./ports.ts";
 import { createService, type Service } from "./service.ts";
 import { connectSimulator, createDatabaseState } from "./simulation.ts";
-import { migrate, openDatabase } from "./store/database.ts";
-import { openEmbedded } from "./store/embedded.ts";
+import { readManifest, streamBackup } from "./store/backup.ts";
+import { migrate, openDatabase, refuseHalfRestored } from "./store/database.ts";
+import { type EmbeddedDatabase, openEmbedded } from "./store/embedded.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
 
 const stopMsMax = 9_000;
@@ -105,6 +107,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
   const directory = resolve(config.COSELL_DATA);
   const database = config.DATABASE_URL === undefined ? await openEmbedded(directory) : openServer(config.DATABASE_URL);
   try {
+    await refuseHalfRestored(database.db.sql);
     await migrate(database.db);
     const seal = await createSeal(
       config.COSELL_KEY ?? localFile(directory, "key", () => randomBytes(32).toString("base64")),
@@ -149,6 +152,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       retentionDays: config.COSELL_RETENTION_DAYS,
       parallel: options.parallel ?? 8,
       ...(executor === null ? {} : { executor }),
+      ...("dump" in database ? { backup: () => backUp(database, clock) } : {}),
       ...(options.at === undefined ? {} : { at: options.at }),
       ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
       ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
@@ -270,6 +274,16 @@ cosell listens on ${publicUrl}
   Try:  npx cosell import examples/deals.csv && npx cosell share --all && npx cosell shares
 
 `;
+
+/** A backup of the embedded database as of now. */
+export const backUp = async (
+  { db, dump }: Pick<EmbeddedDatabase, "db" | "dump">,
+  clock: Clock,
+): Promise<ReadableStream<Uint8Array>> => {
+  const manifest = await readManifest(db, { kind: "embedded", cosell: await readVersion(), clock });
+  await db.sql`checkpoint`;
+  return streamBackup(manifest, await dump());
+};
 
 /** A PostgreSQL server behind the same interface as the embedded database. */
 export const openServer = (url: string) => {

@@ -54,6 +54,7 @@ export const idPrefixes = [
   "exc",
   "edt",
   "srl",
+  "rst",
   "whk",
   "whm",
 ] as const;

@@ -41,6 +41,8 @@ export interface ServiceDeps {
   readonly parallel: number;
   /** Called at named points between effects; the crash tests kill the process there. */
   readonly at?: (point: string) => Promise<void> | void;
+  /** The whole database as a backup file; absent where the database has tools of its own for that. */
+  readonly backup?: () => Promise<ReadableStream<Uint8Array>>;
   /** A server that drives the workflows instead of the embedded runner; call `runner.sync` once we listen. */
   readonly executor?: Executor;
   /** Checks of the machine, for the diagnosis. */

@@ -14,7 +14,7 @@ import { createBoundedHttp } from "./outbound.ts";
 import type { Db, Log } from "./ports.ts";
 import { createFetchPublicHttp } from "./public-http.ts";
 import { createService, type Service } from "./service.ts";
-import { migrationAdvice, openDatabase, pendingMigrations } from "./store/database.ts";
+import { migrationAdvice, openDatabase, pendingMigrations, refuseHalfRestored } from "./store/database.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
 import { readWorkerConfig, SettingsError, type WorkerConfig, type WorkerEnv } from "./worker-config.ts";
 
@@ -107,6 +107,7 @@ const open = async ({ env, log, memory }: Opening): Promise<Opened> => {
   const db = openDatabase({ target: { url: config.connectionString }, connectionsMax, transactionMsMax });
   try {
     if (memory.actorId === null) {
+      await refuseHalfRestored(db.sql);
       const missing = await pendingMigrations(db.sql);
       if (missing.length > 0) throw new MigrationsMissingError(missing);
     }

@@ -51,7 +51,8 @@ describe("every route", () => {
     for (const { method, scope, path } of createEndpoints(deps).filter((endpoint) =>
       endpoint.path.startsWith("/v1/"),
     )) {
-      if (method === "GET") expect([path, scope]).toEqual([path, path === "/v1/keys" ? "admin" : "read"]);
+      const isAdministrators = ["/v1/keys", "/v1/backup"].includes(path);
+      if (method === "GET") expect([path, scope]).toEqual([path, isAdministrators ? "admin" : "read"]);
       // A dry run is a question that takes a body.
       else if (path.endsWith("/dry-run")) expect([path, scope]).toEqual([path, "read"]);
       else expect(["write", "admin"]).toContain(scope);

@@ -1,11 +1,12 @@
 /** The built command line as a process of its own: what a user starts, stops and asks. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort, readConfig } from "../src/node.ts";
+import { openEmbedded } from "../src/store/embedded.ts";
 import { build, cliPath, root } from "./built.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "cosell-process-"));
@@ -67,6 +68,46 @@ describe("the service as a process", () => {
     expect(second.stderr).toContain(`process ${service.pid}`);
     expect(await answers("/healthz")).toBe(true);
   });
+  it("gives a backup while it runs, from which a new directory answers the same", async () => {
+    const file = join(directory, "whole.backup");
+    expect(await cosell("backup", file, "--with-key")).not.toHaveProperty("code");
+    expect(statSync(file).mode & 0o077).toBe(0);
+    expect(JSON.parse((await cosell("backup", "verify", file, "--json")).stdout)).toMatchObject({
+      kind: "embedded",
+      holdsKey: true,
+      counts: { opportunity: 4 },
+    });
+    expect((await cosell("restore", file)).stderr).toContain(`in use by process ${service.pid}`);
+    const restored = join(directory, "restored");
+    expect((await cosell("restore", file, "--data", restored)).stdout).toContain("was restored from");
+    const elsewhere = { ...environment, COSELL_DATA: restored, PORT: String(await freePort("127.0.0.1")) };
+    const second = spawn(process.execPath, [join(root, "dist/cli.mjs"), "serve"], {
+      env: elsewhere,
+      cwd: root,
+      stdio: "ignore",
+    });
+    try {
+      const ask = async (at: string, from: string): Promise<unknown> => {
+        const authorization = `Bearer ${readFileSync(join(from, "local-token"), "utf8")}`;
+        return (await fetch(`http://127.0.0.1:${at}/v1/opportunities`, { headers: { authorization } })).json();
+      };
+      const isReady = (): Promise<boolean> =>
+        fetch(`http://127.0.0.1:${elsewhere.PORT}/readyz`).then(
+          (answer) => answer.ok,
+          () => false,
+        );
+      for (let tries = 0; tries < 600 && !(await isReady()); tries++) await new Promise((done) => setTimeout(done, 50));
+      expect(await ask(elsewhere.PORT, restored)).toEqual(await ask(String(port), data));
+      const later = { id: "later", url: "http://127.0.0.1:9/", headerName: "x-key", headerValue: "later" };
+      await fetch(`http://127.0.0.1:${port}/simulator/aws/control/destinations`, {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(later),
+      });
+    } finally {
+      second.kill("SIGKILL");
+    }
+  }, 90_000);
   it("drains and stops on SIGTERM, exit code 0, within 10 seconds, and gives the directory back", async () => {
     const exited = new Promise<number | null>((done) => service.once("exit", (code) => done(code)));
     const began = Date.now();
@@ -75,6 +116,19 @@ describe("the service as a process", () => {
     expect(Date.now() - began).toBeLessThan(10_000);
     expect(existsSync(join(data, "owner.json"))).toBe(false);
   });
+  it("takes a backup back once it is stopped: what it held is moved aside, and the partner forgets nothing", async () => {
+    const words = ["restore", join(directory, "whole.backup")];
+    expect((await cosell(...words)).stderr).toContain("4 deals");
+    const { movedTo } = JSON.parse((await cosell(...words, "--force", "--json")).stdout);
+    expect(existsSync(movedTo)).toBe(true);
+    // As if the process had died between its two moves.
+    renameSync(join(data, "database"), join(data, "database.restored"));
+    const { db, close } = await openEmbedded(data);
+    const theirs = await db.sql`select 1 from simulator.entry where collection = 'destinations' and id = 'later'`;
+    const looking = await db.sql`select 1 from recovery join connection on connection.id = connection_id`;
+    await close();
+    expect([theirs.length, looking.length]).toEqual([1, 1]);
+  }, 90_000);
 });
 
 describe("settings", () => {

@@ -4,7 +4,7 @@
  * database instead. This file is vitest's global set-up and also what tests import to open one.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
@@ -37,6 +37,12 @@ export interface TestDatabase {
   /** Null for an embedded one. */
   readonly url: string | null;
   readonly close: () => Promise<void>;
+  /** Closes it and keeps it as it is: `open` gives a copy as often as it is asked. */
+  readonly freeze: () => Promise<FrozenDatabase>;
+}
+export interface FrozenDatabase {
+  readonly open: () => Promise<TestDatabase>;
+  readonly drop: () => Promise<void>;
 }
 
 let opened = 0;
@@ -45,23 +51,51 @@ let opened = 0;
  * databases are dropped anyway.
  */
 export const openTestDatabase = async ({ isDurable = false } = {}): Promise<TestDatabase> => {
-  if (serverUrl === undefined) {
-    const database = await openInMemory(templatePath);
-    return { db: database.db, kind: "embedded", url: null, close: database.close };
-  }
+  return serverUrl === undefined
+    ? openEmbeddedCopy(templatePath)
+    : openServerCopy(serverUrl, { template: templateDatabase, isDurable });
+};
+
+const openEmbeddedCopy = async (template: string): Promise<TestDatabase> => {
+  const database = await openInMemory(template);
+  return {
+    db: database.db,
+    kind: "embedded",
+    url: null,
+    close: database.close,
+    freeze: async () => {
+      const path = join(tmpdir(), `cosell-frozen-${process.pid}-${opened++}.tar`);
+      writeFileSync(path, await database.dump());
+      await database.close();
+      return { open: () => openEmbeddedCopy(path), drop: async () => rmSync(path, { force: true }) };
+    },
+  };
+};
+
+const openServerCopy = async (
+  serverUrl: string,
+  { template, isDurable }: { readonly template: string; readonly isDurable: boolean },
+): Promise<TestDatabase> => {
   const name = `cosell_test_${process.pid}_${Date.now().toString(36)}_${opened++}`;
-  await asAdministrator(serverUrl, (sql) => sql.unsafe(`create database ${name} template ${templateDatabase}`));
+  await asAdministrator(serverUrl, (sql) => sql.unsafe(`create database ${name} template ${template}`));
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   if (!isDurable) url.searchParams.set("synchronous_commit", "off");
   const db = openDatabase({ target: { url: url.href }, connectionsMax: 10, transactionMsMax: 30_000 });
+  const drop = async (): Promise<void> => {
+    await asAdministrator(serverUrl, (sql) => sql.unsafe(`drop database if exists ${name} with (force)`));
+  };
   return {
     db,
     kind: "postgres",
     url: url.href,
     close: async () => {
       await db.close();
-      await asAdministrator(serverUrl, (sql) => sql.unsafe(`drop database if exists ${name} with (force)`));
+      await drop();
+    },
+    freeze: async () => {
+      await db.close();
+      return { open: () => openServerCopy(serverUrl, { template: name, isDurable }), drop };
     },
   };
 };

@@ -17,7 +17,7 @@ export type Fate =
   | { readonly kind: "wait"; readonly until: string };
 
 /** Two empty searches of a lagging list must lie this far apart before a write counts as not done. */
-const searchLagMs = 10 * 60_000;
+export const searchLagMs = 10 * 60_000;
 /** How long a partner is trusted to remember a token: past that, a search comes before any repeat. */
 const tokenLifeMs = 24 * 3_600_000;
 /** Attempts and waits of one run; what is left then is taken up by the next sweep. */
@@ -54,10 +54,15 @@ export const act = async (deps: WorkflowDeps, effectId: string): Promise<Fate> =
     token: entry.tokenKind,
   };
 
-  if (entry.state !== "intended") {
-    const found = await coSell.locate(write, entry.token);
+  const traces = await store.recoveries.tracesOf(db.sql, entry);
+  if (entry.state !== "intended" || traces !== null) {
+    const found = await coSell.locate(write, entry.token, ...(traces === null ? [] : [traces]));
     await deps.at("effect.located");
-    return recordSearch(deps, entry, found);
+    const fate =
+      entry.state === "intended"
+        ? await recordTrace(deps, { entry, restoredAt: traces?.restoredAt ?? null }, found)
+        : await recordSearch(deps, entry, found);
+    if (fate !== null) return fate;
   }
   const sent = await store.effects.move(db.sql, entry, "sending");
   await deps.at("effect.marked");
@@ -112,6 +117,27 @@ const recordAnswer = async (
       });
       return { kind: "wait", until: comeBackAt(fault, entry.attempts - 1, now) };
   }
+};
+
+/**
+ * After a restore: whether a write that we do not remember was done. Null: it was not, go on as usual. What was made just
+ * before the restore may not be listed yet, so an empty search counts only once the partner's search lag is over.
+ */
+const recordTrace = async (
+  deps: WorkflowDeps,
+  at: { readonly entry: EffectEntry; readonly restoredAt: Date | null },
+  found: Result<EffectEntry["outcome"]>,
+): Promise<Fate | null> => {
+  const { entry, restoredAt } = at;
+  if (!found.ok) return recordFailedSearch(deps, entry, found.fault);
+  if (found.value !== null) {
+    await deps.store.effects.move(deps.db.sql, entry, "located", { outcome: found.value });
+    return { kind: "confirmed" };
+  }
+  const countsFromMs = restoredAt === null || entry.tokenKind === "we-read" ? 0 : restoredAt.getTime() + searchLagMs;
+  return deps.clock.now().getTime() < countsFromMs
+    ? { kind: "wait", until: new Date(countsFromMs).toISOString() }
+    : null;
 };
 
 const recordSearch = async (

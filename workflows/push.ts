@@ -4,6 +4,7 @@
  */
 import type { Share } from "../src/domain/deal.ts";
 import { type Fault, gapSentence } from "../src/domain/fault.ts";
+import { foundWord } from "../src/store/recoveries.ts";
 import {
   backoffMs,
   type Client,
@@ -33,6 +34,8 @@ interface Before {
 type Planned =
   | { readonly kind: "write"; readonly effectId: string }
   | { readonly kind: "poll"; readonly effectId: string }
+  /** Their record is older than what we remember of it: read it before anything is done to it. */
+  | { readonly kind: "look" }
   | { readonly kind: "done" }
   | { readonly kind: "stop"; readonly why: string };
 
@@ -56,6 +59,12 @@ export const createPush = (client: Client, deps: WorkflowDeps) =>
         const next: Planned = await runStep(step, `plan-${stage}`, () => plan(deps, shareId, before));
         if (next.kind === "stop") return { shareId, ended: next.why };
         if (next.kind === "done") break;
+        if (next.kind === "look") {
+          const seen = await lookUntilAnswered(deps, step, `found-${stage}`, shareId, { isFirst: true });
+          if (seen.kind !== "absorbed") return { shareId, ended: seen.kind };
+          before = null;
+          continue;
+        }
         const fate: Fate =
           next.kind === "write"
             ? await perform(deps, step, `${stage}`, next.effectId)
@@ -84,6 +93,7 @@ const plan = async (deps: WorkflowDeps, shareId: string, before: Before | null):
     if (share.state !== "submitting") return { kind: "stop", why: `the share is ${share.state}` };
     const { connection, draft } = await store.shares.drafted(tx, share);
     if (connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
+    if (await isUnread(deps, { tx, share, before })) return { kind: "look" };
     const coSell = coSellOf(deps.registry.open(connection), connection);
     const entries = await store.effects.listOf(tx, shareId);
     const done = entries.flatMap((entry) =>
@@ -140,6 +150,33 @@ const settle = async (deps: WorkflowDeps, { tx, share, before }: Settling): Prom
   const reason = gaps.length > 0 ? gapSentence(gaps) : (entry.fault?.message ?? "the partner refused it");
   await store.shares.move(tx, share, { event: "partner_refused", actorId: deps.actorId, gaps, reason });
   return "refused";
+};
+
+/**
+ * Whether the share's record was made by a run that we do not remember, or by one that was lost: it may have gone further
+ * than we know. A record that this run has just made is as it was sent.
+ */
+const isUnread = async (
+  deps: WorkflowDeps,
+  at: { readonly tx: Tx; readonly share: Share; readonly before: Before | null },
+): Promise<boolean> => {
+  const { store } = deps;
+  const { tx, share, before } = at;
+  const engagement = await store.shares.findEngagement(tx, share.id);
+  if (engagement === null || engagement.lookedAt !== null) return false;
+  if (before === null) return true;
+  const traces = await store.recoveries.tracesOf(tx, { connectionId: share.connectionId, shareId: share.id });
+  const isFound = (await store.effects.read(tx, before.effectId)).attempts === 0;
+  if (!isFound && traces === null) return false;
+  const { connectionId, remoteId } = engagement;
+  const reason = "a share of ours has it";
+  await store.recoveries.settleFound(tx, { connectionId, remoteId }, { reason, actorId: deps.actorId });
+  if (!isFound) return true;
+  const note = `${remoteId}: the partner had it already`;
+  await store.journal.note(tx, { subject: share.id, actorId: deps.actorId, what: foundWord, note });
+  // The deal is as the CRM has it now; the record may not be.
+  await store.shares.wantRevision(tx, share.id, true);
+  return true;
 };
 
 /** Polls a task of a confirmed write until it is done or failed. */

@@ -6,6 +6,7 @@ import { isEnded } from "../src/domain/deal.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
 import { lookOnce } from "./look.ts";
+import { forgetTaken, isForgotten, recover } from "./recover.ts";
 
 /** How long a record that we do not know may still be on its way back to us from our own create. */
 const unknownMs = 60_000;
@@ -118,7 +119,9 @@ export const createSweep = (client: Client, deps: WorkflowDeps) =>
         const swept = await runStep(step, `page-${page}`, () => sweepPage(deps, connectionId, page));
         if (swept.kind === "wait") await step.sleepUntil(`page-wait-${page}`, swept.until);
         if (swept.kind === "stop") return { connectionId, ended: swept.why };
-        if (swept.kind === "last") break;
+        if (swept.kind !== "last") continue;
+        if (swept.isRecovering) await recover(deps, step, connectionId);
+        break;
       }
       return runStep(step, "catch-up", () => catchUp(deps, connectionId));
     },
@@ -126,7 +129,7 @@ export const createSweep = (client: Client, deps: WorkflowDeps) =>
 
 type Swept =
   | { readonly kind: "more" }
-  | { readonly kind: "last" }
+  | { readonly kind: "last"; readonly isRecovering: boolean }
   | { readonly kind: "wait"; readonly until: string }
   | { readonly kind: "stop"; readonly why: string };
 
@@ -136,6 +139,8 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   if (connection === null || connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
   const coSell = coSellOf(deps.registry.open(connection), connection);
   const { cursor } = await store.connections.readSweep(db.sql, connectionId);
+  const recovery = await store.recoveries.find(db.sql, connectionId);
+  if (recovery !== null && cursor === null) await store.recoveries.beginSweep(db.sql, connectionId);
   const result = await coSell.changes(cursor);
   if (!result.ok) {
     if (result.fault.kind === "denied") {
@@ -155,6 +160,8 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   await db.transaction(async (tx) => {
     for (const hint of items) {
       const known = await store.shares.findByRemote(tx, connectionId, hint.id);
+      if (known === null && recovery !== null && isForgotten(hint, recovery))
+        await store.recoveries.keepFound(tx, connectionId, { remoteId: hint.id, key: hint.key });
       // Records that others made, and the overlap that we have seen, cost no read.
       if (
         known === null ||
@@ -165,10 +172,11 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
       await store.journal.tell(tx, "hint.raised", known.shareId, { connectionId, remoteId: hint.id });
     }
     await store.connections.saveSweep(tx, connectionId, next);
+    if (!more) await forgetTaken(deps, tx, connectionId);
   });
   await deps.at("sweep.saved");
   deps.kick();
-  return { kind: more ? "more" : "last" };
+  return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null };
 };
 
 /** Invitations and looks that were missed, looks that are a day old, and pushes and answers whose run was lost. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Json, JsonObject, Observation, RemoteRef } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
-import type { Hint, Outcome, Page, Write } from "../contract.ts";
+import type { Hint, Outcome, Page, Traces, Write } from "../contract.ts";
 import { meaning, parseBody, paths, read } from "./document.ts";
 import { type Answer, isAlreadyAssociated } from "./faults.ts";
 import * as invitations from "./invitations.ts";
@@ -20,9 +20,11 @@ import {
   tasksSchema,
   timestampSchema,
   updatedSchema,
+  type WireOpportunity,
+  type WireRow,
 } from "./wire.ts";
 
-/** Pages looked through for a lost create: the newest 500 records of the customer's name. */
+/** Pages looked through for a lost create: the newest 500 records under each filter. */
 const searchPagesMax = 5;
 /** AWS's list may lag behind its records, and its times are coarser than its records' order. */
 const overlapMs = 5 * 60_000;
@@ -91,42 +93,105 @@ export const run = async (deps: CoSellDeps, write: Write, token: string): Promis
 const getOpportunity = (deps: CoSellDeps, id: string) =>
   readOf(deps, opportunitySchema, ["GetOpportunity", { Identifier: id }]);
 
+interface Candidate {
+  readonly id: string;
+  readonly version: string | null;
+  readonly madeAt: string;
+  readonly isUnsubmitted: boolean;
+  readonly isClosed: boolean;
+}
+const candidateOf = (id: string, row: WireRow | WireOpportunity): Candidate => ({
+  id,
+  version: row.LastModifiedDate ?? null,
+  madeAt: row.CreatedDate ?? "",
+  isUnsubmitted: row.LifeCycle?.ReviewStatus === "Pending Submission",
+  isClosed: row.LifeCycle?.Stage === "Closed Lost",
+});
+
+/** The newest records under a filter that carry our key, newest first. */
+const searchByKey = async (
+  deps: CoSellDeps,
+  key: string,
+  filter: JsonObject,
+): Promise<Result<readonly Candidate[]>> => {
+  const found = new Map<string, Candidate>();
+  let token: string | null = null;
+  for (let page = 0; page < searchPagesMax; page++) {
+    const listed: Awaited<ReturnType<typeof listPage>> = await listPage(deps, {
+      ...filter,
+      Sort: { SortBy: "CreatedDate", SortOrder: "DESCENDING" },
+      ...(token === null ? {} : { NextToken: token }),
+    });
+    if (!listed.ok) return listed;
+    for (const row of listed.value.rows)
+      if (row.Id && row.PartnerOpportunityIdentifier === key) found.set(row.Id, candidateOf(row.Id, row));
+    token = listed.value.nextToken;
+    if (token === null) break;
+  }
+  return ok([...found.values()]);
+};
+
+const created = (write: Write, { id, version }: Candidate): Outcome => ({
+  key: write.key,
+  ref: { id },
+  version,
+  task: null,
+});
+
+/** By the customer's name. AWS redacts the names of national security customers: there the name finds nothing. */
+const nameFilter = (write: Write): JsonObject => {
+  const name = read(write.body)["Customer.Account.CompanyName"];
+  return typeof name === "string" && write.body.NationalSecurity !== "Yes" ? { CustomerCompanyName: [name] } : {};
+};
+
 /**
  * A lost create: the newest records of the customer's name, compared by our own key. Only a record that was never
  * submitted can be it: an earlier generation of the deal has gone further.
  */
 const locateCreate = async (deps: CoSellDeps, write: Write): Promise<Result<Outcome | null>> => {
   const key = textOf(write.body, "PartnerOpportunityIdentifier");
-  const name = read(write.body)["Customer.Account.CompanyName"];
-  // AWS redacts the names of national security customers: there the name finds nothing.
-  const filter =
-    typeof name === "string" && write.body.NationalSecurity !== "Yes" ? { CustomerCompanyName: [name] } : {};
-  const found: { readonly id: string; readonly version: string | null }[] = [];
-  let token: string | null = null;
-  for (let page = 0; page < searchPagesMax; page++) {
-    const sort = { SortBy: "CreatedDate", SortOrder: "DESCENDING" };
-    const listed: Awaited<ReturnType<typeof listPage>> = await listPage(deps, {
-      ...filter,
-      Sort: sort,
-      ...(token === null ? {} : { NextToken: token }),
-    });
-    if (!listed.ok) return listed;
-    for (const row of listed.value.rows) {
-      const open = row.LifeCycle?.ReviewStatus === "Pending Submission" && row.LifeCycle.Stage !== "Closed Lost";
-      if (row.Id && open && row.PartnerOpportunityIdentifier === key)
-        found.push({ id: row.Id, version: row.LastModifiedDate ?? null });
-    }
-    token = listed.value.nextToken;
-    if (token === null) break;
-  }
-  const ids = [...new Set(found.map(({ id }) => id))];
-  if (ids.length > 1)
+  const searched = await searchByKey(deps, key, nameFilter(write));
+  if (!searched.ok) return searched;
+  const found = searched.value.filter((row) => row.isUnsubmitted && !row.isClosed);
+  if (found.length > 1)
     return failed({
       kind: "ambiguous",
-      message: `AWS holds ${ids.length} unsubmitted records of this deal: ${ids.slice(0, 5).join(", ")}. Close all but one in Partner Central.`,
+      message: `AWS holds ${found.length} unsubmitted records of this deal: ${found
+        .slice(0, 5)
+        .map(({ id }) => id)
+        .join(", ")}. Close all but one in Partner Central.`,
     });
   const [only] = found;
-  return ok(only === undefined ? null : { key: write.key, ref: { id: only.id }, version: only.version, task: null });
+  return ok(only === undefined ? null : created(write, only));
+};
+
+/**
+ * A create that we have no memory of: the records that a sweep told of, then those of the customer's name, then the newest
+ * of all (the customer may have been renamed). It may have gone any way since; one that still lives is taken first.
+ */
+const locateForgotten = async (deps: CoSellDeps, write: Write, traces: Traces): Promise<Result<Outcome | null>> => {
+  const key = textOf(write.body, "PartnerOpportunityIdentifier");
+  const pick = (rows: readonly Candidate[]): Candidate | undefined => {
+    const free = rows
+      .filter(({ id }) => !traces.taken.includes(id))
+      .toSorted((a, b) => (a.madeAt < b.madeAt ? 1 : a.madeAt > b.madeAt ? -1 : 0));
+    return free.find((row) => !row.isClosed) ?? free[0];
+  };
+  const told: Candidate[] = [];
+  for (const id of traces.known) {
+    const seen = await getOpportunity(deps, id);
+    if (!seen.ok && seen.fault.kind !== "missing") return seen;
+    if (seen.ok && seen.value.value.PartnerOpportunityIdentifier === key) told.push(candidateOf(id, seen.value.value));
+  }
+  let found = pick(told);
+  const byName = nameFilter(write);
+  for (const filter of Object.keys(byName).length === 0 ? [{}] : [byName, {}]) {
+    if (found !== undefined) break;
+    const searched = await searchByKey(deps, key, filter);
+    if (!searched.ok) return searched;
+    found = pick(searched.value);
+  }
+  return ok(found === undefined ? null : created(write, found));
 };
 
 const locateAssociation = async (deps: CoSellDeps, write: Write): Promise<Result<Outcome | null>> => {
@@ -164,12 +229,12 @@ const locateUpdate = async (deps: CoSellDeps, write: Write): Promise<Result<Outc
 };
 
 /** "Did it happen?" Null: searched and not found. */
-export const locate = async (deps: CoSellDeps, write: Write): Promise<Result<Outcome | null>> => {
+export const locate = async (deps: CoSellDeps, write: Write, traces?: Traces): Promise<Result<Outcome | null>> => {
   const { operation } = write;
   if (invitations.isInvitationWrite(operation)) return invitations.locate(deps, { write, operation });
   switch (planned(write).operation) {
     case "CreateOpportunity":
-      return locateCreate(deps, write);
+      return traces === undefined ? locateCreate(deps, write) : locateForgotten(deps, write, traces);
     case "AssociateOpportunity":
       return locateAssociation(deps, write);
     case "StartEngagementFromOpportunityTask":
@@ -259,7 +324,17 @@ export const changes = async (deps: CoSellDeps, cursor: Json): Promise<Result<Pa
   const { rows, nextToken } = listed.value;
   const seen = rows.reduce<string | null>((latest, row) => later(latest, row.LastModifiedDate ?? null), from.seen);
   const items = rows.flatMap((row): Hint[] =>
-    row.Id ? [{ kind: "opportunity", id: row.Id, at: row.LastModifiedDate ?? null }] : [],
+    row.Id
+      ? [
+          {
+            kind: "opportunity",
+            id: row.Id,
+            at: row.LastModifiedDate ?? null,
+            key: row.PartnerOpportunityIdentifier || null,
+            madeAt: row.CreatedDate ?? null,
+          },
+        ]
+      : [],
   );
   const next =
     nextToken === null

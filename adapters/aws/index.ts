@@ -70,7 +70,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           theirs: (input) => theirsOf(input, target),
           newer,
           run: (write, token) => run(at, write, token),
-          locate: (write) => locate(at, write),
+          locate: (write, _token, traces) => locate(at, write, traces),
           poll: (outcome) => poll(at, outcome),
           look: (ref) => look(at, ref),
           changes: (cursor) => changes(at, cursor),

@@ -95,6 +95,7 @@ export const rowSchema = z.looseObject({
   CreatedDate: timestampSchema.nullish(),
   LifeCycle: lifeCycleSchema.nullish(),
 });
+export type WireRow = z.infer<typeof rowSchema>;
 export const listSchema = z.looseObject({ OpportunitySummaries: z.array(rowSchema), NextToken: text });
 
 export const createdSchema = z.looseObject({

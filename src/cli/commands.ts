@@ -9,6 +9,7 @@ import {
   answerRuleTryCommand,
 } from "./answer-rules.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
+import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
@@ -27,6 +28,7 @@ import { eventsCommand, exceptionsCommand } from "./journal.ts";
 import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import { queueCommand } from "./queue.ts";
+import { restoreCommand } from "./restore.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -111,6 +113,9 @@ export const commands: readonly Command[] = [
   keyCreateCommand,
   keyRevokeCommand,
   forgetCommand,
+  backupCommand,
+  backupVerifyCommand,
+  restoreCommand,
   migrateCommand,
   versionCommand,
 ];

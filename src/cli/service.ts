@@ -1,9 +1,7 @@
 /** `cosell serve`, `cosell demo`, `cosell version`. */
-import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { type Command, textFlag } from "./command.ts";
 import { exitCodes } from "./failure.ts";
+import { readVersion } from "./version.ts";
 
 export const serveCommand: Command = {
   name: "serve",
@@ -52,8 +50,7 @@ export const versionCommand: Command = {
   flags: [],
   examples: ["cosell version"],
   run: async () => {
-    const path = fileURLToPath(import.meta.url.replace(/\/(?:dist|src)\/(?:chunks\/|cli\/)?[^/]+$/, "/package.json"));
-    const { version } = z.looseObject({ version: z.string() }).parse(JSON.parse(await readFile(path, "utf8")));
+    const version = await readVersion();
     const node = process.versions.node;
     return { exitCode: exitCodes.ok, text: `cosell ${version} (Node ${node})\n`, json: { version, node } };
   },

@@ -132,6 +132,8 @@ export type EffectEvent = (typeof effectEvents)[number];
 /** The heart of exactly-once: a write is looked for before it is repeated. */
 export const effectTable: Table<EffectState, EffectEvent> = [
   ["intended", "sending", "sent"],
+  // After a restore: a life of this installation that we have no memory of had sent it.
+  ["intended", "located", "confirmed"],
   ["sent", "kept", "confirmed"],
   // The partner did it before us: a deal that came from them has its record already.
   ["intended", "adopted", "confirmed"],

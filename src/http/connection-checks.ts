@@ -3,6 +3,7 @@ import type { Session } from "../../adapters/contract.ts";
 import type { Connection } from "../domain/deal.ts";
 import { type Check, type Found, found } from "../domain/diagnosis.ts";
 import { accountKey } from "../store/quota.ts";
+import type { Recovery } from "../store/recoveries.ts";
 import type { AppDeps } from "./endpoint.ts";
 
 const confirmedMs = 90 * 24 * 3_600_000;
@@ -163,6 +164,8 @@ const sweepCheck = (deps: AppDeps, connection: Connection): Check => ({
   id: "sweep",
   what: "look when changes were last swept for",
   run: async () => {
+    const recovery = await deps.store.recoveries.find(deps.db.sql, connection.id);
+    if (recovery !== null) return recovering(recovery, deps.clock.now());
     const { sweptAt } = await deps.store.connections.readSweep(deps.db.sql, connection.id);
     if (sweptAt === null) return found.skipped("not swept yet: the first sweep comes within 15 minutes of the start");
     const ms = deps.clock.now().getTime() - sweptAt.getTime();
@@ -174,6 +177,14 @@ const sweepCheck = (deps: AppDeps, connection: Connection): Check => ({
         );
   },
 });
+
+/** After a restore the first full sweep takes two rounds of the clock, unless something keeps it from ending. */
+const recovering = ({ takenAt, restoredAt }: Recovery, now: Date): Found => {
+  const told = `restored at ${restoredAt.toISOString()} from a backup of ${takenAt.toISOString()}; writes are looked for first until a full sweep has ended`;
+  return now.getTime() - restoredAt.getTime() <= sweptMsMax
+    ? found.ok(told)
+    : found.failed(told, "Start the service, or look at why sweeps fail: cosell exceptions.");
+};
 
 const quotaCheck = (deps: AppDeps, connection: Connection): Check => ({
   id: "quota",

@@ -70,6 +70,8 @@ export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, L
   readonly probes?: Probes;
   readonly mounts?: readonly Mount[];
   readonly trace?: TraceRequest;
+  /** The whole database as a backup file; absent where the database has tools of its own for that. */
+  readonly backup?: () => Promise<ReadableStream<Uint8Array>>;
   readonly listRuns?: (filter: RunFilter) => Promise<ListPage<Readonly<Record<string, unknown>>>>;
 }
 

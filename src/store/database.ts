@@ -100,6 +100,17 @@ export const migrate = async (db: Db): Promise<readonly string[]> => {
   return applied;
 };
 
+/** The schema that stands in a PostgreSQL database from the beginning of a restore into it to its end. */
+export const restoringSchema = "cosell_restoring";
+/** Throws when a restore into this database was begun and not ended: half of its data may be missing. */
+export const refuseHalfRestored = async (sql: Query): Promise<void> => {
+  const [row] = await sql<{ there: boolean }[]>`select to_regnamespace(${restoringSchema}) is not null as there`;
+  if (row?.there === true)
+    throw new Error(
+      "a restore into this database was begun and has not ended: wait for it, or run `cosell restore --force` again",
+    );
+};
+
 /** Names of migrations that this database still lacks: the Worker never migrates by itself, it says so instead. */
 export const pendingMigrations = async (sql: Query): Promise<readonly string[]> => {
   const [table] = await sql<{ there: boolean }[]>`select to_regclass('migration') is not null as there`;

@@ -39,6 +39,8 @@ export interface EmbeddedDatabase {
   readonly db: Db;
   /** Tells other processes where this owner's API answers. */
   readonly announce: (url: string) => void;
+  /** The data directory as tar, as of now: what a restore loads. It lies in memory as a whole. */
+  readonly dump: () => Promise<Uint8Array>;
   readonly close: () => Promise<void>;
 }
 
@@ -62,12 +64,9 @@ export class DirectoryOwnedError extends Error {
 export const openEmbedded = async (directory: string): Promise<EmbeddedDatabase> => {
   const root = resolve(directory);
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const socketDirectory = privateSocketDirectory(root);
-  const socketPath = join(socketDirectory, ".s.PGSQL.5432");
-  const ownerPath = join(root, "owner.json");
-  await claim(root, ownerPath, socketPath);
+  const { ownerPath, socketPath } = await own(root);
   try {
-    rmSync(socketPath, { force: true });
+    finishRestore(root);
     rmSync(join(root, "database", "postmaster.pid"), { force: true });
     const running = await startWorker({
       directory: join(root, "database"),
@@ -79,6 +78,7 @@ export const openEmbedded = async (directory: string): Promise<EmbeddedDatabase>
     return {
       db: running.db,
       announce: (url) => writeOwner(ownerPath, { ...ownOwner(socketPath), url }),
+      dump: running.dump,
       close: async () => {
         await running.close();
         rmSync(ownerPath, { force: true });
@@ -91,9 +91,7 @@ export const openEmbedded = async (directory: string): Promise<EmbeddedDatabase>
 };
 
 /** A database in memory, optionally from a template file; for tests and rehearsals that need nothing afterwards. */
-export const openInMemory = async (
-  template: string | null,
-): Promise<EmbeddedDatabase & { readonly dump: () => Promise<Uint8Array> }> => {
+export const openInMemory = async (template: string | null): Promise<EmbeddedDatabase> => {
   const directory = join(tmpdir(), `cosell-${process.pid}-${Math.floor(performance.now() * 1000)}-${nextInstance++}`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const running = await startWorker({
@@ -118,6 +116,63 @@ let nextInstance = 0;
 export const findOwner = async (directory: string): Promise<Owner | null> => {
   const owner = readOwner(join(resolve(directory), "owner.json"));
   return owner !== null && (await isAlive(owner)) ? owner : null;
+};
+
+export interface Restoring<T> {
+  /** A tar file as `dump` gave it. */
+  readonly template: string;
+  /** Brings the data up to date before anybody can use it; when it throws, nothing was replaced. */
+  readonly prepare: (db: Db) => Promise<T>;
+  /** The name that the database in use until now is kept under. */
+  readonly aside: string;
+}
+
+/**
+ * Puts a dumped data directory in the place of the directory's database, which is moved aside, never deleted. The new one is
+ * whole, up to date and closed before it takes its name. Throws `DirectoryOwnedError` when a living process owns the directory.
+ */
+export const restoreEmbedded = async <T>(
+  directory: string,
+  restoring: Restoring<T>,
+): Promise<{ readonly result: T; readonly movedTo: string | null }> => {
+  const root = resolve(directory);
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const { ownerPath, socketPath } = await own(root);
+  try {
+    const draft = join(root, "database.restoring");
+    rmSync(draft, { recursive: true, force: true });
+    const { template } = restoring;
+    const running = await startWorker({ directory: draft, socketPath, connectionsMax, template });
+    chmodSync(socketPath, 0o600);
+    const result = await restoring.prepare(running.db).finally(running.close);
+    const movedTo = existsSync(join(root, "database")) ? join(root, restoring.aside) : null;
+    // Whole under this name: a process that dies between the two moves is finished by the next one that opens the directory.
+    renameSync(draft, join(root, wholeName));
+    if (movedTo !== null) renameSync(join(root, "database"), movedTo);
+    finishRestore(root);
+    return { result, movedTo };
+  } finally {
+    rmSync(join(root, "database.restoring"), { recursive: true, force: true });
+    rmSync(ownerPath, { force: true });
+  }
+};
+const wholeName = "database.restored";
+const finishRestore = (root: string): void => {
+  if (existsSync(join(root, wholeName)) && !existsSync(join(root, "database")))
+    renameSync(join(root, wholeName), join(root, "database"));
+};
+
+/** Whether the directory holds a database. */
+export const hasDatabase = (directory: string): boolean =>
+  ["database", wholeName].some((name) => existsSync(join(resolve(directory), name)));
+
+/** Claims the directory for this process. */
+const own = async (root: string): Promise<{ readonly ownerPath: string; readonly socketPath: string }> => {
+  const socketPath = join(privateSocketDirectory(root), ".s.PGSQL.5432");
+  const ownerPath = join(root, "owner.json");
+  await claim(root, ownerPath, socketPath);
+  rmSync(socketPath, { force: true });
+  return { ownerPath, socketPath };
 };
 
 const claim = async (root: string, ownerPath: string, socketPath: string): Promise<void> => {

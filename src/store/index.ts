@@ -13,6 +13,7 @@ import { createInvitations } from "./invitations.ts";
 import { createJournal } from "./journal.ts";
 import { createMeasures } from "./measures.ts";
 import { createOpportunities } from "./opportunities.ts";
+import { createRecoveries } from "./recoveries.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 import { createStatements } from "./statements.ts";
@@ -44,6 +45,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
     effects: createEffects(deps),
+    recoveries: createRecoveries({ ...deps, journal }),
     invitations: createInvitations({ ...deps, journal, contacts }),
     answerRules: createAnswerRules({ ...deps, journal }),
     health: createHealth(),

@@ -6,6 +6,7 @@ import shareRules from "./0005_share_rules.sql";
 import fields from "./0006_fields.sql";
 import webhooks from "./0007_webhooks.sql";
 import runnerApp from "./0009_runner_app.sql";
+import restore from "./0010_restore.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -17,4 +18,5 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0006_fields", text: fields },
   { name: "0007_webhooks", text: webhooks },
   { name: "0009_runner_app", text: runnerApp },
+  { name: "0010_restore", text: restore },
 ];
