@@ -227,7 +227,7 @@ describe("answer rules", () => {
 
   test("are tried, alone and with one more, and show what a condition may read", async () => {
     const trial: Route = (call) =>
-      call.path === "/v1/answer-rules/try"
+      call.path === "/v1/answer-rules/dry-run"
         ? {
             body: {
               items: [
@@ -248,8 +248,8 @@ describe("answer rules", () => {
         ? { body: { items: [{ name: "daysLeft", type: "number", description: "whole days until it expires" }] } }
         : undefined;
     const { api, calls } = fakeApi(connections, trial, fields);
-    expect((await cosell(["answer-rules", "try"], { api })).out).toContain("wait for a person");
-    await cosell(["answer-rules", "try", "--when", "daysLeft <= 2", "--do", "leave"], { api });
+    expect((await cosell(["answer-rules", "dry-run"], { api })).out).toContain("wait for a person");
+    await cosell(["answer-rules", "dry-run", "--when", "daysLeft <= 2", "--do", "leave"], { api });
     expect(calls.at(-1)?.body).toMatchObject({ rule: { condition: "daysLeft <= 2", action: "leave", name: "tried" } });
     expect((await cosell(["answer-rules", "fields"], { api })).out).toContain("daysLeft");
   });

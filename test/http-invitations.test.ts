@@ -227,7 +227,7 @@ describe("answer rules", () => {
       }),
     });
     const { connectionId: _, ...tried } = rule();
-    const { body } = await ask("POST", "/v1/answer-rules/try", {
+    const { body } = await ask("POST", "/v1/answer-rules/dry-run", {
       body: { connectionId: waiting, rule: tried },
       as: ["read"],
     });

@@ -357,7 +357,7 @@ describe("the command line", () => {
     expect((await say("answer-rules", "fields")).out).toContain("candidates");
     const added = await say("answer-rules", "add", "None", "--when", 'country == "AQ"', "--do", "accept");
     expect(added.out).toContain("version 1");
-    const tried = await say("answer-rules", "try", "--when", "daysLeft > 3", "--do", "leave");
+    const tried = await say("answer-rules", "dry-run", "--when", "daysLeft > 3", "--do", "leave");
     expect(tried.out).toContain("tried");
     expect((await say("answer-rules")).out).toContain('country == "AQ"');
     expect((await say("invitations", "accept", remote.id, "--dry-run")).out).toContain("dry run");

@@ -84,7 +84,7 @@ export const answerRuleAddCommand: Command = {
   operandsMin: 1,
   operandsMax: 1,
   about:
-    "A rule never accepts everything: its condition must read a field. cosell answer-rules fields lists them; cosell answer-rules try shows what the rules would do now.",
+    "A rule never accepts everything: its condition must read a field. cosell answer-rules fields lists them; cosell answer-rules dry-run shows what the rules would do now.",
   flags: [textFlag("connection", "label", "the connection it is for; default the only one"), ...ruleFlags],
   examples: [
     'cosell answer-rules add "German retail" --when \'industry == "Retail" && country == "DE"\' --do accept',
@@ -149,21 +149,21 @@ const trialSchema = z.object({
     }),
   ),
 });
-export const answerRuleTryCommand: Command = {
-  name: "answer-rules try",
+export const answerRuleDryRunCommand: Command = {
+  name: "answer-rules dry-run",
   summary: "Show what the rules would do with the invitations that wait now; nothing is answered",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
   flags: [textFlag("connection", "label", "the connection; default the only one"), ...ruleFlags],
   about: "With --when and --do a further rule is tried as if it were saved.",
-  examples: ["cosell answer-rules try", "cosell answer-rules try --when 'daysLeft <= 2' --do leave"],
+  examples: ["cosell answer-rules dry-run", "cosell answer-rules dry-run --when 'daysLeft <= 2' --do leave"],
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
       const connection = await findConnection(client, typed.text("connection"));
       const rule = typed.text("when") === undefined ? {} : { rule: { ...readRule(typed, null), name: "tried" } };
       const { items } = await client.post(
-        "/v1/answer-rules/try",
+        "/v1/answer-rules/dry-run",
         { connectionId: connection.id, ...rule },
         trialSchema,
       );

@@ -3,10 +3,10 @@ import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "
 import {
   answerRuleAddCommand,
   answerRuleChangeCommand,
+  answerRuleDryRunCommand,
   answerRuleFieldsCommand,
   answerRuleRemoveCommand,
   answerRulesCommand,
-  answerRuleTryCommand,
 } from "./answer-rules.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
@@ -84,7 +84,7 @@ export const commands: readonly Command[] = [
   answerRuleAddCommand,
   answerRuleChangeCommand,
   answerRuleRemoveCommand,
-  answerRuleTryCommand,
+  answerRuleDryRunCommand,
   answerRuleFieldsCommand,
   rulesCommand,
   ruleShowCommand,

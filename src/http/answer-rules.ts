@@ -234,7 +234,7 @@ const trialSchema = z.object({
 const tryEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({
     method: "POST",
-    path: "/v1/answer-rules/try",
+    path: "/v1/answer-rules/dry-run",
     tag: "Answer rules",
     scope: "read",
     summary: "What the rules of a connection would do with the invitations that wait now; nothing is answered",
