@@ -4,8 +4,7 @@ import type { Clock, Ids } from "./ports.ts";
 
 type Random = (count: number) => Uint8Array<ArrayBuffer>;
 
-export const createIds = (clock: Clock): Ids =>
-  idsFrom(clock, (count) => crypto.getRandomValues(new Uint8Array(count)));
+export const createIds = (clock: Clock): Ids => idsFrom(clock, pooledRandom());
 
 /** The same ids for the same seed and the same sequence of calls. Never for production: they can be guessed. */
 export const createSeededIds = (clock: Clock, seed: string): Ids => idsFrom(clock, seededRandom(seed));
@@ -16,6 +15,22 @@ const idsFrom = (clock: Clock, random: Random): Ids => {
   });
   const uuid = (): string => generator.generateOrResetWithTs(clock.now().getTime()).toString();
   return { uuid, next: (prefix) => `${prefix}_${uuid().replaceAll("-", "")}`, bytes: random };
+};
+
+const poolBytes = 4_096;
+/** Random bytes from the system, drawn many at a time: an id takes a few, and each call to the system costs as much as a thousand. */
+const pooledRandom = (): Random => {
+  let pool = new Uint8Array(0);
+  let used = 0;
+  return (count) => {
+    if (count > poolBytes) return crypto.getRandomValues(new Uint8Array(count));
+    if (used + count > pool.length) {
+      pool = crypto.getRandomValues(new Uint8Array(poolBytes));
+      used = 0;
+    }
+    used += count;
+    return pool.slice(used - count, used);
+  };
 };
 
 /** Mulberry32 over a hash of the seed: small, well spread, and the same everywhere. */
