@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
   options: { small: { type: "boolean", default: false }, backlog: { type: "string" } },
 });
 const small = values.small;
-const verdict = createVerdict();
+const verdict = createVerdict(small ? 0.5 : 1);
 const parts: Readonly<Record<string, () => Promise<void>>> = {
   door: () => benchDoor(verdict, small ? 2 : 8),
   runner: () => benchRunner(verdict, small ? 60 : 400),
