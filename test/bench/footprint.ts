@@ -4,10 +4,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { freePort, type Opened, openLocal, readConfig } from "../../src/node.ts";
 import { awsDeal } from "../deals.ts";
 import { quantile, type Verdict } from "./verdict.ts";
 
+const packageSchema = z.object({ scripts: z.object({ start: z.string() }) });
 const rowsPerRequest = 200;
 const requests = 200;
 const settleMs = 10_000;
@@ -21,8 +23,8 @@ export const benchFootprint = async (verdict: Verdict, count: number): Promise<v
   const { token } = opened;
   await fill(opened, count);
   await opened.close();
-  const cli = join(dirname(fileURLToPath(import.meta.url)).replace(/\/chunks$/, ""), "cli.mjs");
-  const child = spawn(process.execPath, [cli, "serve"], {
+  const child = spawn(process.execPath, startWords, {
+    cwd: root,
     env: { ...process.env, DATABASE_URL: "", ...environment },
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -56,6 +58,13 @@ export const benchFootprint = async (verdict: Verdict, count: number): Promise<v
     rmSync(directory, { recursive: true, force: true });
   }
 };
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)).replace(/\/chunks$/, ""));
+/** What `npm start` says after `node`. */
+const startWords = packageSchema
+  .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")))
+  .scripts.start.split(" ")
+  .slice(1);
 
 const states = ["submitted", "in_review", "needs_action", "accepted"] as const;
 
