@@ -45,17 +45,14 @@ const receiveEndpoint = (deps: AppDeps, opened: OpenedConnections, intake: Intak
       const body = await readBytes(request, deliveryBytesMax);
       const headers = Object.fromEntries([...request.headers].map(([name, value]) => [name.toLowerCase(), value]));
       for (let turn = 1; ; turn++) {
-        const { entry, isFresh } = await opened.get(params.id);
+        const { entry, isFresh } = await opened.get(params.id, turn > 1);
         const verdict = await verdictOf(deps, entry, { headers, body });
         // Only a verdict on the connection as it is now counts against the sender.
-        if (verdict.kind !== "verified" && !isFresh) opened.forget(params.id);
-        else if (verdict.kind !== "verified") return refuse(deps, entry.connection, { verdict, bytes: body.length });
-        else {
-          const reception = await intake.receive(deliveryOf(deps, { ...entry, headers, body }, verdict.delivery));
-          if (reception !== "stale") return { status: 202, body: { status: reception } };
-          opened.forget(params.id);
-          if (turn >= turnsMax) throw unsure();
-        }
+        if (verdict.kind !== "verified" && !isFresh) continue;
+        if (verdict.kind !== "verified") return refuse(deps, entry.connection, { verdict, bytes: body.length });
+        const reception = await intake.receive(deliveryOf(deps, { ...entry, headers, body }, verdict.delivery));
+        if (reception !== "stale") return { status: 202, body: { status: reception } };
+        if (turn >= turnsMax) throw unsure();
       }
     },
   });
@@ -87,9 +84,8 @@ interface Opened {
   readonly hooks: Hooks;
 }
 interface OpenedConnections {
-  /** The connection with its hooks; not fresh: as it was when last read. Throws the problem where there is none. */
-  readonly get: (id: string) => Promise<{ readonly entry: Opened; readonly isFresh: boolean }>;
-  readonly forget: (id: string) => void;
+  /** The connection with its hooks, read `anew` or as it was when last read (then not fresh). Throws the problem where there is none. */
+  readonly get: (id: string, anew: boolean) => Promise<{ readonly entry: Opened; readonly isFresh: boolean }>;
 }
 
 /**
@@ -99,15 +95,14 @@ interface OpenedConnections {
 const createOpened = (deps: AppDeps): OpenedConnections => {
   const known = new Map<string, Opened>();
   return {
-    get: async (id) => {
-      const entry = known.get(id);
+    get: async (id, anew) => {
+      const entry = anew ? undefined : known.get(id);
       if (entry !== undefined) return { entry, isFresh: false };
       const fresh = await openHooks(deps, id);
       if (known.size >= openedMax) known.clear();
       known.set(id, fresh);
       return { entry: fresh, isFresh: true };
     },
-    forget: (id) => void known.delete(id),
   };
 };
 
