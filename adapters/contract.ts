@@ -29,9 +29,11 @@ export interface Marketplace {
   readonly limits: Limits;
   /** The pre-flight rules as dated data, each with its source; shown to people. Absent: none are published. */
   readonly rules?: RulePack;
+  /** A seller's account and settings with everything set up that can be: for the docs, and to tell what the marketplace offers before anybody connects. */
+  readonly example: { readonly account: string; readonly settings: JsonObject };
   readonly open: (deps: SessionDeps, connection: Connection) => Session;
 }
-export type SessionDeps = ClockDep & HttpDep & SecretsDep & QuotaDep;
+export type SessionDeps = ClockDep & IdsDep & HttpDep & SecretsDep & QuotaDep;
 
 export interface RulePack {
   /** The day on which the rules were last compared with their sources. */
@@ -66,14 +68,77 @@ export interface QuotaDep {
   readonly quota: Quota;
 }
 
+/** What a connection may offer. Each is a door of the session that is there, or a reason in `lacks` why it is not. */
+export const capabilityNames = [
+  "coSell",
+  "withdrawal",
+  "invitations",
+  "hooks",
+  "hookRegistration",
+  "queue",
+  "consent",
+  "assisted",
+] as const;
+export type Capability = (typeof capabilityNames)[number];
+
 export interface Session {
+  /** Why each absent door is absent, in a sentence for a person: the marketplace has none, or what sets it up. */
+  readonly lacks: Readonly<Partial<Record<Capability, string>>>;
   /** Tells whether credentials and permissions work: one cheap read. */
   readonly check: () => Promise<Result<JsonObject>>;
   /** Everything the connection needs of the partner, as checks to run in order. None of them can change anything there. */
   readonly diagnose?: (known: Known) => readonly Check[];
   readonly hooks?: Hooks;
+  readonly hookRegistration?: HookRegistration;
   readonly pull?: Pull;
+  readonly consent?: Consent;
   readonly coSell?: CoSell;
+}
+
+/** The partner's list of where it delivers webhooks, which we can change by its API. */
+export interface HookRegistration {
+  /** The partner's events that we ask for. */
+  readonly events: readonly string[];
+  /** Where the partner delivers now; null: nowhere. */
+  readonly read: () => Promise<Result<RegisteredHook | null>>;
+  /** Makes the partner deliver `events` to `url`, replacing what `read` found. Repeating it changes nothing. */
+  readonly save: (url: string) => Promise<Result<RegisteredHook>>;
+  /** Asks the partner for a test event. The id is for `testState`. */
+  readonly test: () => Promise<Result<{ readonly id: string }>>;
+  readonly testState: (
+    id: string,
+  ) => Promise<Result<{ readonly state: "waiting" | "delivered" | "failed"; readonly detail: string }>>;
+}
+export interface RegisteredHook {
+  readonly url: string;
+  readonly events: readonly string[];
+}
+
+/** A person's leave, given by signing in at the partner and kept alive by use. It lapses unless somebody renews it. */
+export interface Consent {
+  /** Where an administrator signs in. `state` and `challenge` (PKCE S256) come back to, or are proved by, `finish`. */
+  readonly signInUrl: (at: {
+    readonly redirectUri: string;
+    readonly state: string;
+    readonly challenge: string;
+  }) => string;
+  /** Trades the code of a sign-in for a lasting token, and keeps that. */
+  readonly finish: (at: {
+    readonly redirectUri: string;
+    readonly code: string;
+    readonly verifier: string;
+  }) => Promise<Result<ConsentState>>;
+  /** Nothing is contacted. Null: nobody has consented yet. */
+  readonly state: () => Promise<ConsentState | null>;
+}
+export interface ConsentState {
+  readonly grantedAt: Date;
+  /** When the token was last renewed by use. */
+  readonly renewedAt: Date;
+  /** When it ends if it is not used again. */
+  readonly lapsesAt: Date;
+  /** Why the partner no longer takes it; null: it does, as far as we know. */
+  readonly ended: string | null;
 }
 
 /** What we know of a connection's past, for a diagnosis. */
@@ -219,6 +284,8 @@ export interface Theirs {
 export interface CoSell {
   /** Pure: what the programme would refuse, and why. A draft with gaps is never sent. */
   readonly gaps: (draft: ShareDraft) => readonly Gap[];
+  /** Pure: what a person should know before this draft is sent, for example that it cannot be undone. Absent: nothing. */
+  readonly notices?: (draft: ShareDraft) => readonly string[];
   /** Pure: the programme's own fields for how the partner is asked to join. Absent: the programme knows no difference. */
   readonly involvement?: (wanted: Involvement) => JsonObject;
   /** Pure: the next write or poll of a submission, given what is confirmed so far. The engine loops until `done`. */

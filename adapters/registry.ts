@@ -3,8 +3,8 @@ import { z } from "zod";
 import type { Connection, MarketplaceId } from "../src/domain/deal.ts";
 import { dealFields, fieldsOfSchema, memberNames } from "../src/domain/rule-fields.ts";
 import type { Programme } from "../src/domain/share-rule.ts";
-import type { ClockDep, Http, SecretsDep } from "../src/ports.ts";
-import type { Limits, Marketplace, Quota, Session } from "./contract.ts";
+import type { ClockDep, Http, IdsDep, SecretsDep } from "../src/ports.ts";
+import type { Capability, Limits, Marketplace, Quota, Session } from "./contract.ts";
 
 export interface Registry {
   readonly marketplaces: readonly Marketplace[];
@@ -13,7 +13,7 @@ export interface Registry {
   readonly open: (connection: Connection) => Session;
 }
 
-export interface RegistryDeps extends ClockDep, SecretsDep {
+export interface RegistryDeps extends ClockDep, IdsDep, SecretsDep {
   /** A simulated connection without an endpoint talks to the simulator in this process; all others to the network. */
   readonly httpFor: (connection: Connection) => Http;
   /** The bucket of a seller account, shared by every connection and worker that uses it. */
@@ -29,14 +29,26 @@ export const createRegistry = (deps: RegistryDeps, marketplaces: readonly Market
     open: (connection) => {
       const marketplace = find(connection.marketplace);
       if (marketplace === null) throw new Error(`this build has no adapter for ${connection.marketplace}`);
-      const { clock, secrets } = deps;
+      const { clock, ids, secrets } = deps;
       return marketplace.open(
-        { clock, secrets, http: deps.httpFor(connection), quota: deps.quotaFor(connection, marketplace.limits) },
+        { clock, ids, secrets, http: deps.httpFor(connection), quota: deps.quotaFor(connection, marketplace.limits) },
         connection,
       );
     },
   };
 };
+
+/** Which doors a session has, read off the session itself. */
+export const capabilitiesOf = (session: Session): Readonly<Record<Capability, boolean>> => ({
+  coSell: session.coSell !== undefined,
+  withdrawal: session.coSell?.withdrawal !== undefined,
+  invitations: session.coSell?.invitations !== undefined,
+  hooks: session.hooks !== undefined,
+  hookRegistration: session.hookRegistration !== undefined,
+  queue: session.pull !== undefined,
+  consent: session.consent !== undefined,
+  assisted: false,
+});
 
 /** What share rules need to know of a connection's programme; null when the connection offers no co-sell. Nothing is contacted. */
 export const programmeOf = (registry: Registry, connection: Connection): Programme | null => {

@@ -85,6 +85,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
   const registry = createRegistry(
     {
       clock,
+      ids: deps.ids,
       secrets: deps.secrets,
       httpFor: (connection) => tracing.http(httpFor(deps, connection), connection),
       quotaFor: (connection, limits) => createQuota(deps, accountKey(connection), limits),

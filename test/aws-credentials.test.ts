@@ -13,6 +13,7 @@ import {
   openSession,
   settings,
 } from "./aws-double.ts";
+import { testIds } from "./ids.ts";
 
 let aws: Double;
 beforeAll(async () => {
@@ -76,6 +77,7 @@ describe("credentials", () => {
     });
     const deps = {
       clock: { now: () => now, sleep: async () => {} },
+      ids: testIds,
       http,
       secrets: { get: async () => null, rotate: async () => false },
       quota: { take: async () => ok(null) },

@@ -4,6 +4,7 @@ import type { Session } from "../adapters/contract.ts";
 import type { Connection, Contact, JsonObject, Opportunity, ShareDraft } from "../src/domain/deal.ts";
 import { failed, ok } from "../src/domain/fault.ts";
 import type { Http } from "../src/ports.ts";
+import { testIds } from "./ids.ts";
 import { listen } from "./listen.ts";
 
 export const account = "111122223333";
@@ -140,6 +141,7 @@ export const openSession = (given: OpenWith = {}): Opened => {
   const session = createAws().open(
     {
       clock: { now: () => now, sleep: async () => {} },
+      ids: testIds,
       http: given.http ?? http,
       secrets: {
         get: async (ref) => {

@@ -7,6 +7,7 @@ import { createSeededIds } from "../src/ids.ts";
 import type { Secrets } from "../src/ports.ts";
 import { hookAudience, issueToken } from "../src/tokens.ts";
 import { account, connection, http, now, settings } from "./aws-double.ts";
+import { testIds } from "./ids.ts";
 
 const clock = { now: () => now, sleep: async () => {} };
 const ids = createSeededIds(clock, "tokens");
@@ -27,7 +28,7 @@ const clientId = "con_1.0badcafe";
 const client = { clientId, secretRefs: ["secret:oauth:11111111", "secret:oauth:22222222"], tokenSeconds: 1800 };
 const { hookKeys: _keys, ...rest } = settings;
 const { hooks } = createAws().open(
-  { clock, http, secrets, quota: { take: async () => ok(null) } },
+  { clock, ids: testIds, http, secrets, quota: { take: async () => ok(null) } },
   connection({ settings: { ...rest, hookOAuth: client } }),
 );
 const body = new TextEncoder().encode(

@@ -4,6 +4,7 @@ import { detailTypes } from "../adapters/aws/wire.ts";
 import type { Verdict } from "../adapters/contract.ts";
 import { ok } from "../src/domain/fault.ts";
 import { account, connection, http, now, type OpenWith, openSession, secrets, settings } from "./aws-double.ts";
+import { testIds } from "./ids.ts";
 
 const event = (over: Readonly<Record<string, unknown>> = {}) => ({
   version: "1",
@@ -178,6 +179,7 @@ describe("EventBridge deliveries", () => {
     const { hookKeys: _, ...rest } = settings;
     const deps = {
       clock: { now: () => now, sleep: async () => {} },
+      ids: testIds,
       http,
       secrets: { get: async () => null, rotate: async () => false },
       quota: { take: async () => ok(null) },

@@ -6,6 +6,7 @@ import { createAws } from "../adapters/aws/index.ts";
 import { generate } from "../infra/generate-aws-picklists.ts";
 import type { Connection } from "../src/domain/deal.ts";
 import { connection, openSession, programmeFields, settings } from "./aws-double.ts";
+import { testIds } from "./ids.ts";
 
 const contracts = join(import.meta.dirname, "../../shared/contracts/aws/derived");
 const opening =
@@ -59,6 +60,7 @@ describe("an AWS connection", () => {
     const session = marketplace.open(
       {
         clock: { now: () => new Date(0), sleep: async () => {} },
+        ids: testIds,
         http: async (request) => {
           asked = new URL(request.url);
           expect(await request.json()).toMatchObject({ Catalog: catalog });

@@ -16,6 +16,7 @@ import { createStore } from "../src/store/index.ts";
 import { createSeal, createSecrets } from "../src/store/seal.ts";
 import { createWebhookSender } from "../workflows/webhook.ts";
 import { createConformance } from "./http-conformance.ts";
+import { testIds } from "./ids.ts";
 import { openTestDatabase } from "./template.ts";
 
 export const publicUrl = "http://cosell.example";
@@ -98,6 +99,7 @@ export const fakeMarketplace: Marketplace = {
   name: "Small Marketplace",
   settings: settingsSchema as unknown as Marketplace["settings"],
   fields: jsonObjectSchema,
+  example: { account: "123456789012", settings: { keyRef: "secret:key", coSell: true } },
   limits: {
     readsPerSecond: 10,
     writesPerSecond: 1,
@@ -111,6 +113,7 @@ export const fakeMarketplace: Marketplace = {
     const settings = settingsSchema.parse(connection.settings);
     if (settings.contradictory) throw new Error("settings.contradictory: account and catalog contradict each other");
     return {
+      lacks: {},
       check: async () => {
         const key = await deps.secrets.get(settings.keyRef.slice("secret:".length));
         return key?.value === "good"
@@ -176,6 +179,7 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
   const registry = createRegistry(
     {
       clock,
+      ids: testIds,
       secrets,
       httpFor: () => async () => new Response("unreachable", { status: 500 }),
       quotaFor: () => ({ take: async () => ok(null) }),

@@ -3,6 +3,7 @@ import { createAws } from "../adapters/aws/index.ts";
 import { createRegistry } from "../adapters/registry.ts";
 import { ok } from "../src/domain/fault.ts";
 import { openHttp, publicUrl } from "./http-fixture.ts";
+import { testIds } from "./ids.ts";
 
 // The registry is made before the fixture's secrets exist: it reads them through this seam.
 const later: { secrets: Parameters<typeof createRegistry>[0]["secrets"] | null } = { secrets: null };
@@ -15,6 +16,7 @@ const http = await openHttp({
   registry: createRegistry(
     {
       clock: clockSeam,
+      ids: testIds,
       secrets: { get: (ref) => secretsOf().get(ref), rotate: (...given) => secretsOf().rotate(...given) },
       httpFor: () => async () => new Response("no network", { status: 599 }),
       quotaFor: () => ({ take: async () => ok(null) }),

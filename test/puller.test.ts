@@ -4,6 +4,7 @@ import { createRegistry } from "../adapters/registry.ts";
 import { failed, ok, type Result } from "../src/domain/fault.ts";
 import { createPuller, type PullerDeps } from "../src/puller.ts";
 import { fakeMarketplace, openHttp } from "./http-fixture.ts";
+import { testIds } from "./ids.ts";
 
 type Answer = Result<readonly Pulled[]> | "wait";
 
@@ -49,6 +50,7 @@ const { db, store, clock } = http;
 const registry = createRegistry(
   {
     clock,
+    ids: testIds,
     secrets: http.secrets,
     httpFor: () => async () => new Response(null, { status: 599 }),
     quotaFor: () => ({ take: async () => ok(null) }),

@@ -18,7 +18,7 @@ import { createPull } from "./queue.ts";
 import { dealOf } from "./referred.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
-import { fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
+import { example, fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
 import { nextAddition, nextStep } from "./submission.ts";
 import { theirsOf } from "./theirs.ts";
 import { newer } from "./time.ts";
@@ -39,6 +39,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
     settings: settingsSchema,
     fields: fieldsSchema,
     rules: rulePack,
+    example,
     // https://docs.aws.amazon.com/partner-central/latest/selling-api/quotas.html
     limits: {
       readsPerSecond: 10,
@@ -54,10 +55,18 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
       const wire = createWire(deps, target, finder);
       const at = { clock: deps.clock, wire, target };
       const { hookKeys, hookOAuth } = target.settings;
+      const hasHooks = hookKeys !== undefined || hookOAuth !== undefined;
       return {
+        lacks: {
+          ...(hasHooks ? {} : { hooks: "no key for EventBridge is set: cosell connections hook-keys, or … oauth" }),
+          ...(target.queue === null ? { queue: "no queue is set: cosell connections queue" } : {}),
+          hookRegistration: "AWS delivers by EventBridge rules in your own account: infra/aws has them",
+          consent: "AWS asks for keys or a role; nobody signs in",
+          assisted: "AWS's programme has an API for all of it",
+        },
         check: () => check(at),
         diagnose: (known) => checksOf({ deps, target, wire, finder, known }),
-        ...(hookKeys === undefined && hookOAuth === undefined ? {} : { hooks: createHooks(deps, target) }),
+        ...(hasHooks ? { hooks: createHooks(deps, target) } : {}),
         ...(target.queue === null ? {} : { pull: createPull(deps, target, { queue: target.queue, finder }) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),

@@ -184,6 +184,18 @@ export const settingsSchema = z.strictObject({
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
+/** A connection with everything set up. */
+export const example = {
+  account: "123456789012",
+  settings: {
+    accountId: "123456789012",
+    credentials: { roleArn: "arn:aws:iam::123456789012:role/cosell" },
+    defaults: { solutions: ["S-0000001"], involvementType: "Co-Sell", visibility: "Full" },
+    hookKeys: { headerName: "x-cosell-key", keyRefs: ["secret:hook-key"] },
+    queue: { url: "https://sqs.us-east-1.amazonaws.com/123456789012/partner-central-events" },
+  },
+} as const;
+
 /** Everything about a connection that the rest of the adapter needs, checked. */
 export interface Target {
   readonly connectionId: string;

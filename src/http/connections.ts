@@ -1,6 +1,7 @@
 /** Connections over HTTP: the seller identities that are set up with marketplaces, and their keys. */
 import { z } from "zod";
-import type { Session } from "../../adapters/contract.ts";
+import { type Capability, capabilityNames } from "../../adapters/contract.ts";
+import { capabilitiesOf } from "../../adapters/registry.ts";
 import {
   type Connection,
   connectionSchema,
@@ -26,20 +27,20 @@ import { notFound, ProblemError } from "./problem.ts";
 
 const connectionParams = z.strictObject({ id: idOf("con", "connection") });
 
-export const capabilitiesSchema = z.object({
-  coSell: z.boolean(),
-  withdrawal: z.boolean().describe("a share that is with the partner can be taken back"),
-  invitations: z.boolean().describe("referrals and leads of the partner arrive here and can be answered"),
-  hooks: z.boolean().describe("the partner's webhooks are taken at hookUrl"),
-  queue: z.boolean().describe("the partner's events are fetched from a queue"),
-});
-export const capabilitiesOf = (session: Session): z.output<typeof capabilitiesSchema> => ({
-  coSell: session.coSell !== undefined,
-  withdrawal: session.coSell?.withdrawal !== undefined,
-  invitations: session.coSell?.invitations !== undefined,
-  hooks: session.hooks !== undefined,
-  queue: session.pull !== undefined,
-});
+/** What each capability means to a person. */
+export const capabilitySays: Readonly<Record<Capability, string>> = {
+  coSell: "deals are put to the partner's programme",
+  withdrawal: "a share that is with the partner can be taken back",
+  invitations: "referrals and leads of the partner arrive here and can be answered",
+  hooks: "the partner's webhooks are taken at hookUrl",
+  hookRegistration: "where the partner delivers webhooks is set from here",
+  queue: "the partner's events are fetched from a queue",
+  consent: "a person signs in for us, and must do so again before it lapses",
+  assisted: "a person carries out at the partner what this connection may not do itself",
+};
+export const capabilitiesSchema = z.object(
+  Object.fromEntries(capabilityNames.map((name) => [name, z.boolean().describe(capabilitySays[name])])),
+);
 
 const shownSchema = connectionSchema.extend({
   hookUrl: z.string().describe("where the partner delivers its webhooks"),

@@ -1,8 +1,9 @@
 /** Which marketplaces this build knows, and what each one asks for. */
 import { z } from "zod";
 import type { Marketplace } from "../../adapters/contract.ts";
+import { capabilitiesOf } from "../../adapters/registry.ts";
 import { jsonObjectSchema, marketplaceIdSchema } from "../domain/deal.ts";
-import { capabilitiesOf, capabilitiesSchema } from "./connections.ts";
+import { capabilitiesSchema } from "./connections.ts";
 import { type AppDeps, type Endpoint, endpoint, listOf, pageOf, pageQuery } from "./endpoint.ts";
 
 const marketplaceSchema = z.object({
