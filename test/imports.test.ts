@@ -21,7 +21,7 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["store", /^src\/store\//],
   ["http", /^src\/http\//],
   ["app", /^src\/app\.ts$/],
-  ["contract", /^adapters\/contract\.ts$/],
+  ["contract", /^adapters\/contract(-[a-z]+)?\.ts$/],
   ["registry", /^adapters\/registry\.ts$/],
   ["simulator", /^adapters\/[a-z]+\/simulator\//],
   ["adapter", /^adapters\/[a-z]+\//],
@@ -33,7 +33,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   ports: ["ports", "domain"],
   store: ["store", "domain", "ports"],
   embedded: ["store", "ports", "embedded"],
-  contract: ["domain", "ports"],
+  contract: ["contract", "domain", "ports"],
   registry: ["contract", "domain", "ports"],
   adapter: ["adapter", "contract", "domain", "ports"],
   simulator: ["simulator", "contract", "domain", "ports"],
@@ -77,7 +77,7 @@ describe("the import rules", () => {
           .filter(
             (target) =>
               target.startsWith("adapters/") &&
-              !/^adapters\/(contract|signing)\.ts$/.test(target) &&
+              !/^adapters\/(contract(-[a-z]+)?|signing)\.ts$/.test(target) &&
               folder(target) !== folder(file),
           )
           .map((target) => `${file} -> ${target}`),
