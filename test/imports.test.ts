@@ -23,6 +23,8 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["app", /^src\/app\.ts$/],
   ["contract", /^adapters\/contract(-[a-z]+)?\.ts$/],
   ["registry", /^adapters\/registry\.ts$/],
+  ["list", /^adapters\/marketplaces\.ts$/],
+  ["simulators", /^adapters\/simulators\.ts$/],
   ["simulator", /^adapters\/[a-z]+\/simulator\//],
   ["adapter", /^adapters\/[a-z]+\//],
   ["runner", /^workflows\/runner\//],
@@ -35,6 +37,8 @@ const may: Readonly<Record<string, readonly string[]>> = {
   embedded: ["store", "ports", "embedded"],
   contract: ["contract", "domain", "ports"],
   registry: ["contract", "domain", "ports"],
+  list: ["adapter", "contract"],
+  simulators: ["simulator", "contract"],
   adapter: ["adapter", "contract", "domain", "ports"],
   simulator: ["simulator", "contract", "domain", "ports"],
   runner: ["runner", "ports", "store", "domain"],
@@ -129,7 +133,7 @@ describe("the import rules", () => {
       /^(node:|@electric-sql\/|@hono\/node-server|@aws-sdk\/credential-providers|@opentelemetry\/(?!api$))/;
     const broken = [...reached].filter(
       (file) =>
-        ["embedded", "simulator"].includes(roomOf(file)) ||
+        ["embedded", "simulator", "simulators"].includes(roomOf(file)) ||
         /^src\/(node|node-outbound|node-tracing|cli|demo|aws-credentials)\.ts$|^src\/cli\//.test(file) ||
         importsOf(file).some((name) => nodeOnly.test(name)),
     );
