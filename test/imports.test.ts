@@ -23,6 +23,8 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["app", /^src\/app\.ts$/],
   ["contract", /^adapters\/contract(-[a-z]+)?\.ts$/],
   ["registry", /^adapters\/registry\.ts$/],
+  // What adapters have in common, in no marketplace's words.
+  ["shared", /^adapters\/[a-z-]+\.ts$/],
   ["simulator", /^adapters\/[a-z]+\/simulator\//],
   ["adapter", /^adapters\/[a-z]+\//],
   ["runner", /^workflows\/runner\//],
@@ -35,7 +37,8 @@ const may: Readonly<Record<string, readonly string[]>> = {
   embedded: ["store", "ports", "embedded"],
   contract: ["contract", "domain", "ports"],
   registry: ["contract", "domain", "ports"],
-  adapter: ["adapter", "contract", "domain", "ports"],
+  shared: ["shared", "contract", "domain", "ports"],
+  adapter: ["adapter", "shared", "contract", "domain", "ports"],
   simulator: ["simulator", "contract", "domain", "ports"],
   runner: ["runner", "ports", "store", "domain"],
   workflows: ["workflows", "store", "domain", "ports", "contract", "registry"],
@@ -77,7 +80,7 @@ describe("the import rules", () => {
           .filter(
             (target) =>
               target.startsWith("adapters/") &&
-              !/^adapters\/(contract(-[a-z]+)?|signing)\.ts$/.test(target) &&
+              !/^adapters\/[a-z-]+\.ts$/.test(target) &&
               folder(target) !== folder(file),
           )
           .map((target) => `${file} -> ${target}`),
