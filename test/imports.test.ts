@@ -26,6 +26,8 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["list", /^adapters\/marketplaces\.ts$/],
   ["simulators", /^adapters\/simulators\.ts$/],
   ["simulation", /^adapters\/simulator\//],
+  // What adapters have in common, in no marketplace's words.
+  ["shared", /^adapters\/[a-z-]+\.ts$/],
   ["simulator", /^adapters\/[a-z]+\/simulator\//],
   ["adapter", /^adapters\/[a-z]+\//],
   ["runner", /^workflows\/runner\//],
@@ -40,9 +42,10 @@ const may: Readonly<Record<string, readonly string[]>> = {
   registry: ["contract", "domain", "ports"],
   list: ["adapter", "contract"],
   simulators: ["simulator", "contract"],
-  adapter: ["adapter", "contract", "domain", "ports"],
   simulation: ["simulation", "contract", "domain", "ports"],
   simulator: ["simulator", "simulation", "contract", "domain", "ports"],
+  shared: ["shared", "contract", "domain", "ports"],
+  adapter: ["adapter", "shared", "contract", "domain", "ports"],
   runner: ["runner", "ports", "store", "domain"],
   workflows: ["workflows", "store", "domain", "ports", "contract", "registry"],
   http: ["http", "store", "domain", "ports", "contract", "registry"],
@@ -83,7 +86,7 @@ describe("the import rules", () => {
           .filter(
             (target) =>
               target.startsWith("adapters/") &&
-              !/^adapters\/((contract(-[a-z]+)?|signing)\.ts|simulator\/[a-z]+\.ts)$/.test(target) &&
+              !/^adapters\/(simulator\/)?[a-z-]+\.ts$/.test(target) &&
               folder(target) !== folder(file),
           )
           .map((target) => `${file} -> ${target}`),
