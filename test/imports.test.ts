@@ -23,6 +23,7 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["app", /^src\/app\.ts$/],
   ["contract", /^adapters\/contract(-[a-z]+)?\.ts$/],
   ["registry", /^adapters\/registry\.ts$/],
+  ["simulation", /^adapters\/simulator\//],
   ["simulator", /^adapters\/[a-z]+\/simulator\//],
   ["adapter", /^adapters\/[a-z]+\//],
   ["runner", /^workflows\/runner\//],
@@ -36,7 +37,8 @@ const may: Readonly<Record<string, readonly string[]>> = {
   contract: ["contract", "domain", "ports"],
   registry: ["contract", "domain", "ports"],
   adapter: ["adapter", "contract", "domain", "ports"],
-  simulator: ["simulator", "contract", "domain", "ports"],
+  simulation: ["simulation", "contract", "domain", "ports"],
+  simulator: ["simulator", "simulation", "contract", "domain", "ports"],
   runner: ["runner", "ports", "store", "domain"],
   workflows: ["workflows", "store", "domain", "ports", "contract", "registry"],
   http: ["http", "store", "domain", "ports", "contract", "registry"],
@@ -77,7 +79,7 @@ describe("the import rules", () => {
           .filter(
             (target) =>
               target.startsWith("adapters/") &&
-              !/^adapters\/(contract(-[a-z]+)?|signing)\.ts$/.test(target) &&
+              !/^adapters\/((contract(-[a-z]+)?|signing)\.ts|simulator\/[a-z]+\.ts)$/.test(target) &&
               folder(target) !== folder(file),
           )
           .map((target) => `${file} -> ${target}`),
@@ -96,7 +98,7 @@ describe("the import rules", () => {
       .filter((file) => roomOf(file) === "adapter")
       .flatMap((file) =>
         localImportsOf(file)
-          .filter((target) => roomOf(target) === "simulator")
+          .filter((target) => ["simulator", "simulation"].includes(roomOf(target)))
           .map((target) => `${file} -> ${target}`),
       );
     expect([...broken, ...reverse]).toEqual([]);
@@ -129,7 +131,7 @@ describe("the import rules", () => {
       /^(node:|@electric-sql\/|@hono\/node-server|@aws-sdk\/credential-providers|@opentelemetry\/(?!api$))/;
     const broken = [...reached].filter(
       (file) =>
-        ["embedded", "simulator"].includes(roomOf(file)) ||
+        ["embedded", "simulator", "simulation"].includes(roomOf(file)) ||
         /^src\/(node|node-outbound|node-tracing|cli|demo|aws-credentials)\.ts$|^src\/cli\//.test(file) ||
         importsOf(file).some((name) => nodeOnly.test(name)),
     );
