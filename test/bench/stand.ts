@@ -4,7 +4,7 @@ import { createAwsSimulator, createMemoryState } from "../../adapters/aws/simula
 import { createIds, createSeededIds } from "../../src/ids.ts";
 import type { Clock, Db, Log } from "../../src/ports.ts";
 import { createService, type Service } from "../../src/service.ts";
-import { connectSimulator } from "../../src/simulation.ts";
+import { connectSimulators } from "../../src/simulation.ts";
 import { createSeal, createSecrets } from "../../src/store/seal.ts";
 import { awsDeal } from "../deals.ts";
 import { openTestDatabase } from "../template.ts";
@@ -75,7 +75,7 @@ export const openStand = async ({ clock, fast }: StandOptions): Promise<Stand> =
     scopes: ["read", "write", "admin"],
     expiresAt: null,
   });
-  await connectSimulator({ service, token, aws, publicUrl });
+  await connectSimulators({ service, token, simulators: { aws }, publicUrl });
   const [connection] = await service.store.connections.list(db.sql);
   return {
     db,
