@@ -21,7 +21,7 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["store", /^src\/store\//],
   ["http", /^src\/http\//],
   ["app", /^src\/app\.ts$/],
-  ["contract", /^adapters\/contract(-[a-z]+)?\.ts$/],
+  ["contract", /^adapters\/(contract(-[a-z]+)?|bounded-json|signing)\.ts$/],
   ["registry", /^adapters\/registry\.ts$/],
   ["simulator", /^adapters\/[a-z]+\/simulator\//],
   ["adapter", /^adapters\/[a-z]+\//],
@@ -77,7 +77,7 @@ describe("the import rules", () => {
           .filter(
             (target) =>
               target.startsWith("adapters/") &&
-              !/^adapters\/(contract(-[a-z]+)?|signing)\.ts$/.test(target) &&
+              !/^adapters\/(contract(-[a-z]+)?|bounded-json|signing)\.ts$/.test(target) &&
               folder(target) !== folder(file),
           )
           .map((target) => `${file} -> ${target}`),
