@@ -1,4 +1,5 @@
 /** JSON that strangers send: its bounds are checked on the text, in one pass, before it is parsed. */
+import { jsonOf } from "./text.ts";
 
 const depthMax = 32;
 const keysMax = 2_000;
@@ -41,12 +42,4 @@ export const readBoundedJson = (
   if (trouble !== null) return { trouble };
   const json = jsonOf(text);
   return json === undefined ? { trouble: "it is no JSON" } : { json, trouble: null };
-};
-
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 };

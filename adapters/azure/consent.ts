@@ -5,8 +5,8 @@
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { Consent, ConsentState } from "../contract.ts";
 import { handOut, type Parts } from "./credential.ts";
+import { placed } from "./exchange.ts";
 import { askForToken, loginHost, scopes } from "./grants.ts";
-import { placed } from "./reach.ts";
 import type { Sealed } from "./vault.ts";
 
 const dayMs = 86_400_000;
@@ -51,7 +51,7 @@ export const createConsent = (parts: Parts): Consent => {
         scope,
       };
       const now = deps.clock.now();
-      const asked = await askForToken(parts.reach, { tenant: target.tenantId, form, renew: target.renew, now });
+      const asked = await askForToken(parts.exchange, { tenant: target.tenantId, form, renew: target.renew, now });
       if (!asked.ok) return failed(asked.fault);
       const { refreshToken } = asked.value;
       if (refreshToken === null)

@@ -13,8 +13,8 @@ import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { ClockDep, HttpDep, SecretsDep } from "../../src/ports.ts";
 import type { Consent } from "../contract.ts";
 import { createConsent } from "./consent.ts";
+import { createExchange, type Exchange } from "./exchange.ts";
 import { askForToken, type Granted } from "./grants.ts";
-import { createReach, type Reach } from "./reach.ts";
 import type { Tokens } from "./tokens.ts";
 import { createVault, type Sealed, type Vault } from "./vault.ts";
 
@@ -68,7 +68,7 @@ export interface Parts {
   readonly deps: UserDeps;
   readonly target: UserTarget;
   readonly vault: Vault;
-  readonly reach: Reach;
+  readonly exchange: Exchange;
   /** The owner of kept access tokens: the connection, with what it signs in as. */
   readonly owner: string;
 }
@@ -80,7 +80,7 @@ export const createUserCredential = (deps: UserDeps, target: UserTarget): UserCr
     deps,
     target,
     vault: createVault(deps, target),
-    reach: createReach(deps, target.endpoint),
+    exchange: createExchange(deps, target.endpoint),
     owner: JSON.stringify([connectionId, tenantId, clientId]),
   };
   const underway = new Map<string, Promise<Result<AccessToken>>>();
@@ -115,7 +115,7 @@ const asAzure = (kept: { readonly token: string; readonly expiresAt: Date }): Ac
 
 /** A new access token by the refresh token in the vault; the rotated one is stored before the access token is handed out. */
 const renew = async (parts: Parts, scope: string): Promise<Result<AccessToken>> => {
-  const { deps, target, vault, reach } = parts;
+  const { deps, target, vault, exchange } = parts;
   const client = await vault.client();
   if (!client.ok) return client;
   let settled = false;
@@ -133,7 +133,7 @@ const renew = async (parts: Parts, scope: string): Promise<Result<AccessToken>> 
       refresh_token: sealed.token,
       scope: `${scope} offline_access`,
     };
-    const asked = await askForToken(reach, {
+    const asked = await askForToken(exchange, {
       tenant: target.tenantId,
       form,
       renew: target.renew,

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
-import { type Answered, passingFault, type Reach } from "./reach.ts";
+import { type Answered, type Exchange, passingFault } from "./exchange.ts";
 
 export const loginHost = "login.microsoftonline.com";
 export const tokenUrl = (tenant: string): string =>
@@ -107,10 +107,10 @@ export interface Asking {
 
 /** Asks the token endpoint once. Repeating it after a lost answer is harmless, so a lost answer is `unavailable`. */
 export const askForToken = async (
-  reach: Reach,
+  exchange: Exchange,
   { tenant, form, renew, now }: Asking,
 ): Promise<{ readonly ok: true; readonly value: Granted } | ({ readonly ok: false } & Refusal)> => {
-  const answered = await reach({
+  const answered = await exchange({
     what: "Microsoft's token endpoint",
     url: tokenUrl(tenant),
     method: "POST",

@@ -4,8 +4,8 @@
  */
 import type { ClockDep, HttpDep } from "../../src/ports.ts";
 import { type Chain, chainOf, readCertificates, type X509 } from "../signing.ts";
+import { createExchange } from "./exchange.ts";
 import type { HookTarget } from "./hooks.ts";
-import { createReach } from "./reach.ts";
 import { microsoftRoots } from "./roots.ts";
 
 /** A certificate fetched is used for so long before its address is asked again. */
@@ -128,7 +128,7 @@ const fetchCertificates = async (
   fetches: Allowance,
 ): Promise<readonly X509[] | Exclude<SignerFound, { kind: "found" }>> => {
   if (!fetches(deps.clock.now().getTime())) return { kind: "unsure", reason: "too many certificates were asked for" };
-  const answered = await createReach(deps, endpoint)({ what: "the signer's certificate", url });
+  const answered = await createExchange(deps, endpoint)({ what: "the signer's certificate", url });
   if (!answered.ok) return { kind: "unsure", reason: answered.fault.message };
   const { status, bytes } = answered.value;
   if (status === 404 || status === 410) return { kind: "forged", reason: "there is no certificate at its address" };

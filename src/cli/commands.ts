@@ -1,11 +1,10 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
 import {
-  answerRuleAddCommand,
-  answerRuleChangeCommand,
+  answerRuleDeleteCommand,
   answerRuleDryRunCommand,
   answerRuleFieldsCommand,
-  answerRuleRemoveCommand,
+  answerRuleSaveCommand,
   answerRulesCommand,
 } from "./answer-rules.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
@@ -81,9 +80,8 @@ export const commands: readonly Command[] = [
   invitationRejectCommand,
   invitationReasonsCommand,
   answerRulesCommand,
-  answerRuleAddCommand,
-  answerRuleChangeCommand,
-  answerRuleRemoveCommand,
+  answerRuleSaveCommand,
+  answerRuleDeleteCommand,
   answerRuleDryRunCommand,
   answerRuleFieldsCommand,
   rulesCommand,

@@ -2,6 +2,8 @@
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import { OutboundError } from "../../src/outbound.ts";
 import type { ClockDep, HttpDep } from "../../src/ports.ts";
+import { codeBeforeContact } from "../reach.ts";
+import { jsonOf } from "../text.ts";
 
 /** A wait for one answer, and the most that is read of it. */
 export const timeoutMs = 15_000;
@@ -33,7 +35,7 @@ export const placed = (url: string, endpoint: string | undefined): string => {
 };
 
 /** Asks once. A fault only where no answer came: `unavailable` when nothing can have happened, else `ambiguous`. */
-export const createReach =
+export const createExchange =
   (deps: ClockDep & HttpDep, endpoint: string | undefined) =>
   async (asked: Asked): Promise<Result<Answered>> => {
     const url = placed(asked.url, endpoint);
@@ -42,14 +44,19 @@ export const createReach =
     try {
       const response = await deps.http(new Request(url, { method, headers, body, redirect: "manual" }), limits);
       const bytes = new Uint8Array(await response.arrayBuffer());
-      return ok({ status: response.status, headers: response.headers, bytes, json: jsonOf(bytes) });
+      return ok({
+        status: response.status,
+        headers: response.headers,
+        bytes,
+        json: jsonOf(new TextDecoder().decode(bytes)),
+      });
     } catch (error) {
-      const isUnsent = error instanceof OutboundError && !error.sent;
+      const isUnsent = (error instanceof OutboundError && !error.sent) || codeBeforeContact(error) !== null;
       const why = error instanceof OutboundError ? error.message : "no whole answer came";
       return failed({ kind: isUnsent ? "unavailable" : "ambiguous", message: `${asked.what}: ${why}` });
     }
   };
-export type Reach = ReturnType<typeof createReach>;
+export type Exchange = ReturnType<typeof createExchange>;
 
 /** The fault of an answer that asks to wait or tells of trouble on their side; null: it says something else. */
 export const passingFault = (what: string, answer: Answered, now: Date): Fault | null => {
@@ -64,12 +71,4 @@ export const passingFault = (what: string, answer: Answered, now: Date): Fault |
     };
   }
   return status >= 500 || status === 408 ? { kind: "unavailable", message: `${what}: answered ${status}` } : null;
-};
-
-const jsonOf = (bytes: Uint8Array): unknown => {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
 };
