@@ -5,6 +5,7 @@ import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag } from "./command.ts";
 import { findDeal } from "./deals.ts";
 import { exitCodes } from "./failure.ts";
+import { jsonOf } from "./json.ts";
 import { listedShareSchema, renderShareTable, shareRowOf } from "./share-table.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, printable, renderTable } from "./table.ts";
@@ -65,7 +66,7 @@ a person or key of this service, partner their record. People are only counted.`
         renderFields(typed.on("conflicts") ? differing : told, shell.columns),
         `\n${counted(fields.filter(({ value }) => value !== null).length, "field")} with a value, ${counted(differing.length, "conflict")}\n`,
       ].join("");
-      const json = { deal: deal.id, fields: plain(typed.on("conflicts") ? differing : fields) };
+      const json = { deal: deal.id, fields: jsonOf(typed.on("conflicts") ? differing : fields) };
       return { exitCode: exitCodes.ok, text, json };
     }),
 };
@@ -103,7 +104,7 @@ const show = async (shell: Shell, client: Client, name: string): Promise<Report>
     shares.length === 0 ? `\nnot shared; cosell share ${deal.source}:${deal.key}\n` : "\nshares\n",
     ...(shares.length === 0 ? [] : [renderShareTable(shares.map(shareRowOf), shell.columns)]),
   ].join("");
-  return { exitCode: exitCodes.ok, text, json: { deal: plain(deal), fields: plain(fields), shares: plain(shares) } };
+  return { exitCode: exitCodes.ok, text, json: { deal: jsonOf(deal), fields: jsonOf(fields), shares: jsonOf(shares) } };
 };
 
 const readFields = async (client: Client, id: string): Promise<readonly Field[]> => {
@@ -114,7 +115,6 @@ const readFields = async (client: Client, id: string): Promise<readonly Field[]>
 };
 
 const isTold = ({ value, conflict }: Field): boolean => value !== null || conflict;
-const plain = (value: unknown): Json => z.json().parse(JSON.parse(JSON.stringify(value)));
 
 const renderFields = (fields: readonly Field[], columns: number): string =>
   renderTable(
