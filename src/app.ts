@@ -29,6 +29,8 @@ import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
 import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
+import { taskEndpoints } from "./http/tasks.ts";
+import { toldEndpoints } from "./http/told.ts";
 import { webhookMessageEndpoints } from "./http/webhook-messages.ts";
 import { webhookEndpoints } from "./http/webhooks.ts";
 
@@ -49,6 +51,8 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...fieldEndpoints(deps),
     ...shareReadEndpoints(deps),
     ...shareWriteEndpoints(deps),
+    ...taskEndpoints(deps),
+    ...toldEndpoints(deps),
     ...invitationEndpoints(deps),
     ...invitationAnswerEndpoints(deps),
     ...answerRuleEndpoints(deps),
