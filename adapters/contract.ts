@@ -18,8 +18,10 @@ import type { Fault, Gap, Result } from "../src/domain/fault.ts";
 import type { InvitationObservation, RejectionReason } from "../src/domain/invitation.ts";
 import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
+import type { Assisted } from "./contract-assisted.ts";
 import type { Hint, HookRegistration, Hooks, Pull } from "./contract-deliveries.ts";
 
+export * from "./contract-assisted.ts";
 export * from "./contract-deliveries.ts";
 export * from "./contract-simulator.ts";
 
@@ -301,6 +303,8 @@ export interface CoSell {
   /** What changed since the cursor, oldest first, with overlap: repeats are harmless. */
   readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;
   readonly invitations?: Invitations;
+  /** A person does the partner's side by hand: none of the doors that contact the partner is called. Absent: the API does. */
+  readonly assisted?: Assisted;
 }
 
 /** What we know of records that a write may have made before a restore. */

@@ -25,6 +25,9 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["registry", /^adapters\/registry\.ts$/],
   ["list", /^adapters\/marketplaces\.ts$/],
   ["simulators", /^adapters\/simulators\.ts$/],
+  ["simulation", /^adapters\/simulator\//],
+  // What adapters have in common, in no marketplace's words.
+  ["shared", /^adapters\/[a-z-]+\.ts$/],
   ["simulator", /^adapters\/[a-z]+\/simulator\//],
   ["adapter", /^adapters\/[a-z]+\//],
   ["runner", /^workflows\/runner\//],
@@ -39,8 +42,10 @@ const may: Readonly<Record<string, readonly string[]>> = {
   registry: ["contract", "domain", "ports"],
   list: ["adapter", "contract"],
   simulators: ["simulator", "contract"],
-  adapter: ["adapter", "contract", "domain", "ports"],
-  simulator: ["simulator", "contract", "domain", "ports"],
+  simulation: ["simulation", "contract", "domain", "ports"],
+  simulator: ["simulator", "simulation", "contract", "domain", "ports"],
+  shared: ["shared", "contract", "domain", "ports"],
+  adapter: ["adapter", "shared", "contract", "domain", "ports"],
   runner: ["runner", "ports", "store", "domain"],
   workflows: ["workflows", "store", "domain", "ports", "contract", "registry"],
   http: ["http", "store", "domain", "ports", "contract", "registry"],
@@ -81,7 +86,7 @@ describe("the import rules", () => {
           .filter(
             (target) =>
               target.startsWith("adapters/") &&
-              !/^adapters\/(contract(-[a-z]+)?|signing)\.ts$/.test(target) &&
+              !/^adapters\/(simulator\/)?[a-z-]+\.ts$/.test(target) &&
               folder(target) !== folder(file),
           )
           .map((target) => `${file} -> ${target}`),
@@ -100,7 +105,7 @@ describe("the import rules", () => {
       .filter((file) => roomOf(file) === "adapter")
       .flatMap((file) =>
         localImportsOf(file)
-          .filter((target) => roomOf(target) === "simulator")
+          .filter((target) => ["simulator", "simulation"].includes(roomOf(target)))
           .map((target) => `${file} -> ${target}`),
       );
     expect([...broken, ...reverse]).toEqual([]);
@@ -133,7 +138,7 @@ describe("the import rules", () => {
       /^(node:|@electric-sql\/|@hono\/node-server|@aws-sdk\/credential-providers|@opentelemetry\/(?!api$))/;
     const broken = [...reached].filter(
       (file) =>
-        ["embedded", "simulator", "simulators"].includes(roomOf(file)) ||
+        ["embedded", "simulator", "simulators", "simulation"].includes(roomOf(file)) ||
         /^src\/(node|node-outbound|node-tracing|cli|demo|aws-credentials)\.ts$|^src\/cli\//.test(file) ||
         importsOf(file).some((name) => nodeOnly.test(name)),
     );

@@ -21,7 +21,7 @@ import {
   type Verdict,
   type VerifiedDelivery,
 } from "../contract.ts";
-import { jsonOf } from "./faults.ts";
+import { jsonOf } from "../text.ts";
 import { type Settings, secretName, type Target } from "./settings.ts";
 import { detailTypes, type Envelope, envelopeSchema, eventRegion, eventSource } from "./wire.ts";
 

@@ -1,13 +1,13 @@
 /** `cosell deals show`, `cosell deals fields`: one deal, where each of its values comes from, and who says otherwise. */
 import { z } from "zod";
-import type { Json } from "../domain/deal.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag } from "./command.ts";
 import { findDeal } from "./deals.ts";
 import { exitCodes } from "./failure.ts";
 import { shownValue } from "./field-value.ts";
+import { jsonOf } from "./json.ts";
 import { whereabouts } from "./shares.ts";
-import { jsonOfSides, readSides, renderSides } from "./side-by-side.ts";
+import { readSides, renderSides } from "./side-by-side.ts";
 import { counted, printable, renderTable } from "./table.ts";
 
 const fieldsMax = 10_000;
@@ -65,7 +65,7 @@ a person or key of this service, partner their record. People are only counted.`
         renderFields(typed.on("conflicts") ? differing : told, shell.columns),
         `\n${counted(fields.filter(({ value }) => value !== null).length, "field")} with a value, ${counted(differing.length, "conflict")}\n`,
       ].join("");
-      const json = { deal: deal.id, fields: plain(typed.on("conflicts") ? differing : fields) };
+      const json = { deal: deal.id, fields: jsonOf(typed.on("conflicts") ? differing : fields) };
       return { exitCode: exitCodes.ok, text, json };
     }),
 };
@@ -102,11 +102,7 @@ const show = async (shell: Shell, client: Client, name: string): Promise<Report>
       ? `\nnot shared; cosell share ${deal.source}:${deal.key}\n`
       : `\nshares\n${renderSides(sides, shell.columns)}`,
   ].join("");
-  return {
-    exitCode: exitCodes.ok,
-    text,
-    json: { deal: plain(deal), fields: plain(fields), shares: jsonOfSides(sides) },
-  };
+  return { exitCode: exitCodes.ok, text, json: { deal: jsonOf(deal), fields: jsonOf(fields), shares: jsonOf(sides) } };
 };
 
 const readFields = async (client: Client, id: string): Promise<readonly Field[]> => {
@@ -117,7 +113,6 @@ const readFields = async (client: Client, id: string): Promise<readonly Field[]>
 };
 
 const isTold = ({ value, conflict }: Field): boolean => value !== null || conflict;
-const plain = (value: unknown): Json => z.json().parse(JSON.parse(JSON.stringify(value)));
 
 const renderFields = (fields: readonly Field[], columns: number): string =>
   renderTable(

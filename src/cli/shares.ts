@@ -7,6 +7,7 @@ import { type Command, type Report, type Shell, switchFlag, textFlag } from "./c
 import { findDeal } from "./deals.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { findConnection, listConnections } from "./find-connection.ts";
+import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { readStory, renderStory } from "./share-story.ts";
 import {
@@ -17,15 +18,7 @@ import {
   shareRowOf,
   shortId,
 } from "./share-table.ts";
-import {
-  dealRowsOf,
-  jsonOfDealRow,
-  jsonOfSides,
-  newestOfEach,
-  readSides,
-  renderDealRows,
-  renderSides,
-} from "./side-by-side.ts";
+import { dealRowsOf, jsonOfDealRow, newestOfEach, readSides, renderDealRows, renderSides } from "./side-by-side.ts";
 import { counted } from "./table.ts";
 
 const listedDefault = 50;
@@ -230,7 +223,7 @@ const runStory = async (shell: Shell, client: Client, name: string): Promise<Rep
     const sides = await readSides(client, deal.id);
     // A deal at several clouds has as many stories; side by side first.
     if (sides.clouds.length > 1)
-      return { exitCode: exitCodes.ok, text: renderSides(sides, shell.columns), json: jsonOfSides(sides) };
+      return { exitCode: exitCodes.ok, text: renderSides(sides, shell.columns), json: jsonOf(sides) };
   }
   const { id } = await findShare(client, name);
   const story = await readStory(client, id);

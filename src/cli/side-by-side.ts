@@ -4,6 +4,7 @@ import type { Json } from "../domain/deal.ts";
 import { nextAcross } from "../domain/side-by-side.ts";
 import type { Client } from "./client.ts";
 import { shownValue } from "./field-value.ts";
+import { jsonOf } from "./json.ts";
 import { type ListedShare, listedShareSchema, partnerName, saidBy, shareRowOf, shortId } from "./share-table.ts";
 import { counted, printable, renderTable, type TableColumn } from "./table.ts";
 
@@ -31,7 +32,6 @@ export type Sides = z.infer<typeof sidesSchema>;
 
 export const readSides = (client: Client, opportunityId: string): Promise<Sides> =>
   client.get(`/v1/opportunities/${opportunityId}/clouds`, sidesSchema);
-export const jsonOfSides = (sides: Sides): Json => z.json().parse(JSON.parse(JSON.stringify(sides)));
 
 /** The newest share with each connection; the list comes newest first or sorted by id. */
 export const newestOfEach = (shares: readonly ListedShare[]): readonly ListedShare[] => {
@@ -155,24 +155,20 @@ const cellOf = (row: DealRow, name: string): string => {
 };
 
 export const jsonOfDealRow = (row: DealRow): Json =>
-  z.json().parse(
-    JSON.parse(
-      JSON.stringify({
-        opportunity: row.opportunityId,
-        deal: row.deal,
-        account: row.account,
-        next: row.next,
-        clouds: row.clouds.map(({ name, share, next }) => ({
-          cloud: name,
-          marketplace: share.marketplace,
-          connection: share.connectionId,
-          share: share.id,
-          remoteId: share.remoteId ?? null,
-          state: share.state,
-          gaps: share.gaps,
-          said: saidBy(share.facts ?? {}),
-          next,
-        })),
-      }),
-    ),
-  );
+  jsonOf({
+    opportunity: row.opportunityId,
+    deal: row.deal,
+    account: row.account,
+    next: row.next,
+    clouds: row.clouds.map(({ name, share, next }) => ({
+      cloud: name,
+      marketplace: share.marketplace,
+      connection: share.connectionId,
+      share: share.id,
+      remoteId: share.remoteId ?? null,
+      state: share.state,
+      gaps: share.gaps,
+      said: saidBy(share.facts ?? {}),
+      next,
+    })),
+  });

@@ -1,5 +1,6 @@
 /** What goes back over the wire: AWS JSON 1.0 answers and refusals. */
 import type { JsonObject } from "../../../src/domain/deal.ts";
+import type { WireAnswer } from "../../simulator/departure.ts";
 
 /** One problem in a ValidationException's ErrorList. The notation of FieldName is not documented; a dotted path is used here. */
 export interface Complaint {
@@ -90,20 +91,14 @@ export const refusalAnswer = (refusal: Refusal, requestId: string, date: Date): 
   date,
 });
 
-/** The HTTP response of an answer. */
-export const respond = (answer: Answer): Response => {
-  const bytes = new TextEncoder().encode(JSON.stringify(answer.body));
-  return new Response(bytes, { status: answer.status, headers: headersOf(answer, contentType, bytes.length) });
-};
-
-export const headersOf = (answer: Answer, type: string, length: number): Headers => {
-  const headers = new Headers({
-    "content-type": type,
-    "content-length": String(length),
-    date: answer.date.toUTCString(),
-    "x-amzn-requestid": answer.requestId,
-  });
-  const error = answer.body.__type;
-  if (typeof error === "string") headers.set("x-amzn-errortype", error);
-  return headers;
-};
+/** The answer as it goes over the wire. */
+export const wireOf = ({ status, body, requestId, date }: Answer): WireAnswer => ({
+  status,
+  body,
+  type: contentType,
+  headers: {
+    date: date.toUTCString(),
+    "x-amzn-requestid": requestId,
+    ...(typeof body.__type === "string" ? { "x-amzn-errortype": body.__type } : {}),
+  },
+});

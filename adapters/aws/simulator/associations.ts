@@ -1,9 +1,9 @@
 /** What an opportunity is tied to: solutions, AWS products, offers. */
 import type { JsonObject } from "../../../src/domain/deal.ts";
+import { textAt } from "../../simulator/document.ts";
 import { type Complaint, complain, notFound, unfit } from "./answers.ts";
 import { shapes } from "./constraints.generated.ts";
 import { matches } from "./constraints.ts";
-import { textAt } from "./document.ts";
 import type { Events } from "./events.ts";
 import { closedFor, reviewStatusOf } from "./gate.ts";
 import type { OpportunityRecord, RelatedType } from "./ledger.ts";

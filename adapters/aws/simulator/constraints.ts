@@ -1,8 +1,8 @@
 /** Checks a request against the table generated from AWS's service model. Members the model does not know are ignored, as AWS does. */
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import { isList, isObject } from "../../simulator/document.ts";
 import { type Complaint, complain } from "./answers.ts";
 import { type OperationName, operations, type Shape, shapes } from "./constraints.generated.ts";
-import { isList, isObject } from "./document.ts";
 
 /** Every breach of the model's constraints, in the order of the members. */
 export const breaches = (operation: OperationName, input: JsonObject): readonly Complaint[] =>

@@ -4,10 +4,11 @@
  */
 import { z } from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
+import { objectAt } from "../../simulator/document.ts";
+import { unstruck } from "../../simulator/faults.ts";
 import { modelled } from "./answers.ts";
-import { objectAt } from "./document.ts";
 import type { Events } from "./events.ts";
-import { type FaultRuleInput, rulesSchema, unstruck } from "./faults.ts";
+import { type FaultRuleInput, rulesSchema } from "./faults.ts";
 import { reviewStatusOf } from "./gate.ts";
 import type { Invitations } from "./invitations.ts";
 import type { OpportunityRecord } from "./ledger.ts";

@@ -4,9 +4,10 @@
  * https://docs.aws.amazon.com/partner-central/latest/APIReference/API_StartOpportunityFromEngagementTask.html
  */
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import { isObject, listAt, objectAt, textAt, withAt } from "../../simulator/document.ts";
+import { addDays, addSeconds } from "../../simulator/ground.ts";
 import { notFound } from "./answers.ts";
 import { shapes } from "./constraints.generated.ts";
-import { isObject, listAt, objectAt, textAt, withAt } from "./document.ts";
 import { contextOf, type Engagements } from "./engagements.ts";
 import type { Events } from "./events.ts";
 import type { Invitations } from "./invitations.ts";
@@ -22,7 +23,7 @@ import { awsOrigin } from "./referrals.ts";
 import type { Reviews } from "./reviews.ts";
 import { firstSummary } from "./sellers.ts";
 import { planOf } from "./tasks.ts";
-import { addDays, addSeconds, arnOf, type Occasion, type World } from "./world.ts";
+import { arnOf, type Occasion, type World } from "./world.ts";
 
 export interface ConversionParts {
   readonly events: Events;

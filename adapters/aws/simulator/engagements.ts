@@ -1,13 +1,14 @@
 /** Engagements: the joint workspaces of AWS and the partner, opened by a submission, a referral or a lead, and the events around them. */
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import { listAt, objectAt, textAt } from "../../simulator/document.ts";
+import { addSeconds } from "../../simulator/ground.ts";
 import { complain, conflict, notFound, unfit } from "./answers.ts";
 import { instantOf, known } from "./constraints.ts";
-import { listAt, objectAt, textAt } from "./document.ts";
 import type { Audience, Events } from "./events.ts";
 import { awsAccount, awsSender, customerOf, type Invitations, projectOf } from "./invitations.ts";
 import type { ContextRecord, EngagementRecord, InvitationRecord, OpportunityRecord } from "./ledger.ts";
 import type { Call } from "./opportunities.ts";
-import { addSeconds, arnOf, type Occasion, type World } from "./world.ts";
+import { arnOf, type Occasion, type World } from "./world.ts";
 
 const invitationDays = 15;
 const interactionsMax = 10;

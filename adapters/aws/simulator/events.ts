@@ -6,13 +6,15 @@
 
 import type { JsonObject } from "../../../src/domain/deal.ts";
 import type { SimulatorDeps } from "../../contract.ts";
+import { bothStruck } from "../../simulator/faults.ts";
+import { addSeconds } from "../../simulator/ground.ts";
 import type { Struck } from "./faults.ts";
 import type { Due, EventRecord } from "./ledger.ts";
 import { enqueue } from "./queues.ts";
 import { createSender } from "./sender.ts";
 import { simulatedRegion } from "./signature.ts";
 import type { Destination } from "./targets.ts";
-import { addSeconds, arnOf, type Occasion, type World } from "./world.ts";
+import { arnOf, type Occasion, type World } from "./world.ts";
 
 const attemptsMax = 185;
 const retrySecondsMax = 86_400;
@@ -75,11 +77,7 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
   /** Records an event and schedules its deliveries. Returns its id. */
   const emit = (emission: Emission, occasion: Occasion): string => {
     const id = world.uuid("event");
-    const mine = world.faults.strike("event", emission.detailType);
-    const struck: Struck = {
-      has: (fault) => mine.has(fault) || occasion.struck.has(fault),
-      find: (fault) => mine.find(fault) ?? occasion.struck.find(fault),
-    };
+    const struck = bothStruck(world.faults.strike("event", emission.detailType), occasion.struck);
     const event: EventRecord = {
       id,
       sequence: world.sequence(),

@@ -3,8 +3,8 @@
  * https://docs.aws.amazon.com/partner-central/latest/developer-guide/working-with-opportunity-updates.html
  */
 import type { JsonObject } from "../../../src/domain/deal.ts";
+import { textAt } from "../../simulator/document.ts";
 import { type Complaint, complain } from "./answers.ts";
-import { textAt } from "./document.ts";
 
 const address = "Customer.Account.Address";
 const openInActionRequired = [

@@ -6,7 +6,11 @@
 import type { z } from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import type { Simulator, SimulatorDeps, SimulatorOptions } from "../../contract.ts";
-import { modelled, refusalAnswer, respond } from "./answers.ts";
+import { createClockwork } from "../../simulator/clockwork.ts";
+import { respond } from "../../simulator/departure.ts";
+import { unstruck } from "../../simulator/faults.ts";
+import { createQuotas } from "../../simulator/quotas.ts";
+import { modelled, refusalAnswer, wireOf } from "./answers.ts";
 import { createAssociations } from "./associations.ts";
 import {
   createControls,
@@ -15,18 +19,17 @@ import {
   type ReferInput,
   type ReferLeadInput,
 } from "./control.ts";
-import { createControlApi } from "./controlapi.ts";
+import { createAwsControlApi } from "./controlapi.ts";
 import { createConversions } from "./conversions.ts";
 import { createEngagements } from "./engagements.ts";
 import { createEvents } from "./events.ts";
-import { type FaultRuleInput, unstruck } from "./faults.ts";
+import type { FaultRuleInput } from "./faults.ts";
 import { createInvitations } from "./invitations.ts";
 import type { Due } from "./ledger.ts";
 import { createListing } from "./listing.ts";
 import { depart } from "./mangle.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createQueues, type messageInputSchema, type QueueInput } from "./queues.ts";
-import { createQuotas } from "./quotas.ts";
 import { createReferrals } from "./referrals.ts";
 import { createRequests } from "./requests.ts";
 import { createReviews, type Words } from "./reviews.ts";
@@ -34,10 +37,10 @@ import type { SettingsInput } from "./settings.ts";
 import { type SimulatedCredential, simulatedCredential } from "./signature.ts";
 import { createSqs, speaksSqs } from "./sqs.ts";
 import { createTasks } from "./tasks.ts";
-import { addDays, createWorld } from "./world.ts";
+import { createWorld } from "./world.ts";
 
+export { createMemoryState } from "../../simulator/ledger.ts";
 export { type FaultRuleInput, faultCatalogue } from "./faults.ts";
-export { createMemoryState } from "./ledger.ts";
 export { type Settings, settingsSchema } from "./settings.ts";
 export { type SimulatedCredential, simulatedCredential, simulatedRegion } from "./signature.ts";
 
@@ -52,7 +55,6 @@ export interface AwsSimulatorOptions extends SimulatorOptions {
   readonly basePath?: string;
 }
 
-const tickJobsMax = 1_000_000;
 const bodyBytesMax = 1_000_000;
 
 /** Builds the simulator. Nothing is read before the first call; the ledger then is whatever `deps.state` holds. */
@@ -80,7 +82,7 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     invitations,
     conversions,
     listing: createListing(world, { invitations, conversions }),
-    quotas: createQuotas(world),
+    quotas: createQuotas({ ...ledger, limits: () => world.settings().quotas }),
     credentials,
     basePath: options.basePath ?? "/simulator/aws",
   });
@@ -90,26 +92,6 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     hangMsMax: options.hangMsMax ?? 120_000,
   };
   const queues = createQueues(world);
-  const alone = createMutex();
-  let loaded = false;
-
-  /** Runs `work` alone and makes what it changed durable before anybody hears of it. */
-  const transact = <T>(work: () => T | Promise<T>, how: "all" | "trifles wait" | "all waits" = "all"): Promise<T> =>
-    alone(async () => {
-      await world.open();
-      if (!loaded) referrals.expect();
-      loaded = true;
-      const mark = ledger.mark();
-      try {
-        const result = await work();
-        if (how !== "all waits") await ledger.commit(how);
-        return result;
-      } catch (error) {
-        ledger.undoTo(mark);
-        throw error;
-      }
-    });
-
   const perform = (due: Due): void => {
     ledger.due.remove(due.id);
     const occasion = { now: world.now(), struck: unstruck };
@@ -126,27 +108,16 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     if (due.kind === "progress" && row) reviews.step(row, occasion);
   };
 
-  const takeJob = (): Due | null => {
-    const next = ledger.takeDue(world.now());
-    if (next && next.kind !== "delivery") perform(next);
-    return next;
-  };
-
-  const tick = async (): Promise<number> => {
-    let jobs = 0;
-    for (; jobs < tickJobsMax; jobs += 1) {
-      const due = await transact(takeJob, "all waits");
-      if (!due) break;
-      // A booking may wait for the end: a crash before it delivers again, as EventBridge may.
-      const status = due.kind === "delivery" ? await events.send(due) : null;
-      await transact(
-        () => (status === null ? undefined : events.book(due, status)),
-        status === null ? "all" : "all waits",
-      );
-    }
-    await transact(() => undefined, "trifles wait");
-    return jobs;
-  };
+  const { transact, tick, advance, nextDueAt } = createClockwork({
+    ledger,
+    now: world.now,
+    open: world.open,
+    opened: () => referrals.expect(),
+    perform,
+    delivery: events,
+    move: options.advance,
+    refusal: (message) => modelled("ConflictException", message),
+  });
 
   const serveSqs = createSqs(world, {
     queues,
@@ -161,29 +132,16 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     if (speaksSqs(request)) return serveSqs(request);
     const { signal } = request;
     const body = new Uint8Array(await request.arrayBuffer());
-    if (body.length > bodyBytesMax) return respond(tooLarge(world.now()));
+    if (body.length > bodyBytesMax) return respond(wireOf(tooLarge(world.now())));
     try {
       const handled = await transact(() => requests.handle(request, body), "trifles wait");
       if (events.takeUrgent()) await tick();
       return await depart({ ...handled, signal }, waiting);
     } catch (error) {
       if (error instanceof DOMException && error.name === "TimeoutError") throw error;
-      return respond(refusalAnswer(modelled("InternalServerException", "Internal failure"), "unknown", world.now()));
+      const internal = modelled("InternalServerException", "Internal failure");
+      return respond(wireOf(refusalAnswer(internal, "unknown", world.now())));
     }
-  };
-
-  const advance = async (days: number) => {
-    const move = options.advance;
-    if (!move) throw modelled("ConflictException", "The simulator's clock is real: it cannot be advanced");
-    await transact(() => undefined);
-    const target = addDays(world.now(), days);
-    let jobs = 0;
-    for (let next = ledger.nextDueAt(); next && next <= target; next = ledger.nextDueAt()) {
-      if (next > world.now()) await move(next);
-      jobs += await tick();
-    }
-    await move(target);
-    return { now: target.toISOString(), jobs: jobs + (await tick()) };
   };
 
   const plain = createControls(world, { events, reviews, invitations, referrals, queues, accounts });
@@ -226,10 +184,9 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
 
   const simulator: Simulator = {
     fetch,
-    control: createControlApi(controls),
+    control: createAwsControlApi(controls),
     tick,
-    /** Before the ledger is loaded something may be due: now. */
-    nextDueAt: () => (loaded ? ledger.nextDueAt() : world.now()),
+    nextDueAt,
   };
   return { ...simulator, controls };
 };
@@ -239,14 +196,4 @@ export type AwsSimulatorControls = AwsSimulator["controls"];
 const tooLarge = (now: Date) => {
   const refusal = modelled("ValidationException", "The request is too large", { Reason: "REQUEST_VALIDATION_FAILED" });
   return refusalAnswer(refusal, "unknown", now);
-};
-
-/** One at a time, in order of arrival; a failure does not stop the next. */
-const createMutex = () => {
-  let last: Promise<unknown> = Promise.resolve();
-  return <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
 };

@@ -3,13 +3,14 @@
  * invitation shows a part of what it is about. https://docs.aws.amazon.com/partner-central/latest/developer-guide/working-with-opportunities-from-aws.html
  */
 import type { JsonObject } from "../../../src/domain/deal.ts";
+import { listAt, objectAt, pick, textAt } from "../../simulator/document.ts";
+import { addDays, addSeconds } from "../../simulator/ground.ts";
 import { complain, conflict, notFound, type Refusal, unfit } from "./answers.ts";
 import { instantOf } from "./constraints.ts";
-import { listAt, objectAt, pick, textAt } from "./document.ts";
 import type { Events } from "./events.ts";
 import type { InvitationRecord } from "./ledger.ts";
 import type { Call } from "./opportunities.ts";
-import { addDays, addSeconds, arnOf, type Occasion, type World } from "./world.ts";
+import { arnOf, type Occasion, type World } from "./world.ts";
 
 /** How AWS names itself as a member and in events. */
 export const awsAccount = "AWS";

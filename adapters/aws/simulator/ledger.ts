@@ -1,15 +1,11 @@
-/**
- * AWS's side of the truth: tables in memory, written through to the state port. What one request changes is appended at once, before
- * its answer leaves, or not at all.
- */
+/** AWS's side of the truth: what it holds of opportunities, engagements, invitations, tasks and events. */
 import { z } from "zod";
-import type { Json, JsonObject } from "../../../src/domain/deal.ts";
-import type { SimulatorEntry, SimulatorState } from "../../contract.ts";
-import { createAgenda } from "./agenda.ts";
+import type { SimulatorState } from "../../contract.ts";
+import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
+import { countersSchema, windowSchema } from "../../simulator/quotas.ts";
 import { destinationSchema, messageSchema, queueSchema } from "./targets.ts";
 
-const json: z.ZodType<Json> = z.json();
-const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
+const jsonObject = storedObject;
 const related = z.object({
   Solutions: z.array(z.string()),
   AwsProducts: z.array(z.string()),
@@ -174,100 +170,18 @@ const eventSchema = z.object({
 });
 export type EventRecord = z.infer<typeof eventSchema>;
 
-const dueSchema = z.object({
-  id: z.string(),
-  at: z.string(),
-  sequence: z.number(),
+const dueSchema = dueShape.extend({
   kind: z.enum(["task", "review_start", "verdict", "progress", "delivery", "expiry", "referral", "lead"]),
-  subject: z.string(),
-  destinationId: z.string().nullable(),
-  attempts: z.number(),
-  firstAt: z.string(),
 });
 export type Due = z.infer<typeof dueSchema>;
 
-const faultSchema = z.object({
-  id: z.string(),
-  order: z.number(),
-  rule: jsonObject,
-  seen: z.number(),
-  fired: z.number(),
-});
-const countersSchema = z.object({
-  account: z.string(),
-  reads: z.number(),
-  writes: z.number(),
-  throttled: z.number(),
-  operations: z.record(
-    z.string(),
-    z.object({ calls: z.number(), ok: z.number(), refused: z.number(), throttled: z.number() }),
-  ),
-  buckets: z.object({
-    read: z.object({ tokens: z.number(), atMs: z.number() }).nullable(),
-    write: z.object({ tokens: z.number(), atMs: z.number() }).nullable(),
-  }),
-});
-export type Counters = z.infer<typeof countersSchema>;
-const windowSchema = z.object({
-  account: z.string(),
-  kind: z.enum(["read", "write"]),
-  minute: z.number(),
-  count: z.number(),
-});
-const metaSchema = z.object({ salt: z.string(), sequence: z.number(), resets: z.number(), settings: jsonObject });
-
-export interface Table<T> {
-  readonly get: (id: string) => T | null;
-  readonly put: (id: string, row: T) => void;
-  readonly remove: (id: string) => void;
-  readonly all: () => readonly T[];
-  readonly ids: () => readonly string[];
-  readonly size: () => number;
-}
-
 /** Counting: a crash may lose the last of it, which can only be reads and refusals. */
-const trifles = new Set(["meta", "counters", "windows"]);
-const triflesMax = 200;
-
-interface Journalled {
-  readonly collection: string;
-  readonly id: string;
-  readonly after: Json;
-  readonly undo: () => void;
-}
+const trifles = ["meta", "counters", "windows"];
 
 /** Empty tables over a state port. Call `load` before anything else. */
 export const createLedger = (state: SimulatorState) => {
-  let journal: Journalled[] = [];
-  const loaders = new Map<string, (entry: SimulatorEntry) => void>();
-  const agenda = createAgenda<Due>();
-
-  const table = <T extends Json>(collection: string, schema: z.ZodType<T>, changed?: (row: T) => void): Table<T> => {
-    const rows = new Map<string, T>();
-    const set = (id: string, row: T | null): void => {
-      if (row === null) rows.delete(id);
-      else {
-        rows.set(id, row);
-        changed?.(row);
-      }
-    };
-    const write = (id: string, row: T | null): void => {
-      const before = rows.get(id) ?? null;
-      set(id, row);
-      journal.push({ collection, id, after: row, undo: () => set(id, before) });
-    };
-    loaders.set(collection, (entry) => set(entry.id, entry.value === null ? null : schema.parse(entry.value)));
-    return {
-      get: (id) => rows.get(id) ?? null,
-      put: write,
-      remove: (id) => (rows.has(id) ? write(id, null) : undefined),
-      all: () => [...rows.values()],
-      ids: () => [...rows.keys()],
-      size: () => rows.size,
-    };
-  };
-
-  const due: Table<Due> = table("due", dueSchema, (row) => agenda.add(row));
+  const { table, dueTable, ...book } = createBook(state, trifles);
+  const { due, ...schedule } = dueTable(dueSchema);
   const tables = {
     meta: table("meta", metaSchema),
     opportunities: table("opportunities", opportunitySchema),
@@ -281,57 +195,11 @@ export const createLedger = (state: SimulatorState) => {
     queues: table("queues", queueSchema),
     messages: table("messages", messageSchema),
     due,
-    faults: table("faults", faultSchema),
+    faults: table("faults", faultRowSchema),
     counters: table("counters", countersSchema),
     windows: table("windows", windowSchema),
     fates: table("fates", z.object({ count: z.number() })),
   };
-
-  const undoTo = (mark: number): void => {
-    for (const change of journal.splice(mark).reverse()) change.undo();
-  };
-  return {
-    ...tables,
-    tables,
-    /** Restores everything the state port holds. */
-    load: async (): Promise<void> => {
-      for (const entry of await state.load()) loaders.get(entry.collection)?.(entry);
-    },
-    /** A point to which `undoTo` can return. */
-    mark: (): number => journal.length,
-    undoTo,
-    /**
-     * Makes all changes since the last commit durable. When that fails they stay in the journal: undo what must not happen.
-     * A journal that holds nothing but counting may wait for the next commit.
-     */
-    commit: async (how: "all" | "trifles wait" = "all"): Promise<void> => {
-      if (journal.length === 0) return;
-      const trifling = journal.length < triflesMax && journal.every((change) => trifles.has(change.collection));
-      if (how === "trifles wait" && trifling) return;
-      const entries = new Map(
-        journal.map(({ collection, id, after }) => [`${collection}\u0000${id}`, { collection, id, value: after }]),
-      );
-      await state.append([...entries.values()]);
-      journal = [];
-    },
-    /** The earliest due row that nobody has taken, at or before `until`; null when there is none. Taken rows come back when put again. */
-    takeDue: (until: Date): Due | null => agenda.take(until, due.get),
-    nextDueAt: (): Date | null => agenda.next(due.get),
-  };
+  return { ...tables, tables, ...book, ...schedule };
 };
 export type Ledger = ReturnType<typeof createLedger>;
-
-/** A state that lives as long as the process. `entries` is what a restart would find. */
-export const createMemoryState = (): SimulatorState => {
-  const rows = new Map<string, SimulatorEntry>();
-  return {
-    load: async () => [...rows.values()],
-    append: async (entries) => {
-      for (const entry of entries) {
-        const key = `${entry.collection}\u0000${entry.id}`;
-        if (entry.value === null) rows.delete(key);
-        else rows.set(key, entry);
-      }
-    },
-  };
-};

@@ -1,16 +1,17 @@
 /** Lists: filters, order, and pages with opaque tokens. */
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import { fold } from "../../simulator/dice.ts";
+import { at, canonical, listAt, objectAt, pick, textAt, textsAt } from "../../simulator/document.ts";
+import { addSeconds } from "../../simulator/ground.ts";
 import { complain, malformed } from "./answers.ts";
 import { instantOf } from "./constraints.ts";
 import type { Conversions } from "./conversions.ts";
-import { fold } from "./dice.ts";
-import { at, canonical, listAt, objectAt, pick, textAt, textsAt } from "./document.ts";
 import { engagementView, typesOf } from "./engagements.ts";
 import { type Invitations, senderOf } from "./invitations.ts";
 import type { OpportunityRecord } from "./ledger.ts";
 import { type Call, seenNow } from "./opportunities.ts";
 import { taskView } from "./tasks.ts";
-import { addSeconds, ownArnOf, type World } from "./world.ts";
+import { ownArnOf, type World } from "./world.ts";
 
 interface Row {
   readonly id: string;

@@ -1,17 +1,18 @@
 /** The partner's opportunities: create, replace, read, assign. */
 import type { JsonObject } from "../../../src/domain/deal.ts";
+import { fold } from "../../simulator/dice.ts";
+import { changedPaths, isObject, listAt, objectAt, pick, pruned, textAt, withAt } from "../../simulator/document.ts";
+import { addSeconds } from "../../simulator/ground.ts";
 import { type Complaint, complain, conflict, modelled, notFound, unfit } from "./answers.ts";
 import type { OperationName } from "./constraints.generated.ts";
 import { instantOf, known } from "./constraints.ts";
-import { fold } from "./dice.ts";
-import { changedPaths, isObject, listAt, objectAt, pick, pruned, textAt, withAt } from "./document.ts";
 import type { Events } from "./events.ts";
 import { closedFor, gateComplaints, isTerminal, reviewStatusOf } from "./gate.ts";
 import type { OpportunityRecord, Related } from "./ledger.ts";
 import { awsOrigin, type Referrals } from "./referrals.ts";
 import type { Reviews } from "./reviews.ts";
 import { documentComplaints, otherTooLate, submissionComplaints } from "./rules.ts";
-import { addSeconds, type Occasion, ownArnOf, type World } from "./world.ts";
+import { type Occasion, ownArnOf, type World } from "./world.ts";
 
 /** One authenticated, well-formed request. */
 export interface Call extends Occasion {

@@ -1,8 +1,8 @@
 /** Customers that AWS refers. Companies, people, streets and domains are invented. */
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
-import type { Dice } from "./dice.ts";
-import { merged, textAt } from "./document.ts";
-import { addDays } from "./world.ts";
+import type { Dice } from "../../simulator/dice.ts";
+import { merged, textAt } from "../../simulator/document.ts";
+import { addDays } from "../../simulator/ground.ts";
 
 interface Project {
   readonly title: string;

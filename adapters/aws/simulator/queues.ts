@@ -4,10 +4,11 @@
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-types.html
  */
 import { z } from "zod";
+import { addSeconds } from "../../simulator/ground.ts";
 import { Refusal } from "./answers.ts";
 import { simulatedCredential, simulatedRegion } from "./signature.ts";
 import { type Message, type Queue, queueSchema } from "./targets.ts";
-import { addSeconds, type World } from "./world.ts";
+import type { World } from "./world.ts";
 
 export const queueInputSchema = queueSchema
   .omit({ id: true, createdAt: true })

@@ -1,16 +1,17 @@
 /** What AWS sends by itself or on demand: referrals of its own opportunities, and leads. */
 import type { JsonObject } from "../../../src/domain/deal.ts";
+import { changedPaths, isObject, objectAt, textAt } from "../../simulator/document.ts";
+import { unstruck } from "../../simulator/faults.ts";
+import { addDays } from "../../simulator/ground.ts";
 import { type Complaint, complain, conflict, malformed } from "./answers.ts";
 import { answerBreaches, breaches, known } from "./constraints.ts";
-import { changedPaths, isObject, objectAt, textAt } from "./document.ts";
 import { contextOf, type Engagements } from "./engagements.ts";
-import { unstruck } from "./faults.ts";
 import { awsSender, type Invitations } from "./invitations.ts";
 import type { InvitationRecord } from "./ledger.ts";
 import type { Call } from "./opportunities.ts";
 import { inventedLead, inventedOpportunity, type Wish } from "./prospects.ts";
 import { sellersOf } from "./sellers.ts";
-import { addDays, type Occasion, type World } from "./world.ts";
+import type { Occasion, World } from "./world.ts";
 
 /** How GetAwsOpportunitySummary names where a deal came from. */
 export const awsOrigin = "AWS Referral";

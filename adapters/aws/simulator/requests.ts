@@ -1,5 +1,12 @@
 /** One request from the wire to an answer: who asks, whether they may, whether it is well formed, and the operation itself. */
+
 import { type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
+import { isLostBefore, mangledBody } from "../../simulator/departure.ts";
+import { fold } from "../../simulator/dice.ts";
+import { canonical, textAt } from "../../simulator/document.ts";
+import { unstruck } from "../../simulator/faults.ts";
+import { addSeconds } from "../../simulator/ground.ts";
+import type { Quotas } from "../../simulator/quotas.ts";
 import {
   type Answer,
   atTheDoor,
@@ -15,18 +22,16 @@ import type { Associations } from "./associations.ts";
 import { type OperationName, operations, targetPrefix } from "./constraints.generated.ts";
 import { breaches } from "./constraints.ts";
 import type { Conversions } from "./conversions.ts";
-import { fold } from "./dice.ts";
-import { canonical, textAt } from "./document.ts";
 import type { Engagements } from "./engagements.ts";
-import { type Struck, unstruck } from "./faults.ts";
+import type { Struck } from "./faults.ts";
 import type { Invitations } from "./invitations.ts";
 import type { Listing } from "./listing.ts";
-import { isLostBefore, mangledBody, refusalBefore } from "./mangle.ts";
+import { fieldsOf, refusalBefore } from "./mangle.ts";
 import type { Call, Opportunities } from "./opportunities.ts";
-import type { Quotas } from "./quotas.ts";
+import { kindOf } from "./quotas.ts";
 import { authenticate, type SimulatedCredential } from "./signature.ts";
 import type { Tasks } from "./tasks.ts";
-import { addSeconds, arnOf, type Occasion, type World } from "./world.ts";
+import { arnOf, type Occasion, type World } from "./world.ts";
 
 export interface RequestParts {
   readonly opportunities: Opportunities;
@@ -118,13 +123,13 @@ export const createRequests = (world: World, parts: RequestParts) => {
     const before = refusalBefore(occasion.struck, operation, input.NextToken !== undefined);
     if (before) throw before;
     if (isLostBefore(occasion.struck)) return {};
-    if (!quotas.take(account, operation, world.now())) throw throttled();
+    if (!quotas.take(account, kindOf(operation), world.now())) throw throttled();
     const catalog = admit(operation, account, input);
     const mark = ledger.mark();
     try {
       return mangledBody(
         work[operation]({ operation, account, catalog, input, ...occasion }),
-        operation,
+        fieldsOf(operation),
         occasion.struck,
       );
     } catch (error) {

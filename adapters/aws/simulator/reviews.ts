@@ -1,13 +1,14 @@
 /** AWS's people: they review, ask, reject, assign sellers, move their stage, and now and then edit the partner's record. */
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import { objectAt, textAt, withAt } from "../../simulator/document.ts";
+import { addDays } from "../../simulator/ground.ts";
 import { modelled } from "./answers.ts";
-import { objectAt, textAt, withAt } from "./document.ts";
 import type { Engagements } from "./engagements.ts";
 import type { Events } from "./events.ts";
 import { isTerminal, reviewStatusOf } from "./gate.ts";
 import type { OpportunityRecord } from "./ledger.ts";
 import { actionsFor, asked, closedSummary, firstSummary, nextStages, rejected, scoreFor } from "./sellers.ts";
-import { addDays, type Occasion, type World } from "./world.ts";
+import type { Occasion, World } from "./world.ts";
 
 export const createReviews = (world: World, events: Events, engagements: Engagements) => {
   const { ledger, dice } = world;

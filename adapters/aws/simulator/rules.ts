@@ -3,9 +3,9 @@
  * (https://docs.aws.amazon.com/partner-central/latest/developer-guide/working-with-your-opportunities.html) and field specification v14.3.
  */
 import type { JsonObject } from "../../../src/domain/deal.ts";
+import { at, isObject, listAt, objectAt, textAt, textsAt } from "../../simulator/document.ts";
 import { type Complaint, complain } from "./answers.ts";
 import { prosePicklists } from "./constraints.generated.ts";
-import { at, isObject, listAt, objectAt, textAt, textsAt } from "./document.ts";
 import type { Related } from "./ledger.ts";
 import { needsPostalCode, postalComplaint } from "./postal.ts";
 

@@ -1,9 +1,9 @@
 /** The words and the people of the AWS side. Names and addresses are invented. */
 import type { JsonObject } from "../../../src/domain/deal.ts";
-import type { Dice } from "./dice.ts";
-import { objectAt, textAt } from "./document.ts";
+import type { Dice } from "../../simulator/dice.ts";
+import { objectAt, textAt } from "../../simulator/document.ts";
+import { addDays } from "../../simulator/ground.ts";
 import type { OpportunityRecord } from "./ledger.ts";
-import { addDays } from "./world.ts";
 
 const firstNames = ["Amara", "Bruno", "Chiara", "Devi", "Emil", "Fatima", "Goran", "Hana", "Idris", "Joana"] as const;
 const lastNames = [

@@ -5,9 +5,11 @@
 import { z } from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import type { Clock } from "../../../src/ports.ts";
+import { isLostBefore, type Waiting } from "../../simulator/departure.ts";
+import { unstruck } from "../../simulator/faults.ts";
 import { type Answer, atTheDoor, Refusal, refusalAnswer } from "./answers.ts";
-import { queueOperations, type Struck, unstruck } from "./faults.ts";
-import { depart, isLostBefore, refusalBefore, type Waiting } from "./mangle.ts";
+import { queueOperations, type Struck } from "./faults.ts";
+import { depart, refusalBefore } from "./mangle.ts";
 import { md5 } from "./md5.ts";
 import { arnOfQueue, type Queues, queueRefusal, type Received } from "./queues.ts";
 import { authenticate, type SimulatedCredential } from "./signature.ts";

@@ -1,7 +1,8 @@
 /** Submission: the asynchronous task that opens an engagement and hands the deal to AWS, and its synchronous sibling. */
 import type { JsonObject } from "../../../src/domain/deal.ts";
+import { objectAt, textAt } from "../../simulator/document.ts";
+import { addSeconds } from "../../simulator/ground.ts";
 import { type Complaint, complain, notFound, unfit } from "./answers.ts";
-import { objectAt, textAt } from "./document.ts";
 import type { Engagements } from "./engagements.ts";
 import type { Events } from "./events.ts";
 import { reviewStatusOf } from "./gate.ts";
@@ -9,7 +10,7 @@ import type { OpportunityRecord, TaskRecord } from "./ledger.ts";
 import type { Call, Opportunities } from "./opportunities.ts";
 import type { Reviews } from "./reviews.ts";
 import { stageForSubmission, submissionComplaints } from "./rules.ts";
-import { addSeconds, type Occasion, ownArnOf, type World } from "./world.ts";
+import { type Occasion, ownArnOf, type World } from "./world.ts";
 
 export interface TaskParts {
   readonly events: Events;

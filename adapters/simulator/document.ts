@@ -1,5 +1,5 @@
 /** A JSON document and its dotted paths. Documents are values: nothing changes one in place. */
-import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import type { Json, JsonObject } from "../../src/domain/deal.ts";
 
 export const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -48,7 +48,7 @@ export const merged = (base: JsonObject, over: JsonObject): JsonObject => ({
   ),
 });
 
-/** Drops what AWS stores as null: null, empty texts, empty lists and empty objects. */
+/** Drops what a vendor stores as null: null, empty texts, empty lists and empty objects. */
 export const pruned = (value: Json): Json | undefined => {
   if (value === null || value === "") return undefined;
   if (isList(value)) {
