@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
 import { answerRuleEndpoints } from "./http/answer-rules.ts";
 import { backupEndpoints } from "./http/backup.ts";
+import { cloudEndpoints } from "./http/clouds.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
 import { dealEndpoints } from "./http/deals.ts";
@@ -53,6 +54,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...shareWriteEndpoints(deps),
     ...taskEndpoints(deps),
     ...toldEndpoints(deps),
+    ...cloudEndpoints(deps),
     ...invitationEndpoints(deps),
     ...invitationAnswerEndpoints(deps),
     ...answerRuleEndpoints(deps),

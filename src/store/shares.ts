@@ -37,6 +37,7 @@ export const listedShareSchema = shareSchema.extend({
   tag: z.string().nullable(),
   marketplace: z.string(),
   connectionLabel: z.string(),
+  parkedReason: z.string().nullable().describe("why the connection sends nothing now; null: it works"),
   remoteId: z.string().nullable(),
   facts: z.record(z.string(), z.json()).nullable(),
   taskId: z.string().nullable().describe("what a person has to do for it by hand, while that is open"),
@@ -329,7 +330,8 @@ export const createShares = (
         await query`
         select share.id, opportunity_id, share.connection_id, generation, share.state, reason, gaps, fields, share.rule_id, share.rule_version, share.synthetic, share.version, share.created_at, share.updated_at,
           title, source, key, account.name as account_name, tag, connection.marketplace, connection.label as connection_label, remote_id, facts,
-          (select task.id from task where task.share_id = share.id and task.state = 'open') as task_id
+          (select task.id from task where task.share_id = share.id and task.state = 'open') as task_id,
+          case when connection.state = 'parked' then coalesce(connection.parked_reason, 'no reason was kept') end as parked_reason
         from share join opportunity on opportunity.id = opportunity_id join account on account.id = account_id
           join connection on connection.id = share.connection_id left join engagement on engagement.share_id = share.id
         where true
