@@ -61,6 +61,7 @@ export default defineConfig({
     include: [
       "test/conformance-{aws,azure,gcp}.test.ts",
       "test/aws-*.test.ts",
+      "test/gcp-simulator-*.test.ts",
       "test/outbound.test.ts",
       ...(isServerThere ? onDatabase : []),
     ],

@@ -131,15 +131,16 @@ export const sent = (world: World, input: JsonObject, { catalogue, message, path
   return writable(catalogue, message, value);
 };
 
+export const partnerPath = "opportunityInfo.partnerEntity";
 /** The deal is the calling partner's, whether it says so or not. */
 const belonging = (document: JsonObject, partner: string): JsonObject => {
-  const entity = textAt(document, "opportunityInfo.partnerEntity");
+  const entity = textAt(document, partnerPath);
   const mine = `partners/${partner}`;
   if (entity !== null && entity !== mine) {
-    const field = fieldOf("opportunityInfo.partnerEntity");
+    const field = fieldOf(partnerPath);
     throw invalid([violation(field, `The field '${field}' must be ${mine}, the partner of the request`)]);
   }
-  return withAt(document, "opportunityInfo.partnerEntity", mine);
+  return withAt(document, partnerPath, mine);
 };
 
 /** `after` with everything that only Google writes as `before` has it. */
