@@ -211,6 +211,23 @@ describe("an accepted opportunity", () => {
       undefined,
     ]);
     expect(after.updateTime > before.updateTime).toBe(true);
+    const stamps: string[] = [];
+    for (const nextStep of ["one", "two", "three"]) {
+      const { opportunity } = await rig.controls.edit(id, { "isvSolutionConnectInfo.nextStep": nextStep });
+      stamps.push(String(opportunity.updateTime));
+    }
+    expect(stamps).toEqual([...new Set(stamps)].toSorted());
+  });
+  it("keeps what only Google writes when its client replaces the group around it", async () => {
+    const id = await accepted();
+    const { qualificationInfo } = await rig.get(id);
+    const { dealNumber, ...sent } = qualificationInfo;
+    const { body } = await rig.patch(
+      id,
+      { qualificationInfo: { ...sent, budget: "EXACT_BUDGET_GIVEN" } },
+      "qualificationInfo",
+    );
+    expect(body.qualificationInfo).toEqual({ ...sent, budget: "EXACT_BUDGET_GIVEN", dealNumber });
   });
 });
 
@@ -271,6 +288,26 @@ describe("Google's offline review", () => {
     await second.controls.advance(110);
     const states = await Promise.all(made.map(async (id) => (await second.get(id)).state));
     expect(states).toEqual(whole.ends.map((line) => line.split(" | ")[0]));
+  });
+  it("is the same whether or not somebody was refused before", async () => {
+    const fateIn = async (isRefusedFirst: boolean) => {
+      const world = openRig();
+      const { customerInfo, ...lacking } = goodDeal();
+      const address = `${channel}/opportunities?partner=${partner}`;
+      if (isRefusedFirst)
+        expect(
+          (
+            await world.call("POST", address, {
+              ...lacking,
+              customerInfo: { ...(customerInfo as JsonObject), region: null },
+            })
+          ).status,
+        ).toBe(400);
+      await world.create();
+      const { opportunities } = await world.controls.ledger();
+      return opportunities.map(({ fate }) => fate);
+    };
+    expect(await fateIn(true)).toEqual(await fateIn(false));
   });
   it("waits for the controls when it is manual", async () => {
     const world = openRig();
