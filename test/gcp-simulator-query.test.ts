@@ -107,6 +107,19 @@ describe("a filter of opportunities:query", () => {
     expect(await find("owner:*")).toEqual([]);
     expect(await find("NOT owner:*", { pageSize: "3" })).toHaveLength(3);
   });
+  it("finds a record by what it says now, and by what it said before while the index lags", async () => {
+    const world = openRig();
+    const id = await world.create({ state: "DRAFT", opportunityInfo: { displayName: "Old name" } });
+    const by = async (name: string) => {
+      const { body } = await world.query({ filter: `opportunityInfo.displayName = "${name}" AND state = DRAFT` });
+      return (body.opportunities ?? []).map((one: { name: string }) => one.name);
+    };
+    expect([await by("Old name"), await by("New name")]).toEqual([[id], []]);
+    await world.patch(id, { opportunityInfo: { displayName: "New name" } }, "opportunityInfo.displayName");
+    expect([await by("Old name"), await by("New name")]).toEqual([[], [id]]);
+    await world.controls.change({ searchLagSeconds: 600 });
+    expect([await by("Old name"), await by("New name")]).toEqual([[id], []]);
+  });
   it("joins with AND, OR, NOT, minus and parentheses, where OR binds tighter", async () => {
     const [seven, eight, draft] = ['referenceOpportunityId="ref-7"', 'referenceOpportunityId="ref-8"', "state=DRAFT"];
     expect(await find(`${seven} OR ${eight}`)).toEqual(["007", "008"]);

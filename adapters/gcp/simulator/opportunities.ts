@@ -194,7 +194,8 @@ export const indexed = (
   const isHidden = row.hiddenUntil !== null && now.toISOString() < row.hiddenUntil;
   const isLate = lag > 0 && now < addSeconds(new Date(row.updatedAt), lag);
   if (isHidden || isLate) return row.previous ? { ...row, ...row.previous } : null;
-  return { ...row, ...seenNow(row, { now, struck }) };
+  const seen = seenNow(row, { now, struck });
+  return seen === row ? row : { ...row, ...seen };
 };
 
 /** The record as the wire shows it. */
