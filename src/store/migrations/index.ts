@@ -8,6 +8,7 @@ import webhooks from "./0007_webhooks.sql";
 import runnerApp from "./0009_runner_app.sql";
 import restore from "./0010_restore.sql";
 import consent from "./0011_consent.sql";
+import related from "./0013_related.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -21,4 +22,5 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0009_runner_app", text: runnerApp },
   { name: "0010_restore", text: restore },
   { name: "0011_consent", text: consent },
+  { name: "0013_related", text: related },
 ];
