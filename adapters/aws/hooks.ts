@@ -13,6 +13,7 @@ import {
   secretIdOf,
   type TokenVerifier,
 } from "../../src/tokens.ts";
+import { secretName } from "../connection-settings.ts";
 import {
   brandVerified,
   type Hint,
@@ -22,7 +23,7 @@ import {
   type VerifiedDelivery,
 } from "../contract.ts";
 import { jsonOf } from "../text.ts";
-import { type Settings, secretName, type Target } from "./settings.ts";
+import type { Settings, Target } from "./settings.ts";
 import { detailTypes, type Envelope, envelopeSchema, eventRegion, eventSource } from "./wire.ts";
 
 const depthMax = 32;
