@@ -60,8 +60,7 @@ export default defineConfig({
   test: {
     include: [
       "test/conformance-{aws,azure,gcp}.test.ts",
-      "test/aws-*.test.ts",
-      "test/gcp-simulator-*.test.ts",
+      "test/{aws,azure,gcp}-*.test.ts",
       "test/outbound.test.ts",
       ...(isServerThere ? onDatabase : []),
     ],
