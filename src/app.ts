@@ -11,6 +11,7 @@ import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
 import type { AppDeps, Endpoint, Mount, TraceRequest } from "./http/endpoint.ts";
 import { fieldEndpoints } from "./http/fields.ts";
+import { hookRegistrationEndpoints } from "./http/hook-registration.ts";
 import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
 import { invitationAnswerEndpoints } from "./http/invitation-answers.ts";
@@ -41,6 +42,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...connectionEndpoints(deps),
     ...oauthClientEndpoints(deps),
     ...queueEndpoints(deps),
+    ...hookRegistrationEndpoints(deps),
     ...diagnosisEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),

@@ -95,8 +95,8 @@ export interface SecretValue {
   readonly version: number;
 }
 export interface Secrets {
-  /** The secret under `ref`, or null. */
-  readonly get: (ref: string) => Promise<SecretValue | null>;
+  /** The secret under `ref`, or null. It may be a minute old where `fresh` does not ask for it as it is now. */
+  readonly get: (ref: string, how?: { readonly fresh?: boolean }) => Promise<SecretValue | null>;
   /** Compare-and-set: stores `value` as version `expectedVersion + 1`; false when somebody else was first. 0 means new. */
   readonly rotate: (ref: string, expectedVersion: number, value: string) => Promise<boolean>;
 }

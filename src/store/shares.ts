@@ -290,7 +290,7 @@ export const createShares = (
       for (const row of rows) {
         const reason = reasonOf(observation, row[2]);
         current = await move(tx, current, { event: row[1], actorId: seen.actorId, reason });
-        if (row[2] === "accepted") await accepted(tx, current, seen);
+        if (row[2] === "accepted" && observation.isAcceptance !== false) await accepted(tx, current, seen);
       }
       return { share: current, moved: rows.length > 0 };
     },
