@@ -10,6 +10,8 @@ import { openRig, type Rig, type RigOptions } from "./gcp-simulator-rig.ts";
 import { testIds } from "./ids.ts";
 
 export const { partnerId } = simulatedCredential;
+const made: unknown = keyFileOf(simulatedCredential);
+const keyFile = typeof made === "string" ? made : JSON.stringify(made);
 export const start = new Date("2026-06-01T09:00:00.000Z");
 
 export const settings = {
@@ -47,7 +49,7 @@ export interface OpenWith {
 }
 export const openSession = (at: OpenWith): Session => {
   const values: Readonly<Record<string, string | null>> = {
-    key: JSON.stringify(keyFileOf(simulatedCredential)),
+    key: keyFile,
     ...at.secrets,
   };
   return createGcp().open(

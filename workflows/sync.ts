@@ -2,7 +2,9 @@
  * Sync: short singleton runs, started by hints and finished within a minute; and the sweep, which finds what no hint told.
  * A hint is a nudge: the database remembers it, the partner's record is the truth.
  */
+import type { Session } from "../adapters/contract.ts";
 import { isEnded } from "../src/domain/deal.ts";
+import { isByHand, remindOfTasks, tellOfRestore } from "./by-hand.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
 import { lookOnce } from "./look.ts";
@@ -104,6 +106,7 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
           if (request !== null) await deps.store.journal.tell(tx, "connection.sweep.requested", connection.id, request);
         }
         await remindOfExpiry(deps, tx);
+        await remindOfTasks(deps, tx);
         await deps.store.webhookMessages.takeUp(tx);
       });
       deps.kick();
@@ -160,8 +163,12 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   const connection = await store.connections.find(db.sql, connectionId);
   if (connection === null || connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
   const coSell = coSellOf(deps.registry.open(connection), connection);
-  const { cursor } = await store.connections.readSweep(db.sql, connectionId);
   const recovery = await store.recoveries.find(db.sql, connectionId);
+  if (isByHand(coSell)) {
+    if (recovery !== null) await tellOfRestore(deps, recovery);
+    return { kind: "last", isRecovering: false };
+  }
+  const { cursor } = await store.connections.readSweep(db.sql, connectionId);
   if (recovery !== null && cursor === null) await store.recoveries.beginSweep(db.sql, connectionId);
   const result = await coSell.changes(cursor);
   if (!result.ok) {
@@ -201,6 +208,10 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null };
 };
 
+/** How old a look may be. */
+const freshMsOf = (deps: WorkflowDeps, session: Session | null): number =>
+  session?.lookMinutes === undefined ? deps.refreshHours * 3_600_000 : session.lookMinutes * 60_000 - lookSlackMs;
+
 interface Caught {
   readonly [count: string]: string | number;
   readonly connectionId: string;
@@ -214,12 +225,13 @@ const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught
   const { db, store } = deps;
   const now = deps.clock.now();
   const connection = await store.connections.find(db.sql, connectionId);
-  const pending = connection?.state === "active" ? await listPending(deps, connection) : null;
-  const lookMinutes = connection === null ? undefined : deps.registry.open(connection).lookMinutes;
-  const freshMs = lookMinutes === undefined ? deps.refreshHours * 3_600_000 : lookMinutes * 60_000 - lookSlackMs;
+  const session = connection === null ? null : deps.registry.open(connection);
+  const isAsked = connection !== null && session !== null && !isByHand(coSellOf(session, connection));
+  const pending = isAsked && connection.state === "active" ? await listPending(deps, connection) : null;
   const counts = await db.transaction(async (tx) => {
     const invited = pending === null ? 0 : await hintMissed(deps, tx, { connectionId, pending });
-    const due = await store.shares.dueForLook(tx, connectionId, new Date(now.getTime() - freshMs), refreshMax);
+    const staleBefore = new Date(now.getTime() - freshMsOf(deps, session));
+    const due = isAsked ? await store.shares.dueForLook(tx, connectionId, staleBefore, refreshMax) : [];
     for (const { remoteId } of due) {
       await store.shares.hinted(tx, connectionId, remoteId);
       await store.journal.tell(tx, "hint.raised", connectionId, { connectionId, remoteId });
