@@ -5,6 +5,7 @@ import { createAnswerRules } from "./answer-rules.ts";
 import { createAutoShare } from "./auto-share.ts";
 import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
+import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
 import { createHealth } from "./health.ts";
@@ -44,6 +45,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     measures: createMeasures(),
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
+    consents: createConsents(deps),
     effects: createEffects(deps),
     recoveries: createRecoveries({ ...deps, journal }),
     invitations: createInvitations({ ...deps, journal, contacts }),
