@@ -58,7 +58,12 @@ export default defineConfig({
   ],
   resolve: { alias: [{ find: /^\.\/listen\.ts$/, replacement: join(root, "test/listen-workerd.ts") }] },
   test: {
-    include: ["test/aws-*.test.ts", "test/outbound.test.ts", ...(isServerThere ? onDatabase : [])],
+    include: [
+      "test/conformance-{aws,azure,gcp}.test.ts",
+      "test/{aws,azure,gcp}-*.test.ts",
+      "test/outbound.test.ts",
+      ...(isServerThere ? onDatabase : []),
+    ],
     globalSetup: ["test/odd-server.ts", ...(isServerThere ? ["test/template.ts"] : [])],
     maxWorkers: 1,
     // One workerd for all files: it is started, and the modules are loaded, once.

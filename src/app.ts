@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
 import { answerRuleEndpoints } from "./http/answer-rules.ts";
 import { backupEndpoints } from "./http/backup.ts";
+import { cloudEndpoints } from "./http/clouds.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
 import { consentEndpoints } from "./http/consent.ts";
@@ -30,6 +31,8 @@ import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
 import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
 import { shareWriteEndpoints } from "./http/shares.ts";
+import { taskEndpoints } from "./http/tasks.ts";
+import { toldEndpoints } from "./http/told.ts";
 import { webhookMessageEndpoints } from "./http/webhook-messages.ts";
 import { webhookEndpoints } from "./http/webhooks.ts";
 
@@ -51,6 +54,9 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...fieldEndpoints(deps),
     ...shareReadEndpoints(deps),
     ...shareWriteEndpoints(deps),
+    ...taskEndpoints(deps),
+    ...toldEndpoints(deps),
+    ...cloudEndpoints(deps),
     ...invitationEndpoints(deps),
     ...invitationAnswerEndpoints(deps),
     ...answerRuleEndpoints(deps),

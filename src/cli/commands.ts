@@ -9,6 +9,7 @@ import {
 } from "./answer-rules.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
+import { capabilitiesCommand } from "./capabilities.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
@@ -63,6 +64,7 @@ export const commands: readonly Command[] = [
   hookKeysCommand,
   oauthCommand,
   queueCommand,
+  capabilitiesCommand,
   doctorCommand,
   importCommand,
   exportCommand,
