@@ -31,6 +31,7 @@ export const listedShareSchema = z.looseObject({
   connectionLabel: z.string().default(""),
   remoteId: z.string().nullish(),
   facts: z.record(z.string(), z.json()).nullish(),
+  taskId: z.string().nullish(),
 });
 export type ListedShare = z.infer<typeof listedShareSchema>;
 
@@ -66,6 +67,8 @@ export const shareRowOf = (share: ListedShare): ShareRow => {
       said: askedIn(facts),
       advised: textIn(facts, "nextBestActions"),
       waiting: [],
+      isTask: share.taskId != null,
+      isByHand: facts.toldByHand === true,
     }),
   };
 };
