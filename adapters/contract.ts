@@ -236,6 +236,8 @@ export type Revision =
       readonly overwrote?: readonly string[];
       /** One field alone that the partner may or may not take: refused, it is not sent again, and the rest follows. */
       readonly isOffer?: boolean;
+      /** Other edits cannot be sent yet: once this is done, the revision is asked again and tells what waits. */
+      readonly isPartial?: boolean;
     }
   /** `isDrift`: their record does not fit what we know, so an update might destroy something; a person must know. */
   | { readonly kind: "locked"; readonly reason: string; readonly fields: readonly string[]; readonly isDrift?: boolean }

@@ -53,6 +53,8 @@ export interface ServiceDeps {
   readonly refreshHours?: number;
   /** The least time between two looks at one record that webhooks cause, in seconds; default 60. */
   readonly hintGapSeconds?: number;
+  /** After how many days an exception reminds of a task that a person has to do by hand; default 3. */
+  readonly taskDays?: number;
   /** Makes spans of what the service does; absent: none are made. */
   readonly tracer?: Tracer;
   /** The system's actor in this database, where it is known already: spares looking it up. */
@@ -119,6 +121,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       retentionDays: deps.retentionDays,
       refreshHours: deps.refreshHours ?? 24,
       hintGapSeconds: deps.hintGapSeconds ?? 60,
+      taskDays: deps.taskDays ?? 3,
       sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
       purgeRuns: (before) => engine.runner.purge(before),
     }),

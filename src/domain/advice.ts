@@ -40,7 +40,7 @@ const stepIn = (situation: Situation): string => {
     case "submitting":
       return `Nothing: it is on its way to ${partner}.`;
     case "submitted":
-      return `Wait: ${partner} has it and will review it.`;
+      return advised === null ? `Wait: ${partner} has it and will review it.` : sentence(advised);
     case "in_review":
       return `Wait for the review of ${partner}; it may take some working days.`;
     case "needs_action":

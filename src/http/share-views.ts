@@ -7,6 +7,7 @@ import { engagementSchema } from "../store/engagements.ts";
 import { historySchema } from "../store/journal.ts";
 import { pendingEditSchema } from "../store/revisions.ts";
 import { listedShareSchema, type ShareFilter } from "../store/shares.ts";
+import { taskSchema } from "../store/tasks.ts";
 import { dealWithContactsSchema, wholeOf } from "./deals.ts";
 import {
   type AppDeps,
@@ -48,6 +49,7 @@ const shareStorySchema = shareSchema.extend({
     .array(pendingEditSchema)
     .describe("edits of ours: waiting for their record to open, sent, or dropped with a reason"),
   effects: z.array(shownEffectSchema).describe("each write to the partner and its fate, without bodies"),
+  task: taskSchema.nullable().describe("what a person has to do for it by hand, while that is open"),
   rule: z
     .object({ id: z.string(), name: z.string(), version: z.number().int() })
     .nullable()
@@ -195,6 +197,7 @@ const readStory = async (deps: AppDeps, id: string): Promise<z.output<typeof sha
     opportunity: wholeOf(whole),
     connection,
     engagement,
+    task: await deps.store.tasks.findOpen(sql, id),
     rule: rule === null ? null : { id: rule.id, name: rule.content.name, version: share.ruleVersion ?? rule.version },
     people: await contacts.readForShare(sql, id),
     edits: await shares.listEdits(sql, id),

@@ -184,7 +184,7 @@ const applyFields = async (deps: AppDeps, tx: Tx, share: Share, actorId: string)
   const kept = await shares.keepStandIns(tx, share, drafted);
   const gaps = coSellOf(deps, drafted.connection).gaps(drafted.draft);
   await shares.wantRevision(tx, share.id, true);
-  if (share.state !== "submitting") await shares.wish(tx, "share.revise.requested", kept);
+  await shares.wishRevision(tx, kept);
   return { share: kept, gaps };
 };
 
@@ -214,7 +214,10 @@ const withdrawEndpoint = (deps: AppDeps): Endpoint =>
           throw new ProblemError("conflict", `The share is ${stored.state}: there is nothing to withdraw any more.`);
         const { connection } = await deps.store.shares.drafted(tx, stored);
         const leftUs = step(shareTable, stored.state, "withdrawn_by_us") === null;
-        if (leftUs && coSellOf(deps, connection).withdrawal === undefined)
+        const { withdrawal, assisted } = coSellOf(deps, connection);
+        // A person's task that is not done yet has left nobody.
+        const isWithUs = assisted !== undefined && (await deps.store.shares.findEngagement(tx, stored.id)) === null;
+        if (leftUs && withdrawal === undefined && !isWithUs)
           throw new ProblemError("conflict", "This programme has no withdrawal. Ask your partner manager there.");
         return deps.store.shares.withdraw(tx, stored, body.reason, caller.actorId);
       });
@@ -245,6 +248,12 @@ const syncEndpoint = (deps: AppDeps): Endpoint =>
         const engagement = await shares.findEngagement(tx, share.id);
         if (engagement === null)
           throw new ProblemError("conflict", `The share is ${share.state}: the partner has no record of it yet.`);
+        const { connection } = await shares.drafted(tx, share);
+        if (coSellOf(deps, connection).assisted !== undefined)
+          throw new ProblemError(
+            "conflict",
+            "Nothing of this connection is read by itself: tell what the partner says with POST /v1/shares/{id}/status.",
+          );
         const { connectionId, remoteId } = engagement;
         await shares.hinted(tx, connectionId, remoteId);
         await journal.tell(tx, "hint.raised", connectionId, { connectionId, remoteId });
