@@ -4,12 +4,13 @@
  */
 import { z } from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
+import { withAt } from "../../simulator/document.ts";
 import { unstruck } from "../../simulator/faults.ts";
 import { invalid, violation } from "./answers.ts";
 import { type FaultRuleInput, rulesSchema } from "./faults.ts";
 import type { Leads } from "./leads.ts";
 import type { CrmRecord, OpportunityRecord } from "./ledger.ts";
-import { born, recordOf, view } from "./opportunities.ts";
+import { born, partnerPath, recordOf, view } from "./opportunities.ts";
 import type { Reviews } from "./reviews.ts";
 import type { Person } from "./sellers.ts";
 import { readMessage } from "./shapes.ts";
@@ -110,7 +111,12 @@ export const createControls = (world: World, { reviews, leads, partner }: Contro
       const reader = { catalogue: channelCatalogue, enums, unlisted: "accept" as const };
       const { value, violations } = readMessage(reader, "Opportunity", { json: given, path: "opportunity" });
       if (violations.length > 0) throw invalid(violations);
-      const document = { state: "ACCEPTED", stage: world.settings().rules.stages[0] ?? "", ...value, source: "GOOGLE" };
+      const stage = world.settings().rules.stages[0] ?? "";
+      const document = withAt(
+        { state: "ACCEPTED", stage, ...value, source: "GOOGLE" },
+        partnerPath,
+        `partners/${partner}`,
+      );
       const row = born(world, { document, partner }, occasion());
       reviews.born(row, occasion());
       return brief(row);
