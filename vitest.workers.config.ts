@@ -59,8 +59,8 @@ export default defineConfig({
   resolve: { alias: [{ find: /^\.\/listen\.ts$/, replacement: join(root, "test/listen-workerd.ts") }] },
   test: {
     include: [
-      "test/aws-*.test.ts",
-      "test/azure-simulator*.test.ts",
+      "test/conformance-{aws,azure,gcp}.test.ts",
+      "test/{aws,azure,gcp}-*.test.ts",
       "test/outbound.test.ts",
       ...(isServerThere ? onDatabase : []),
     ],

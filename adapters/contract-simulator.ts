@@ -1,5 +1,5 @@
 /** The contract's part about simulators. */
-import type { Json } from "../src/domain/deal.ts";
+import type { Environment, Json, JsonObject, MarketplaceId } from "../src/domain/deal.ts";
 import type { ClockDep, IdsDep } from "../src/ports.ts";
 
 /** A marketplace in small: their side of the wire, their ledger, their clockwork. Shares only wire schemas with its adapter. */
@@ -29,4 +29,48 @@ export interface SimulatorDeps extends ClockDep, IdsDep {
   readonly state: SimulatorState;
   /** Delivers events to the service's own endpoint: the event bus side of the vendor. */
   readonly deliver: (request: Request) => Promise<Response>;
+}
+
+/** How a simulator is run. */
+export interface SimulatorOptions {
+  /** All chance comes from here: the same seed, fault plan and calls make the same run. */
+  readonly seed: string;
+  /** seeded: records are reviewed and move by themselves over days and weeks; manual: only the controls decide. */
+  readonly reviewer: "seeded" | "manual";
+  /** Moves a virtual clock to a time. Without it `advance` is refused. */
+  readonly advance?: (to: Date) => void | Promise<void>;
+  /** Simulated time-outs reject at once instead of hanging: for virtual time. */
+  readonly instantTimeouts?: boolean;
+  /** The longest a simulated time-out hangs, in milliseconds. */
+  readonly hangMsMax?: number;
+  /** The path prefix a router took away before `fetch` sees the request. */
+  readonly basePath?: string;
+}
+
+/** A marketplace's simulator as an installation takes it in: a row of `simulators.ts`. */
+export interface SimulatedCloud {
+  readonly id: MarketplaceId;
+  readonly create: (deps: SimulatorDeps, options: SimulatorOptions) => Simulator;
+  /** The body of POST /v1/connections that connects its account; with an endpoint where it runs elsewhere. */
+  readonly connection: (endpoint?: string) => SimulatedConnection;
+  /** Makes it deliver its events to the new connection. Absent: it tells of changes only when it is asked. */
+  readonly attach?: (at: SimulatedAttachment) => Promise<void>;
+  /** What signs in there, by name, for people. It opens nothing but simulators. */
+  readonly signIn: Readonly<Record<string, string>>;
+  /** The command that connects to it at an address. */
+  readonly connectCommand: (endpoint: string) => string;
+}
+export interface SimulatedConnection {
+  readonly marketplace: MarketplaceId;
+  readonly label: string;
+  readonly account: string;
+  readonly environment: Environment;
+  readonly settings: JsonObject;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+export interface SimulatedAttachment {
+  readonly connectionId: string;
+  /** Calls our own API as an administrator. Throws when it refuses. */
+  readonly call: (method: "GET" | "POST" | "PUT", path: string, body?: JsonObject) => Promise<unknown>;
+  readonly control: Simulator["control"];
 }

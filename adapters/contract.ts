@@ -18,8 +18,10 @@ import type { Fault, Gap, Result } from "../src/domain/fault.ts";
 import type { InvitationObservation, RejectionReason } from "../src/domain/invitation.ts";
 import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
+import type { Assisted } from "./contract-assisted.ts";
 import type { Hint, HookRegistration, Hooks, Pull } from "./contract-deliveries.ts";
 
+export * from "./contract-assisted.ts";
 export * from "./contract-deliveries.ts";
 export * from "./contract-simulator.ts";
 
@@ -234,6 +236,8 @@ export type Revision =
       readonly overwrote?: readonly string[];
       /** One field alone that the partner may or may not take: refused, it is not sent again, and the rest follows. */
       readonly isOffer?: boolean;
+      /** Other edits cannot be sent yet: once this is done, the revision is asked again and tells what waits. */
+      readonly isPartial?: boolean;
     }
   /** `isDrift`: their record does not fit what we know, so an update might destroy something; a person must know. */
   | { readonly kind: "locked"; readonly reason: string; readonly fields: readonly string[]; readonly isDrift?: boolean }
@@ -301,6 +305,8 @@ export interface CoSell {
   /** What changed since the cursor, oldest first, with overlap: repeats are harmless. */
   readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;
   readonly invitations?: Invitations;
+  /** A person does the partner's side by hand: none of the doors that contact the partner is called. Absent: the API does. */
+  readonly assisted?: Assisted;
 }
 
 /** What we know of records that a write may have made before a restore. */

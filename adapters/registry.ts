@@ -47,7 +47,7 @@ export const capabilitiesOf = (session: Session): Readonly<Record<Capability, bo
   hookRegistration: session.hookRegistration !== undefined,
   queue: session.pull !== undefined,
   consent: session.consent !== undefined,
-  assisted: false,
+  assisted: session.coSell?.assisted !== undefined,
 });
 
 /** What share rules need to know of a connection's programme; null when the connection offers no co-sell. Nothing is contacted. */

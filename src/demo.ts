@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
 import { z } from "zod";
 import { createMemoryState } from "../adapters/aws/simulator/index.ts";
+import type { Simulator } from "../adapters/contract.ts";
 import { parseArguments } from "./cli/arguments.ts";
 import type { Command, Report, Shell } from "./cli/command.ts";
 import { importCommand } from "./cli/import.ts";
@@ -20,7 +21,7 @@ import { listedShareSchema, renderShareTable, renderStateCounts, shareRowOf } fr
 import { createVirtualClock } from "./clock.ts";
 import { freePort, type Opened, openLocal, readConfig } from "./node.ts";
 import { createTimeline } from "./rehearsal.ts";
-import { connectSimulator } from "./simulation.ts";
+import { connectSimulators } from "./simulation.ts";
 
 /** The demo's calendar starts here, so that it tells the same story in any year. */
 const start = new Date("2026-11-23T08:00:00Z");
@@ -61,23 +62,18 @@ export const runDemo = async (shell: Shell): Promise<Report> => {
     connect: false,
     sweepCron,
     refreshHours,
-    simulatorState: createMemoryState(),
+    simulatorState: () => createMemoryState(),
   });
   const server = serve({ fetch: opened.service.app.fetch, port: config.PORT, hostname: "127.0.0.1" });
   try {
-    const endpoint = `${opened.publicUrl}/simulator/aws`;
-    await connectSimulator({
-      service: opened.service,
-      token: opened.token,
-      aws: opened.simulators.aws,
-      publicUrl: opened.publicUrl,
-      endpoint,
-    });
-    shell.tell(`AWS (simulated) answers at ${endpoint}; its webhooks go to ${opened.publicUrl}/hooks/…\n`);
+    await connectSimulators({ ...opened, endpointOf: (id) => `${opened.publicUrl}/simulator/${id}` });
+    shell.tell(
+      `AWS (simulated) answers at ${opened.publicUrl}/simulator/aws; its webhooks go to ${opened.publicUrl}/hooks/…\n`,
+    );
     return await tellStory(
       shell,
       opened,
-      createTimeline({ clock, service: opened.service, simulators: [opened.simulators.aws] }),
+      createTimeline({ clock, service: opened.service, simulators: Object.values(opened.simulators) }),
     );
   } finally {
     server.close();
@@ -120,7 +116,7 @@ const tellStory = async (
   const shares = await allShares(opened);
   const rows = shares.map((share) => shareRowOf(share));
   const ledger = countersSchema.parse(
-    await readJson(await opened.simulators.aws.control(new Request("http://simulator.invalid/ledger"))),
+    await readJson(await controlOf(opened)(new Request("http://simulator.invalid/ledger"))),
   );
   const [counters] = ledger.counters;
   const aws = {
@@ -156,6 +152,11 @@ Next:  npm start   then   npx cosell import examples/deals.csv && npx cosell sha
   };
 };
 
+const controlOf = ({ simulators: { aws } }: Opened): Simulator["control"] => {
+  if (aws === undefined) throw new Error("no AWS is simulated here");
+  return aws.control;
+};
+
 /** A command as typed; what it prints stands in the story. */
 const command = async (shell: Shell, row: Command, words: readonly string[]): Promise<Report> => {
   const report = await row.run(shell, parseArguments(row, words));
@@ -176,7 +177,7 @@ const answerReferrals = async (
       headers: { "content-type": "application/json" },
       body: JSON.stringify(referral),
     });
-    ids.push(referredSchema.parse(await readJson(await opened.simulators.aws.control(request))).id);
+    ids.push(referredSchema.parse(await readJson(await controlOf(opened)(request))).id);
   }
   await timeline.advance(quarterHourMs);
   await command(shell, invitationsCommand, []);

@@ -111,14 +111,13 @@ export const createLoop = (deps: LoopDeps) => {
           };
         });
   const live = async (): Promise<void> => {
-    try {
-      for (const simulator of deps.simulators) await simulator.tick();
-    } catch (error) {
-      deps.log.error("a simulator failed; it is tried again in a second", {
-        error: error instanceof Error ? error.name : "unknown",
-      });
-      await new Promise((resume) => setTimeout(resume, drainEveryMs));
-    }
+    const ticked = await Promise.allSettled(deps.simulators.map((simulator) => simulator.tick()));
+    const failed = ticked.find((tick) => tick.status === "rejected");
+    if (failed === undefined) return;
+    deps.log.error("a simulator failed; it is tried again in a second", {
+      error: failed.reason instanceof Error ? failed.reason.name : "unknown",
+    });
+    await new Promise((resume) => setTimeout(resume, drainEveryMs));
   };
   const run = async (): Promise<void> => {
     while (going) {

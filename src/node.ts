@@ -6,12 +6,12 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { serve } from "@hono/node-server";
 import type { Tracer } from "@opentelemetry/api";
-import { createAws } from "../adapters/aws/index.ts";
-import { createAwsSimulator } from "../adapters/aws/simulator/index.ts";
-import type { Marketplace, Simulator, SimulatorState } from "../adapters/contract.ts";
+import type { Marketplace, SimulatorState } from "../adapters/contract.ts";
+import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
 import { readVersion } from "./cli/version.ts";
 import { createShiftableClock, createSystemClock } from "./clock.ts";
+import type { MarketplaceId } from "./domain/deal.ts";
 import { type Check, found } from "./domain/diagnosis.ts";
 import { readExecutor, ServerSettingsError } from "./engine.ts";
 import { createIds } from "./ids.ts";
@@ -20,7 +20,7 @@ import { createNodePublicHttp } from "./node-outbound.ts";
 import { createBoundedHttp } from "./outbound.ts";
 import { type Clock, type Config, configSchema, type Db, type Ids, type Log } from "./ports.ts";
 import { createService, type Service } from "./service.ts";
-import { connectSimulator, createDatabaseState } from "./simulation.ts";
+import { connectSimulators, createDatabaseState, createSimulators, type Simulators } from "./simulation.ts";
 import { readManifest, streamBackup } from "./store/backup.ts";
 import { migrate, openDatabase, refuseHalfRestored } from "./store/database.ts";
 import { type EmbeddedDatabase, openEmbedded } from "./store/embedded.ts";
@@ -66,7 +66,7 @@ export interface Opened {
   readonly db: Db;
   readonly ids: Ids;
   readonly log: Log;
-  readonly simulators: { readonly aws: Simulator };
+  readonly simulators: Simulators;
   readonly publicUrl: string;
   /** An API key with every scope for whoever can read the data directory. */
   readonly token: string;
@@ -83,18 +83,20 @@ export interface OpenOptions {
   readonly log?: Log;
   /** Jobs in flight at once; default 8. */
   readonly parallel?: number;
-  /** Makes the simulator's reviewers and delays reproducible. */
+  /** Makes the simulators' reviewers and delays reproducible. */
   readonly seed?: string;
   readonly reviewer?: "seeded" | "manual";
   readonly at?: (point: string) => Promise<void> | void;
-  /** Connects the simulated AWS account on a fresh installation; default true. */
+  /** Connects the simulated clouds on a fresh installation; default true. */
   readonly connect?: boolean;
   /** How often connections are swept, as a cron line; default every 15 minutes. */
   readonly sweepCron?: string;
   readonly refreshHours?: number;
   readonly tracer?: Tracer;
-  /** Where the simulator keeps its ledger; default: its own schema of the service's database. */
-  readonly simulatorState?: SimulatorState;
+  /** Which clouds are simulated in this process; default all. */
+  readonly clouds?: readonly MarketplaceId[];
+  /** Where a simulator keeps its ledger; default: its own schema of the service's database. */
+  readonly simulatorState?: (marketplace: MarketplaceId) => SimulatorState;
   /** The adapters to use instead of the built-in ones; rehearsals raise quotas with it. */
   readonly adapt?: (marketplace: Marketplace) => Marketplace;
 }
@@ -117,20 +119,21 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
     const publicUrl = publicUrlOf(config);
     const executor = readExecutor(config, publicUrl);
     let inside: Service["app"] | null = null;
-    // Under a real clock the simulator may be sent weeks ahead: POST /simulator/aws/control/advance {"days": 7}.
+    // Under a real clock the simulators may be sent weeks ahead: POST /simulator/aws/control/advance {"days": 7}.
     const ahead = options.clock === undefined ? createShiftableClock() : null;
-    const aws = createAwsSimulator(
+    const simulators = createSimulators(
       {
         clock: ahead ?? clock,
         ids,
-        state: options.simulatorState ?? createDatabaseState(database.db, "aws"),
+        stateOf: options.simulatorState ?? ((marketplace) => createDatabaseState(database.db, marketplace)),
         deliver: async (request) =>
           inside !== null && request.url.startsWith(publicUrl) ? inside.fetch(request) : fetch(request),
+        ...(ahead === null ? {} : { advanceTo: ahead.advanceTo }),
       },
       {
         seed: options.seed ?? "cosell",
         reviewer: options.reviewer ?? "seeded",
-        ...(ahead === null ? {} : { advance: (to: Date) => ahead.advanceTo(to) }),
+        ...(options.clouds === undefined ? {} : { clouds: options.clouds }),
       },
     );
     const service = await createService({
@@ -143,13 +146,14 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       http: createBoundedHttp(fetch),
       machineChecks: config.DATABASE_URL === undefined ? [diskCheck(directory)] : [],
       publicHttp: createNodePublicHttp({ allowance: config.COSELL_WEBHOOK_ALLOW }),
-      marketplaces: [createAws({ credentials: resolveAwsCredentials })].map(
+      marketplaces: createMarketplaces({ aws: { credentials: resolveAwsCredentials } }).map(
         options.adapt ?? ((marketplace) => marketplace),
       ),
-      simulators: { aws },
+      simulators,
       publicUrl,
       signingKey: config.INNGEST_SIGNING_KEY ?? `signkey-prod-${randomBytes(32).toString("hex")}`,
       retentionDays: config.COSELL_RETENTION_DAYS,
+      taskDays: config.COSELL_TASK_DAYS,
       parallel: options.parallel ?? 8,
       ...(executor === null ? {} : { executor }),
       ...("dump" in database ? { backup: () => backUp(database, clock) } : {}),
@@ -160,21 +164,24 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
     });
     inside = service.app;
     const token = await localToken(service, database.db, directory);
-    if (options.connect !== false) await connectSimulator({ service, token, aws, publicUrl });
+    if (options.connect !== false) await connectSimulators({ service, token, simulators, publicUrl });
     return {
       config,
       service,
       db: database.db,
       ids,
       log,
-      simulators: { aws },
+      simulators,
       publicUrl,
       token,
       api: async (request) => service.app.fetch(request),
       settle: async () => {
         // With a server, committed events are left to the service that it calls: this process may be none that it reaches.
         const drain = executor === null ? service.drain : async () => 0;
-        for (let done = 1; done > 0; ) done = (await drain()) + (await service.runner.runDue()) + (await aws.tick());
+        for (let done = 1; done > 0; ) {
+          done = (await drain()) + (await service.runner.runDue());
+          for (const simulator of Object.values(simulators)) done += await simulator.tick();
+        }
       },
       announce: database.announce,
       close: async () => {
@@ -262,12 +269,12 @@ export const openTracing = async (env: Readonly<Record<string, string | undefine
   return (await import("./node-tracing.ts")).startTracing(log);
 };
 
-const welcome = ({ publicUrl, config }: Opened): string => `
+const welcome = ({ publicUrl, config, simulators }: Opened): string => `
 cosell listens on ${publicUrl}
 
   API            ${publicUrl}/v1
   documentation  ${publicUrl}/docs   (OpenAPI: ${publicUrl}/openapi.json)
-  AWS simulator  ${publicUrl}/simulator/aws   (controls: ${publicUrl}/simulator/aws/control)
+  simulators     ${publicUrl}/simulator/{${Object.keys(simulators).join(",")}}   (controls: …/control)
   workflows      ${config.INNGEST_MODE === "embedded" ? "embedded runner" : `Inngest server: ${config.INNGEST_BASE_URL ?? "Inngest Cloud"}`}
   data           ${config.DATABASE_URL === undefined ? `${resolve(config.COSELL_DATA)} (embedded database; API key of this machine in local-token there)` : "PostgreSQL (DATABASE_URL)"}
 

@@ -43,6 +43,7 @@ export const idPrefixes = [
   "act",
   "opp",
   "tch",
+  "tsk",
   "shr",
   "inv",
   "anr",
@@ -95,8 +96,8 @@ export interface SecretValue {
   readonly version: number;
 }
 export interface Secrets {
-  /** The secret under `ref`, or null. */
-  readonly get: (ref: string) => Promise<SecretValue | null>;
+  /** The secret under `ref`, or null. It may be a minute old where `fresh` does not ask for it as it is now. */
+  readonly get: (ref: string, how?: { readonly fresh?: boolean }) => Promise<SecretValue | null>;
   /** Compare-and-set: stores `value` as version `expectedVersion + 1`; false when somebody else was first. 0 means new. */
   readonly rotate: (ref: string, expectedVersion: number, value: string) => Promise<boolean>;
 }
@@ -184,6 +185,13 @@ export const configSchema = z.object({
     .max(3650)
     .default(90)
     .describe("days that raw bodies, deliveries and finished runs are kept"),
+  COSELL_TASK_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(90)
+    .default(3)
+    .describe("days after which an exception reminds of a task that a person has to do by hand"),
   COSELL_WEBHOOK_ALLOW: z
     .string()
     .default("")

@@ -8,7 +8,7 @@ import { createRegistry, type Registry } from "../adapters/registry.ts";
 import { createFunctions } from "../workflows/index.ts";
 import { createWebhookSender } from "../workflows/webhook.ts";
 import { createApp } from "./app.ts";
-import type { Connection } from "./domain/deal.ts";
+import type { Connection, MarketplaceId } from "./domain/deal.ts";
 import type { Check } from "./domain/diagnosis.ts";
 import { createDrain, createLoop } from "./drain.ts";
 import { createEngine, type Engine, type Executor } from "./engine.ts";
@@ -33,7 +33,7 @@ export interface ServiceDeps {
   readonly publicHttp: PublicHttp;
   readonly marketplaces: readonly Marketplace[];
   /** Simulators in this process, by marketplace: simulated connections without an endpoint talk to them. */
-  readonly simulators: Readonly<Partial<Record<string, Simulator>>>;
+  readonly simulators: Readonly<Partial<Record<MarketplaceId, Simulator>>>;
   readonly publicUrl: string;
   readonly signingKey: string;
   readonly retentionDays: number;
@@ -53,6 +53,8 @@ export interface ServiceDeps {
   readonly refreshHours?: number;
   /** The least time between two looks at one record that webhooks cause, in seconds; default 60. */
   readonly hintGapSeconds?: number;
+  /** After how many days an exception reminds of a task that a person has to do by hand; default 3. */
+  readonly taskDays?: number;
   /** Makes spans of what the service does; absent: none are made. */
   readonly tracer?: Tracer;
   /** The system's actor in this database, where it is known already: spares looking it up. */
@@ -119,6 +121,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       retentionDays: deps.retentionDays,
       refreshHours: deps.refreshHours ?? 24,
       hintGapSeconds: deps.hintGapSeconds ?? 60,
+      taskDays: deps.taskDays ?? 3,
       sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
       purgeRuns: (before) => engine.runner.purge(before),
     }),
@@ -138,7 +141,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     drain: async () => (engine.takesEvents() ? drain() : 0),
     log,
     clock,
-    simulators: Object.values(deps.simulators).flatMap((simulator) => (simulator ? [simulator] : [])),
+    simulators: Object.values(deps.simulators),
   });
   wakeDrain = loop.wake;
   const app = createApp({
@@ -176,9 +179,10 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     },
     mounts: [
       ...engine.mounts,
-      ...Object.entries(deps.simulators).flatMap(([id, simulator]) =>
-        simulator ? [{ path: `/simulator/${id}`, handler: simulatorDoor(simulator) }] : [],
-      ),
+      ...Object.entries(deps.simulators).map(([id, simulator]) => ({
+        path: `/simulator/${id}`,
+        handler: simulatorDoor(simulator),
+      })),
     ],
   });
   return {

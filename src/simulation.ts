@@ -1,8 +1,16 @@
-/** Where a simulator keeps its ledger, and the simulated connection that a fresh installation starts with. */
-import { simulatedCredential } from "../adapters/aws/simulator/index.ts";
-import type { Simulator, SimulatorEntry, SimulatorState } from "../adapters/contract.ts";
+/** The simulated clouds of an installation: under one clock, each with a ledger of its own, connected when it is fresh. */
+import { z } from "zod";
+import type {
+  SimulatedCloud,
+  Simulator,
+  SimulatorDeps,
+  SimulatorEntry,
+  SimulatorOptions,
+  SimulatorState,
+} from "../adapters/contract.ts";
+import { simulatedClouds } from "../adapters/simulators.ts";
+import { environmentSchema, type MarketplaceId, marketplaceIdSchema } from "./domain/deal.ts";
 import type { Db } from "./ports.ts";
-import type { Service } from "./service.ts";
 
 /** The simulator's schema in the service's database: durable, and never read by the service. */
 export const createDatabaseState = (db: Db, marketplace: string): SimulatorState => ({
@@ -32,22 +40,96 @@ export const createDatabaseState = (db: Db, marketplace: string): SimulatorState
   },
 });
 
-export interface SimulatedInstallation {
-  readonly service: Pick<Service, "app">;
-  /** An API key with every scope. */
-  readonly token: string;
-  readonly aws: Simulator;
-  readonly publicUrl: string;
-  /** Where the simulator answers, when it is to be reached over the network; default: in this process. */
-  readonly endpoint?: string;
+/** Simulators in one process, by marketplace. */
+export type Simulators = Readonly<Partial<Record<MarketplaceId, Simulator>>>;
+
+export interface SimulatorsDeps extends Omit<SimulatorDeps, "state"> {
+  readonly stateOf: (marketplace: MarketplaceId) => SimulatorState;
+  /** Moves the clock; absent where somebody else moves it. */
+  readonly advanceTo?: (at: Date) => void;
+}
+export interface SimulatorsOptions extends Omit<SimulatorOptions, "advance" | "basePath"> {
+  /** Which clouds; default: all that can be simulated. */
+  readonly clouds?: readonly MarketplaceId[];
+  /** Below which path each of them is mounted. */
+  readonly basePathOf?: (marketplace: MarketplaceId) => string;
 }
 
 /**
- * A fresh installation starts with AWS simulated, so that there is something to push to before anybody signs up anywhere.
- * Connects it and points the simulator's events at the service. Does nothing when any connection exists.
+ * Simulators that share one clock: whichever is told to advance takes the others along, each thing in the order in which it is due.
  */
-export const connectSimulator = async (at: SimulatedInstallation): Promise<void> => {
-  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+export const createSimulators = (deps: SimulatorsDeps, options: SimulatorsOptions): Simulators => {
+  const { stateOf, advanceTo, ...shared } = deps;
+  const { clouds, basePathOf, ...common } = options;
+  const made = new Map<MarketplaceId, Simulator>();
+  const advance = async (leader: MarketplaceId, to: Date): Promise<void> => {
+    const others = [...made].flatMap(([id, simulator]) => (id === leader ? [] : [simulator]));
+    for (let next = firstDue(others); next !== null && next.at <= to; next = firstDue(others)) {
+      advanceTo?.(next.at);
+      await next.simulator.tick();
+    }
+    advanceTo?.(to);
+  };
+  for (const cloud of wantedClouds(clouds)) {
+    const simulator = cloud.create(
+      { ...shared, state: stateOf(cloud.id) },
+      {
+        ...common,
+        ...(advanceTo === undefined ? {} : { advance: (to: Date) => advance(cloud.id, to) }),
+        ...(basePathOf === undefined ? {} : { basePath: basePathOf(cloud.id) }),
+      },
+    );
+    made.set(cloud.id, simulator);
+  }
+  return Object.fromEntries(made);
+};
+
+const wantedClouds = (ids: readonly MarketplaceId[] | undefined): readonly SimulatedCloud[] =>
+  simulatedClouds.filter((cloud) => ids?.includes(cloud.id) ?? true);
+
+/** Of several simulators the one with the next thing to do, and when that is due. */
+const firstDue = (simulators: readonly Simulator[]) =>
+  simulators.reduce<{ readonly simulator: Simulator; readonly at: Date } | null>((first, simulator) => {
+    const at = simulator.nextDueAt();
+    return at !== null && (first === null || at < first.at) ? { simulator, at } : first;
+  }, null);
+
+export interface SimulatedInstallation {
+  readonly service: { readonly app: { readonly fetch: (request: Request) => Response | Promise<Response> } };
+  /** An API key with every scope. */
+  readonly token: string;
+  readonly simulators: Simulators;
+  readonly publicUrl: string;
+  /** Where a simulator answers, when it is to be reached over the network; default: in this process. */
+  readonly endpointOf?: (marketplace: MarketplaceId) => string;
+}
+
+const connectionsSchema = z.looseObject({
+  items: z.array(z.looseObject({ marketplace: marketplaceIdSchema, environment: environmentSchema })),
+});
+const connectedSchema = z.looseObject({ connection: z.looseObject({ id: z.string() }) });
+
+/**
+ * A fresh installation starts with every cloud simulated, so that there is something to push to before anybody signs up anywhere.
+ * Connects each that is not yet, and makes it deliver its events to the service. Does nothing once anything real is connected.
+ */
+export const connectSimulators = async (at: SimulatedInstallation): Promise<void> => {
+  const call = callerOf(at);
+  const { items } = connectionsSchema.parse(await call("GET", "/v1/connections?limit=200"));
+  if (items.some((connection) => connection.environment !== "simulated")) return;
+  for (const cloud of simulatedClouds) {
+    const simulator = at.simulators[cloud.id];
+    if (simulator === undefined || items.some((connection) => connection.marketplace === cloud.id)) continue;
+    const { connection } = connectedSchema.parse(
+      await call("POST", "/v1/connections", cloud.connection(at.endpointOf?.(cloud.id))),
+    );
+    await cloud.attach?.({ call, control: simulator.control, connectionId: connection.id });
+  }
+};
+
+const callerOf =
+  (at: Pick<SimulatedInstallation, "service" | "token" | "publicUrl">) =>
+  async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const request = new Request(`${at.publicUrl}${path}`, {
       method,
       headers: { authorization: `Bearer ${at.token}`, "content-type": "application/json" },
@@ -57,48 +139,3 @@ export const connectSimulator = async (at: SimulatedInstallation): Promise<void>
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
     return response.json();
   };
-  const { items } = (await call("GET", "/v1/connections")) as { items: readonly unknown[] };
-  if (items.length > 0) return;
-  const { connection } = (await call("POST", "/v1/connections", simulatedAws(at.endpoint))) as {
-    connection: { id: string };
-  };
-  const hook = (await call("POST", `/v1/connections/${connection.id}/hook-keys`)) as {
-    url: string;
-    headerName: string;
-    secret: string;
-  };
-  await at.aws.control(
-    new Request("http://simulator.invalid/destinations", {
-      method: "PUT",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        url: hook.url,
-        headerName: hook.headerName,
-        headerValue: hook.secret,
-        account: simulatedCredential.account,
-        catalog: "AWS",
-      }),
-    }),
-  );
-};
-
-/** The request that connects the simulated AWS account. */
-export const simulatedAws = (endpoint?: string) => ({
-  marketplace: "aws",
-  label: "AWS (simulated)",
-  account: simulatedCredential.account,
-  environment: "simulated",
-  settings: {
-    accountId: simulatedCredential.account,
-    catalog: "AWS",
-    ...(endpoint === undefined ? {} : { endpoint }),
-    credentials: { accessKeyIdRef: "secret:accessKeyId", secretAccessKeyRef: "secret:secretAccessKey" },
-    defaults: {
-      solutions: ["S-0000001"],
-      involvementType: "Co-Sell",
-      visibility: "Full",
-      marketing: { source: "None" },
-    },
-  },
-  secrets: { accessKeyId: simulatedCredential.accessKeyId, secretAccessKey: simulatedCredential.secretAccessKey },
-});

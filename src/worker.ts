@@ -3,7 +3,7 @@
  * the workflows. Sockets, promises and bindings of one invocation are useless in the next one, so each invocation assembles its own
  * service and closes its own database client; an isolate remembers plain values only.
  */
-import { createAws } from "../adapters/aws/index.ts";
+import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { ServerRefusedError } from "../workflows/runner/outside.ts";
 import { createSystemClock } from "./clock.ts";
 import { inngestPath } from "./engine.ts";
@@ -140,13 +140,14 @@ const assemble = async (config: WorkerConfig, { db, log, memory }: Parts): Promi
     http: createBoundedHttp(),
     publicHttp: createFetchPublicHttp({ allowance: config.settings.COSELL_WEBHOOK_ALLOW }),
     // Without a resolver, credentials by profile or role are refused by name: there is no machine to find them on.
-    marketplaces: [createAws()],
+    marketplaces: createMarketplaces(),
     // A simulated connection names the address of a simulator that runs elsewhere.
     simulators: {},
     publicUrl: config.publicUrl,
     signingKey: config.signingKey,
     executor: { ...config.executor, isRegistered: memory.isRegistered },
     retentionDays: config.settings.COSELL_RETENTION_DAYS,
+    taskDays: config.settings.COSELL_TASK_DAYS,
     parallel: 1,
     ...(memory.actorId === null ? {} : { actorId: memory.actorId }),
   });

@@ -160,16 +160,6 @@ describe("a lost answer", () => {
     expect(await open().locate(writeAfter(), "T")).toEqual(ok(null));
     expect(aws.seen).toHaveLength(5);
   });
-  it("of an association is read from the record", async () => {
-    aws.script({
-      GetOpportunity: [{ body: record() }, { body: record({ RelatedEntityIdentifiers: { Solutions: [] } }) }],
-    });
-    expect(await open().locate(writeAfter("create"), "T")).toMatchObject({
-      ok: true,
-      value: { key: "associate:S-0000001" },
-    });
-    expect(await open().locate(writeAfter("create"), "T")).toEqual(ok(null));
-  });
   it("of a start is the newest task that has not failed", async () => {
     const start = writeAfter("create", "associate:S-0000001");
     aws.script({

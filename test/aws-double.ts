@@ -1,14 +1,15 @@
 /** A small AWS of the tests: an HTTP server with canned answers, an outbound port, and a deal that AWS would take. */
 import { createAws } from "../adapters/aws/index.ts";
 import type { Session } from "../adapters/contract.ts";
-import type { Connection, Contact, JsonObject, Opportunity, ShareDraft } from "../src/domain/deal.ts";
-import { failed, ok } from "../src/domain/fault.ts";
+import type { Connection, JsonObject, ShareDraft } from "../src/domain/deal.ts";
+import { ok } from "../src/domain/fault.ts";
 import type { Http } from "../src/ports.ts";
+import { type DraftParts, draftWith, now } from "./drafts.ts";
 import { testIds } from "./ids.ts";
 import { listen } from "./listen.ts";
 
+export { customer, type DraftParts, now } from "./drafts.ts";
 export const account = "111122223333";
-export const now = new Date("2026-09-01T10:00:00.000Z");
 
 /** What one request looked like on the wire. */
 export interface Seen {
@@ -131,7 +132,6 @@ export interface OpenWith {
   readonly environment?: Connection["environment"];
   readonly http?: Http;
   readonly secrets?: Readonly<Record<string, string | null>>;
-  readonly refuse?: boolean;
   readonly order?: string[];
 }
 /** A session on the double; `asked` lists what the quota was asked for. */
@@ -155,9 +155,7 @@ export const openSession = (given: OpenWith = {}): Opened => {
         take: async (kind) => {
           asked.push(kind);
           given.order?.push(`quota ${kind}`);
-          return given.refuse === true
-            ? failed({ kind: "throttled", message: "our quota", retryAt: "2026-09-01T10:00:09.000Z" })
-            : ok(null);
+          return ok(null);
         },
       },
     },
@@ -183,59 +181,5 @@ export const programmeFields: JsonObject = {
   visibility: "Full",
   marketing: { source: "None" },
 };
-export const customer: Contact = {
-  role: "customer",
-  email: "ada@example.com",
-  firstName: "Ada",
-  lastName: "Park",
-  title: "CTO",
-  phone: "+12065550100",
-};
-export interface DraftParts {
-  readonly opportunity?: Partial<Opportunity>;
-  readonly account?: Partial<ShareDraft["account"]>;
-  readonly fields?: JsonObject;
-  readonly contacts?: readonly Contact[];
-}
 /** A deal that breaks no rule. */
-export const draftOf = (parts: DraftParts = {}): ShareDraft => ({
-  shareId: "shr_1",
-  opportunity: {
-    id: "opp_1",
-    source: "salesforce",
-    key: "006A000001",
-    accountId: "acc_1",
-    partnerId: null,
-    title: "Data lake for Example Industries",
-    problem: "Reports take three days and nobody trusts them.",
-    stage: "qualified",
-    closeDate: "2026-12-31",
-    amount: { amount: "120000.00", currency: "USD" },
-    termMonths: 12,
-    type: "new",
-    nextSteps: "Workshop in October",
-    lostReason: null,
-    tag: null,
-    taggedAt: null,
-    programmes: {},
-    version: 1,
-    createdAt: now,
-    updatedAt: now,
-    ...parts.opportunity,
-  },
-  account: {
-    name: "Example Industries",
-    website: "www.example.com",
-    country: "US",
-    state: "California",
-    city: "San Jose",
-    postalCode: "95110",
-    street: "1 Main Street",
-    industry: "Software and Internet",
-    duns: null,
-    ...parts.account,
-  },
-  contacts: parts.contacts ?? [customer],
-  fields: { ...programmeFields, ...parts.fields },
-  today: "2026-09-01",
-});
+export const draftOf = (parts: DraftParts = {}): ShareDraft => draftWith(programmeFields, parts);

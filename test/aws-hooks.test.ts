@@ -175,7 +175,7 @@ describe("EventBridge deliveries", () => {
     expect((await verify({ open: empty, headers: { "x-cosell-key": "" } })).kind).toBe("forged");
     expect((await verify({ open: empty, headers: {} })).kind).toBe("forged");
   });
-  it("have no route on a connection without keys, and keep no header that authenticates", () => {
+  it("have no route on a connection without keys", () => {
     const { hookKeys: _, ...rest } = settings;
     const deps = {
       clock: { now: () => now, sleep: async () => {} },
@@ -185,11 +185,26 @@ describe("EventBridge deliveries", () => {
       quota: { take: async () => ok(null) },
     };
     expect(createAws().open(deps, connection({ settings: rest })).hooks).toBeUndefined();
-    expect(openSession().session.hooks?.headers).toEqual([]);
   });
   it("take the key from the header the connection names, whatever its case", async () => {
     const open: OpenWith = { settings: { hookKeys: { headerName: "X-Shared-Key", keyRefs: ["secret:hook-1"] } } };
     expect((await verify({ open, headers: { "x-shared-key": key } })).kind).toBe("verified");
     expect((await verify({ open, headers: { "x-shared-key": second } })).kind).toBe("forged");
+  });
+});
+
+describe("events of invitations", () => {
+  const deliver = (detail: object, type = "Engagement Invitation Created") =>
+    verify({ event: event({ "detail-type": type, detail: { catalog: "AWS", engagementInvitation: detail } }) });
+  it.each(["Created", "Accepted", "Rejected", "Expired"])("%s hints at an invitation to us", async (word) => {
+    const verdict = await deliver({ id: "engi-1", participantType: "Receiver" }, `Engagement Invitation ${word}`);
+    expect(verdict).toMatchObject({ kind: "verified", delivery: { hints: [{ kind: "invitation", id: "engi-1" }] } });
+  });
+  it.each([
+    { id: "engi-1", participantType: "Sender" },
+    { participantType: "Receiver" },
+    { id: "x".repeat(65), participantType: "Receiver" },
+  ])("%o tells nothing new", async (detail) => {
+    expect(await deliver(detail)).toMatchObject({ kind: "ignored" });
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AnswerInput, InvitationRead, Outcome, Write } from "../adapters/contract.ts";
-import type { JsonObject, Observation } from "../src/domain/deal.ts";
+import type { JsonObject } from "../src/domain/deal.ts";
 import { ok } from "../src/domain/fault.ts";
 import { type Canned, coSellOf, type Double, now, openDouble, openSession } from "./aws-double.ts";
 
@@ -308,20 +308,6 @@ describe("an answer as data", () => {
 
 describe("a lost answer", () => {
   const context = () => writeOf(accept(read("lead", "accepted", { engagement: engagement() })), [done("accept")]);
-  it("of an accept or a reject is read from the invitation", async () => {
-    const rejecting = writeOf({ answer: { kind: "reject", reason: "other" }, invitation: read("referral", null) });
-    const statuses = (...words: readonly string[]) =>
-      aws.script({ GetEngagementInvitation: words.map((Status) => ({ body: invitation({ Status }) })) });
-    statuses("REJECTED", "PENDING", "ACCEPTED");
-    expect(await coSell().locate(rejecting, "T")).toMatchObject({ ok: true, value: { key: "reject" } });
-    expect(await coSell().locate(rejecting, "T")).toEqual(ok(null));
-    expect(await coSell().locate(rejecting, "T")).toEqual(ok(null));
-    statuses("ACCEPTED", "PENDING");
-    const accepting = writeOf(accept(read("lead", null)));
-    expect(await coSell().locate(accepting, "T")).toMatchObject({ ok: true, value: { key: "accept" } });
-    expect(await coSell().locate(accepting, "T")).toEqual(ok(null));
-  });
-
   it("of a start is the newest task that has not failed, with what it made", async () => {
     const failed = { TaskId: "task-0", TaskStatus: "FAILED" };
     const good = { TaskId: "task-1", TaskStatus: "COMPLETE", OpportunityId: "O7" };
@@ -377,117 +363,5 @@ describe("a lost answer", () => {
     expect(await open().made(read("referral", "accepted"))).toEqual(ok(null));
     expect(await open().made(read("lead", "accepted"))).toEqual(ok({ id: "O9" }));
     expect(aws.seen.at(-1)?.body).toMatchObject({ EngagementIdentifier: ["eng-1"] });
-  });
-});
-
-describe("a deal made of AWS's record", () => {
-  const record = (opportunity: JsonObject): Observation => ({
-    ref: { id: "O7" },
-    version: micro,
-    event: null,
-    facts: {},
-    people: [{ email: "sam@aws.example", name: "Sam Ito", title: "PDM" }],
-    body: JSON.stringify({
-      opportunity: { Catalog: "AWS", Id: "O7", LastModifiedDate: micro, ...opportunity },
-      summary: null,
-    }),
-    seenAt: now,
-  });
-  const full: JsonObject = {
-    OpportunityType: "Expansion",
-    NationalSecurity: "No",
-    Customer: {
-      Account: {
-        CompanyName: "Pinwheel Mills",
-        WebsiteUrl: "https://pinwheel.example",
-        Industry: "Manufacturing",
-        Address: { CountryCode: "US", StateOrRegion: "Ohio", City: "Dayton", PostalCode: "45402" },
-      },
-      Contacts: [{ Email: "ada@pinwheel.example", FirstName: "Ada" }, { FirstName: "Nobody" }],
-    },
-    Project: {
-      Title: "Looms",
-      CustomerBusinessProblem: "Looms stand still and nobody notices.",
-      CustomerUseCase: "IOT",
-      DeliveryModels: ["SaaS or PaaS"],
-      ExpectedCustomerSpend: [{ Amount: "2500.00", CurrencyCode: "USD", Frequency: "Monthly", TargetCompany: "AWS" }],
-    },
-    RelatedEntityIdentifiers: { Solutions: ["S-0000001"] },
-    OpportunityTeam: [{ Email: "seller@aws.example" }],
-    LifeCycle: { Stage: "Qualified", ReviewStatus: "Approved", TargetCloseDate: "2027-01-31", NextSteps: "Call" },
-  };
-
-  it("holds what AWS's record says in our words; AWS's own people are never among its contacts", () => {
-    const { deal, done: outcomes, isUnsubmitted } = open().dealOf(record(full));
-    expect(deal).toMatchObject({
-      title: "Looms",
-      type: "expansion",
-      stage: "qualified",
-      closeDate: "2027-01-31",
-      nextSteps: "Call",
-      account: { name: "Pinwheel Mills", country: "US", state: "Ohio", city: "Dayton", postalCode: "45402" },
-      contacts: [{ role: "customer", email: "ada@pinwheel.example" }],
-      programmes: {
-        aws: {
-          useCase: "IOT",
-          deliveryModels: ["SaaS or PaaS"],
-          expectedMonthlySpend: { amount: "2500.00", currency: "USD" },
-          solutions: ["S-0000001"],
-        },
-      },
-    });
-    expect(JSON.stringify(deal)).not.toMatch(/aws\.example|Nobody/);
-    expect([outcomes.map(({ key }) => key), isUnsubmitted]).toEqual([["create", "start"], false]);
-  });
-
-  it("of a lead is not submitted yet; a record that holds next to nothing still makes a deal", () => {
-    const {
-      deal,
-      done: outcomes,
-      isUnsubmitted,
-    } = open().dealOf(
-      record({
-        Customer: { Account: { Address: { CountryCode: "Ohio" } } },
-        LifeCycle: { ReviewStatus: "Pending Submission" },
-      }),
-    );
-    expect(deal).toMatchObject({
-      title: "Referral O7",
-      stage: "prospect",
-      account: { name: "Customer of O7", country: null },
-      contacts: [],
-    });
-    expect([outcomes.map(({ key }) => key), isUnsubmitted]).toEqual([["create"], true]);
-  });
-});
-
-describe("events of invitations", () => {
-  const deliver = (detail: JsonObject, type = "Engagement Invitation Created") => {
-    const { hooks } = openSession({ url: aws.url }).session;
-    if (hooks === undefined) throw new Error("no hooks");
-    const event = {
-      id: "e-1",
-      source: "aws.partnercentral-selling",
-      account: "111122223333",
-      region: "us-east-1",
-      time: "2026-09-01T10:00:00Z",
-      "detail-type": type,
-      detail: { catalog: "AWS", engagementInvitation: detail },
-    };
-    return hooks.verify({
-      headers: { "x-cosell-key": "first-hook-key-0001" },
-      body: new TextEncoder().encode(JSON.stringify(event)),
-    });
-  };
-  it.each(["Created", "Accepted", "Rejected", "Expired"])("%s hints at an invitation to us", async (word) => {
-    const verdict = await deliver({ id: "engi-1", participantType: "Receiver" }, `Engagement Invitation ${word}`);
-    expect(verdict).toMatchObject({ kind: "verified", delivery: { hints: [{ kind: "invitation", id: "engi-1" }] } });
-  });
-  it.each([
-    { id: "engi-1", participantType: "Sender" },
-    { participantType: "Receiver" },
-    { id: "x".repeat(65), participantType: "Receiver" },
-  ])("%o tells nothing new", async (detail) => {
-    expect(await deliver(detail)).toMatchObject({ kind: "ignored" });
   });
 });

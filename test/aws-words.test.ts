@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { reasonFaults, taskFault } from "../adapters/aws/faults.ts";
-import { eventOf, lostReasonOf, reviewWords, scrub, stageWords } from "../adapters/aws/map.ts";
+import { eventOf, lostReasonOf, reviewWords, stageWords } from "../adapters/aws/map.ts";
 import { closedLostReasons, reasonCodes, reviewStatuses, stages } from "../adapters/aws/picklists.generated.ts";
 import { gates } from "../adapters/aws/revision.ts";
+import { scrub } from "../adapters/text.ts";
 import { dealStages } from "../src/domain/deal.ts";
 import { faultKinds, policy } from "../src/domain/fault.ts";
 import { shareEvents } from "../src/domain/machine.ts";

@@ -183,18 +183,15 @@ describe("answer rules", () => {
     call.path.startsWith("/v1/answer-rules") && (call.method === "POST" || call.method === "PUT")
       ? { status: call.method === "POST" ? 201 : 200, body: { ...rule, ...(call.body as object), version: 3 } }
       : undefined;
-  const known: Route = (call) =>
-    call.method === "GET" && call.path === `/v1/answer-rules/${id("anr")}` ? { body: rule } : undefined;
-
   test("are listed in their order", async () => {
     const { out } = await cosell(["answer-rules"], { api: fakeApi(rules).api });
     for (const part of ["Retail", 'industry == "Retail"', "accept", "1 rule"]) expect(out).toContain(part);
   });
 
   test("are written from flags; what is missing or unknown is named", async () => {
-    const { api, calls } = fakeApi(connections, echo);
+    const { api, calls } = fakeApi(connections, rules, echo);
     const made = await cosell(
-      ["answer-rules", "add", "No mining", "--when", 'industry == "Mining"', "--do", "reject", "--reason", "other"],
+      ["answer-rules", "save", "No mining", "--when", 'industry == "Mining"', "--do", "reject", "--reason", "other"],
       { api },
     );
     expect([made.code, calls.at(-1)?.body]).toEqual([
@@ -208,21 +205,29 @@ describe("answer rules", () => {
         connectionId: connection.id,
       },
     ]);
-    expect((await cosell(["answer-rules", "add", "x", "--do", "accept"], { api })).err).toContain("--when");
-    expect((await cosell(["answer-rules", "add", "x", "--when", "true", "--do", "acept"], { api })).err).toContain(
+    expect((await cosell(["answer-rules", "save", "x", "--do", "accept"], { api })).err).toContain("--when");
+    expect((await cosell(["answer-rules", "save", "x", "--when", "true", "--do", "acept"], { api })).err).toContain(
       "did you mean accept?",
     );
   });
 
-  test("change from what they are, at the version read, and go out of force", async () => {
+  test("are known by id or name, change from what they are at the version read, and are deleted", async () => {
     const removed: Route = (call) => (call.method === "DELETE" ? { body: rule } : undefined);
-    const { api, calls } = fakeApi(known, echo, removed);
-    await cosell(["answer-rules", "change", id("anr"), "--position", "1"], { api });
+    const { api, calls } = fakeApi(rules, echo, removed);
+    const changed = await cosell(["answer-rules", "save", "Retail", "--position", "1"], { api });
+    expect(changed.out).toContain("Retail: saved, version 3");
     expect(calls.at(-1)).toMatchObject({
       method: "PUT",
       body: { name: "Retail", condition: 'industry == "Retail"', action: "accept_as_new", reason: null, position: 1 },
     });
-    expect((await cosell(["answer-rules", "remove", id("anr")], { api })).out).toContain("out of force");
+    expect((await cosell(["answer-rules", "delete", id("anr")], { api })).out).toContain("Retail is deleted");
+    expect(calls.at(-1)?.path).toBe(`/v1/answer-rules/${id("anr")}`);
+    expect((await cosell(["answer-rules", "delete", "Retails"], { api })).err).toContain("there is no answer rule");
+    const twins = fakeApi(listRoute("/v1/answer-rules", [rule, { ...rule, id: id("anr2") }]), removed);
+    expect((await cosell(["answer-rules", "delete", "Retail"], { api: twins.api })).err).toContain(
+      "more than one rule",
+    );
+    expect(twins.calls.some((call) => call.method === "DELETE")).toBe(false);
   });
 
   test("are tried, alone and with one more, and show what a condition may read", async () => {

@@ -54,6 +54,9 @@ test("two simulators never share a file", async () => {
   await first.close();
 });
 
+const factsSchema = z.looseObject({
+  clouds: z.looseObject({ aws: z.looseObject({ endpoint: z.string(), control: z.string() }) }),
+});
 /** Runs the simulator until `work` is done with it. */
 const running = async (state: string, work: (facts: { endpoint: string; control: string }) => Promise<void>) => {
   const stop = new AbortController();
@@ -62,8 +65,7 @@ const running = async (state: string, work: (facts: { endpoint: string; control:
     stopped: stop.signal,
     onWrite: (text) => {
       if (worked !== null) return;
-      const facts = z.looseObject({ endpoint: z.string(), control: z.string() }).parse(JSON.parse(text));
-      worked = work(facts).finally(() => stop.abort());
+      worked = work(factsSchema.parse(JSON.parse(text)).clouds.aws).finally(() => stop.abort());
     },
   });
   await worked;
@@ -71,7 +73,7 @@ const running = async (state: string, work: (facts: { endpoint: string; control:
 };
 
 test("it listens on this machine, answers the wire protocol and the controls, and keeps its ledger over a restart", async () => {
-  const path = join(directory, "running.jsonl");
+  const path = join(directory, "running");
   const first = await running(path, async ({ endpoint, control }) => {
     expect(new URL(endpoint).hostname).toBe("127.0.0.1");
     const unsigned = await fetch(endpoint, {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { migrate, TransactionHeldError } from "../src/store/database.ts";
 import { DirectoryOwnedError, findOwner, openEmbedded } from "../src/store/embedded.ts";
+import { vacuumChanged } from "../src/store/vacuum.ts";
 import { openTestDatabase } from "./template.ts";
 
 const database = await openTestDatabase();
@@ -43,6 +44,31 @@ describe("the database", () => {
       Array.from({ length: 2_000 }, (_, index) => one(index).catch((error: Error) => wrong.push(error.message))),
     );
     expect(wrong).toEqual([]);
+  });
+
+  it("vacuums the tables that changed, and no others, so that a long life does not bloat them", async () => {
+    const { sql } = database.db;
+    await sql`create table churned (id int primary key, note text)`;
+    await sql`create table quiet (id int primary key)`;
+    await sql`insert into churned select i, 'a' from generate_series(1, 500) i`;
+    await sql`update churned set note = note || 'b'`;
+    // The server's counters are written when a session is idle for a moment.
+    const due = async (): Promise<readonly string[]> => {
+      for (const end = Date.now() + 5_000; Date.now() < end; ) {
+        const done = await vacuumChanged(sql);
+        if (done.includes("public.churned")) return done;
+        await new Promise((resume) => setTimeout(resume, 50));
+      }
+      return [];
+    };
+    const done = await due();
+    expect(done).toContain("public.churned");
+    expect(done).not.toContain("public.quiet");
+    const [row] = await sql<
+      { estimate: number }[]
+    >`select reltuples::int as estimate from pg_class where relname = 'churned'`;
+    expect(row?.estimate).toBe(500);
+    await sql`drop table churned, quiet`;
   });
 
   it("rolls back when the work throws", async () => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { simulatedAws } from "../adapters/aws/simulator/cloud.ts";
 import { simulatedCredential } from "../adapters/aws/simulator/index.ts";
 import { type Checked, runChecks } from "../src/domain/diagnosis.ts";
 import { freePort } from "../src/node.ts";
-import { simulatedAws } from "../src/simulation.ts";
 import { openDouble, openSession, http as plainHttp } from "./aws-double.ts";
 import { awsDeal } from "./deals.ts";
 import { openWorld } from "./world.ts";
@@ -30,7 +30,7 @@ const check = ({ checks }: Diagnosis, id: string): Checked => {
 };
 /** Saves the connection with other settings or secrets, unchecked. */
 const connect = (settings: object = {}, secrets: object = {}) => {
-  const usual = simulatedAws();
+  const usual = simulatedAws.connection();
   return call("POST", "/v1/connections", {
     ...usual,
     settings: { ...usual.settings, ...settings },

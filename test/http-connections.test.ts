@@ -17,6 +17,18 @@ const input = (account: string, more: Readonly<Record<string, unknown>> = {}) =>
 const connect = (body: unknown) => ask("POST", "/v1/connections", { body });
 const stored = async (): Promise<number> => (await store.connections.list(db.sql)).length;
 
+describe("a marketplace that nobody has connected", () => {
+  it("tells what its example offers, and that it is only that", async () => {
+    const { body } = await ask("GET", "/v1/marketplaces");
+    expect(body.items[0]).toMatchObject({
+      connection: null,
+      example: { account: "123456789012" },
+      capabilities: { coSell: true, hooks: false },
+      lacks: { hooks: "the fake has no webhooks" },
+    });
+  });
+});
+
 describe("connecting a seller", () => {
   it("checks first, keeps the secret encrypted and answers only its reference", async () => {
     const made = await connect(input("A"));
@@ -137,16 +149,16 @@ describe("a connection at work", () => {
 });
 
 describe("marketplaces", () => {
-  it("tell their settings and fields as JSON Schema, their limits and what a connection to them can do", async () => {
-    const { body } = await ask("GET", "/v1/marketplaces");
-    expect(body.items).toMatchObject([
-      {
-        id: "aws",
-        limits: { writesPerSecond: 1 },
-        settingsSchema: { type: "object", properties: { keyRef: { type: "string" } } },
-        capabilities: { coSell: true },
-      },
-    ]);
+  const marketplace = async () => (await ask("GET", "/v1/marketplaces")).body.items[0];
+  it("tell their settings and fields as JSON Schema, their limits, and what a connection to them can do", async () => {
+    expect(await marketplace()).toMatchObject({
+      id: "aws",
+      limits: { writesPerSecond: 1 },
+      settingsSchema: { type: "object", properties: { keyRef: { type: "string" } } },
+      connection: { label: expect.any(String) },
+      capabilities: { coSell: true, hooks: false },
+      lacks: { hooks: "the fake has no webhooks" },
+    });
   });
 });
 

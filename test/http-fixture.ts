@@ -113,7 +113,7 @@ export const fakeMarketplace: Marketplace = {
     const settings = settingsSchema.parse(connection.settings);
     if (settings.contradictory) throw new Error("settings.contradictory: account and catalog contradict each other");
     return {
-      lacks: {},
+      lacks: settings.hookKeys === undefined ? { hooks: "the fake has no webhooks" } : {},
       check: async () => {
         const key = await deps.secrets.get(settings.keyRef.slice("secret:".length));
         return key?.value === "good"

@@ -9,8 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { simulatedAws } from "../adapters/aws/simulator/cloud.ts";
 import { freePort } from "../src/node.ts";
-import { simulatedAws } from "../src/simulation.ts";
 import { awsDeal } from "./deals.ts";
 
 const { values } = parseArgs({
@@ -77,7 +77,7 @@ const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(do
 const directory = mkdtempSync(join(tmpdir(), "cosell-kill-"));
 const simulatorPort = await freePort("127.0.0.1");
 const servicePort = await freePort("127.0.0.1");
-const endpoint = `http://127.0.0.1:${simulatorPort}`;
+const endpoint = `http://127.0.0.1:${simulatorPort}/aws`;
 const service = `http://127.0.0.1:${servicePort}`;
 const environment = { PORT: String(servicePort), COSELL_DATA: join(directory, "data") };
 let token = "";
@@ -125,7 +125,7 @@ const simulator = start(
     "--port",
     String(simulatorPort),
     "--state",
-    join(directory, "aws.jsonl"),
+    join(directory, "simulators"),
     "--seed",
     "kill",
     "--reviewer",
@@ -157,7 +157,11 @@ await control("PUT", "/settings", {
 });
 
 let running = await startService(null);
-const { connection } = await call<{ connection: { id: string } }>("POST", "/v1/connections", simulatedAws(endpoint));
+const { connection } = await call<{ connection: { id: string } }>(
+  "POST",
+  "/v1/connections",
+  simulatedAws.connection(endpoint),
+);
 const hook = await call<{ url: string; headerName: string; secret: string }>(
   "POST",
   `/v1/connections/${connection.id}/hook-keys`,

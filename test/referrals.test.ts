@@ -355,7 +355,7 @@ describe("the command line", () => {
     expect((await say("invitations", "show", remote.id)).out).toContain("told later    account.street");
     expect((await say("invitations", "reasons")).out).toContain("Duplicate of partner referral");
     expect((await say("answer-rules", "fields")).out).toContain("candidates");
-    const added = await say("answer-rules", "add", "None", "--when", 'country == "AQ"', "--do", "accept");
+    const added = await say("answer-rules", "save", "None", "--when", 'country == "AQ"', "--do", "accept");
     expect(added.out).toContain("version 1");
     const tried = await say("answer-rules", "dry-run", "--when", "daysLeft > 3", "--do", "leave");
     expect(tried.out).toContain("tried");

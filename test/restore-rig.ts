@@ -10,7 +10,7 @@ import { createSeededIds } from "../src/ids.ts";
 import type { Db } from "../src/ports.ts";
 import { createTimeline } from "../src/rehearsal.ts";
 import { createService, type Service } from "../src/service.ts";
-import { connectSimulator } from "../src/simulation.ts";
+import { connectSimulators } from "../src/simulation.ts";
 import { createSeal, createSecrets } from "../src/store/seal.ts";
 import { testKey, testStart } from "./store-fixture.ts";
 import { type FrozenDatabase, openTestDatabase } from "./template.ts";
@@ -82,7 +82,7 @@ export const openRig = async (options: RigOptions) => {
         });
       },
     };
-    await connectSimulator({ service, token: secret, aws, publicUrl });
+    await connectSimulators({ service, token: secret, simulators: { aws }, publicUrl });
   };
   const alive = (): Life => {
     if (life === null) throw new Error("no service is running");

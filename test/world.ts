@@ -1,14 +1,15 @@
-/** A whole service in virtual time against the AWS simulator: what the workflow, crash and demo tests run in. */
+/** A whole service in virtual time against the simulated clouds, by default AWS alone: what the workflow, crash and demo tests run in. */
 import type { Tracer } from "@opentelemetry/api";
-import { createAws } from "../adapters/aws/index.ts";
 import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/simulator/index.ts";
+import type { Marketplace } from "../adapters/contract.ts";
+import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { createSystemClock, createVirtualClock } from "../src/clock.ts";
-import type { OpportunityInput } from "../src/domain/deal.ts";
+import type { MarketplaceId, OpportunityInput } from "../src/domain/deal.ts";
 import { createSeededIds } from "../src/ids.ts";
 import type { Clock, Db, Log, PublicHttp } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
 import { createService, type Service } from "../src/service.ts";
-import { connectSimulator, createDatabaseState } from "../src/simulation.ts";
+import { connectSimulators, createDatabaseState, createSimulators, type Simulators } from "../src/simulation.ts";
 import { createSeal, createSecrets } from "../src/store/seal.ts";
 import { listen } from "./listen.ts";
 import { testKey, testStart } from "./store-fixture.ts";
@@ -26,6 +27,8 @@ export interface WorldOptions {
   };
   readonly reviewer?: "seeded" | "manual";
   readonly settings?: AwsSimulatorOptions["settings"];
+  /** Which clouds are there, simulated and connected; default AWS alone. */
+  readonly clouds?: readonly MarketplaceId[];
   readonly at?: (point: string) => void | Promise<void>;
   readonly wrapDb?: (db: Db) => Db;
   /** How often connections are swept; default as the service has it. */
@@ -42,10 +45,14 @@ export interface World {
   readonly clock: Clock;
   readonly service: Service;
   readonly aws: ReturnType<typeof createAwsSimulator>;
+  readonly simulators: Simulators;
   readonly timeline: Timeline;
   /** Lets time pass: `virtualMs` on the embedded runner; with an executor real time, until `holds` or 80 s. */
   readonly pass: (virtualMs: number, holds: () => Promise<boolean>) => Promise<void>;
+  /** The connection to AWS. */
   readonly connectionId: string;
+  /** The connection to each cloud. */
+  readonly connections: Readonly<Partial<Record<MarketplaceId, string>>>;
   /** The administrator's key that `call` uses. */
   readonly token: string;
   readonly logged: readonly string[];
@@ -56,8 +63,8 @@ export interface World {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ) => Promise<{ readonly status: number; readonly body: T }>;
-  /** Imports a deal and shares it with AWS; returns the share's id. */
-  readonly share: (deal: OpportunityInput) => Promise<string>;
+  /** Imports a deal and shares it with a cloud, by default AWS; returns the share's id. */
+  readonly share: (deal: OpportunityInput, cloud?: MarketplaceId) => Promise<string>;
   readonly state: (shareId: string) => Promise<string>;
   readonly close: () => Promise<void>;
 }
@@ -79,20 +86,21 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
       void logged.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const log: Log = { info: note("info"), warn: note("warn"), error: note("error") };
   let inside: Service["app"] | null = null;
+  const deps = {
+    clock,
+    ids,
+    deliver: async (request: Request) =>
+      inside === null ? new Response(null, { status: 503 }) : inside.fetch(request),
+  };
+  const stateOf = (id: MarketplaceId) => createDatabaseState(database.db, id);
+  const manner = { seed: options.seed, reviewer: options.reviewer ?? "manual", instantTimeouts: true } as const;
+  const clouds = options.clouds ?? ["aws"];
   const aws = createAwsSimulator(
-    {
-      clock,
-      ids,
-      state: createDatabaseState(database.db, "aws"),
-      deliver: async (request) => (inside === null ? new Response(null, { status: 503 }) : inside.fetch(request)),
-    },
-    {
-      seed: options.seed,
-      reviewer: options.reviewer ?? "manual",
-      instantTimeouts: true,
-      settings: { ...(executor === undefined ? {} : fastSettings), ...options.settings },
-    },
+    { ...deps, state: stateOf("aws") },
+    { ...manner, settings: { ...(executor === undefined ? {} : fastSettings), ...options.settings } },
   );
+  const others = createSimulators({ ...deps, stateOf }, { ...manner, clouds: clouds.filter((id) => id !== "aws") });
+  const simulators: Simulators = { ...(clouds.includes("aws") ? { aws } : {}), ...others };
   const service = await createService({
     db,
     clock,
@@ -105,8 +113,8 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
       refusal: async () => null,
       post: async () => ({ status: 599, retryAfter: null }),
     },
-    marketplaces: [executor === undefined ? createAws({}) : unhurried(createAws({}))],
-    simulators: { aws },
+    marketplaces: createMarketplaces().map(executor === undefined ? (marketplace) => marketplace : unhurried),
+    simulators,
     publicUrl,
     signingKey: executor?.signingKey ?? testSigningKey,
     ...(executor === undefined
@@ -131,9 +139,16 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     scopes: ["read", "write", "admin"],
     expiresAt: null,
   });
-  await connectSimulator({ service, token, aws, publicUrl });
-  const [connection] = await service.store.connections.list(db.sql);
-  if (connection === undefined) throw new Error("the simulator was not connected");
+  await connectSimulators({ service, token, simulators, publicUrl });
+  const connected = await service.store.connections.list(db.sql);
+  const connections: World["connections"] = Object.fromEntries(
+    connected.map(({ marketplace, id }) => [marketplace, id]),
+  );
+  const connectionTo = (cloud: MarketplaceId): string => {
+    const id = connections[cloud];
+    if (id === undefined) throw new Error(`the simulated ${cloud} is not connected`);
+    return id;
+  };
   const call: World["call"] = async <T>(
     method: string,
     path: string,
@@ -154,21 +169,23 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     const text = await response.text();
     return { status: response.status, body: (text === "" ? null : JSON.parse(text)) as T };
   };
-  const timeline = createTimeline({ clock: virtual, service, simulators: [aws] });
+  const timeline = createTimeline({ clock: virtual, service, simulators: Object.values(simulators) });
   return {
     db,
     clock,
     service,
     aws,
-    connectionId: connection.id,
+    simulators,
+    connectionId: connections.aws ?? "none",
+    connections,
     token,
     logged,
     call,
     timeline,
-    share: async (deal) => {
+    share: async (deal, cloud = "aws") => {
       const saved = await call<{ id: string }>("POST", "/v1/opportunities", deal);
       const shared = await call<{ share: { id: string } }>("POST", `/v1/opportunities/${saved.body.id}/shares`, {
-        connectionId: connection.id,
+        connectionId: connectionTo(cloud),
       });
       if (shared.status !== 201) throw new Error(`not shared: ${JSON.stringify(shared.body)}`);
       return shared.body.share.id;
@@ -194,7 +211,7 @@ const fastSettings: NonNullable<AwsSimulatorOptions["settings"]> = {
   quotas: { writesPerSecond: 1_000, readsPerSecond: 1_000, writesBurst: 1_000, readsBurst: 1_000 },
   timing: { taskSeconds: [0, 0.01], eventSeconds: [0, 0.01] },
 };
-const unhurried = (marketplace: ReturnType<typeof createAws>): ReturnType<typeof createAws> => ({
+const unhurried = (marketplace: Marketplace): Marketplace => ({
   ...marketplace,
   limits: { ...marketplace.limits, writesPerSecond: 100, readsPerSecond: 100 },
 });

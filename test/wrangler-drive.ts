@@ -12,8 +12,8 @@ import { createInterface } from "node:readline";
 import { serve } from "@hono/node-server";
 import postgres from "postgres";
 import { Webhook } from "standardwebhooks";
+import { simulatedAws } from "../adapters/aws/simulator/cloud.ts";
 import { freePort } from "../src/node.ts";
-import { simulatedAws } from "../src/simulation.ts";
 import { awsDeal } from "./deals.ts";
 
 const secondsMax = 150;
@@ -193,7 +193,7 @@ const becomeReady = async (): Promise<void> => {
 };
 
 const connect = async (endpoint: string): Promise<string> => {
-  const base = simulatedAws(endpoint);
+  const base = simulatedAws.connection(endpoint);
   const { endpoint: _, ...without } = base.settings as Readonly<Record<string, unknown>>;
   const homeless = await ask("POST", "/v1/connections", { ...base, settings: without });
   expect(
@@ -286,10 +286,10 @@ const trial = async (): Promise<void> => {
   await asAdministrator(`create database ${database}`);
   const simulator = start(
     "simulator",
-    [cosell, "simulator", "--port", "0", "--json", "--reviewer", "manual", "--state", join(directory, "aws.jsonl")],
+    [cosell, "simulator", "--port", "0", "--json", "--reviewer", "manual", "--state", join(directory, "simulators")],
     {},
   );
-  const { endpoint } = JSON.parse(await simulator.firstLine);
+  const { endpoint } = JSON.parse(await simulator.firstLine).clouds.aws;
   await must("PUT", `${endpoint}/control/settings`, { timing: { taskSeconds: [0.2, 1], eventSeconds: [0.1, 0.5] } });
   const keys = { INNGEST_EVENT_KEY: eventKey, INNGEST_SIGNING_KEY: signingKey };
   const runner = start(

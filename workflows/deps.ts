@@ -24,6 +24,8 @@ export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
   readonly sweepCron: string;
   /** How old a look may be before a sweep refreshes it, in hours: their advice changes without moving a version. */
   readonly refreshHours: number;
+  /** After how many days an exception reminds of a person's task. */
+  readonly taskDays: number;
   /** At most one look per record in this time that word from outside can cause, in seconds. */
   readonly hintGapSeconds: number;
   /** Deletes finished runs older than the date; absent where an Inngest server keeps them. */

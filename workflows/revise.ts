@@ -6,6 +6,7 @@ import type { Revision } from "../adapters/contract.ts";
 import { programmeOf } from "../adapters/registry.ts";
 import { isEnded, type Observation, type Share } from "../src/domain/deal.ts";
 import { conflictRedoMax, gapSentence } from "../src/domain/fault.ts";
+import { isByHand, reviseByHand } from "./by-hand.ts";
 import { type Client, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { type Fate, perform } from "./effect.ts";
 import { lookUntilAnswered } from "./look.ts";
@@ -24,6 +25,8 @@ type Planned =
       readonly overwrote: readonly string[];
       /** An offer and an addition may be refused for good: whatever the partner says to them, the rest follows. */
       readonly role: "update" | "offer" | "addition";
+      /** More waits behind it. */
+      readonly isPartial?: boolean;
     }
   | { readonly kind: "end"; readonly why: string };
 
@@ -54,7 +57,7 @@ const spread = async (
       } else {
         await store.shares.keepStandIns(tx, share, await store.shares.drafted(tx, share));
         await store.shares.wantRevision(tx, share.id, true);
-        if (share.state !== "submitting") await store.shares.wish(tx, "share.revise.requested", share);
+        await store.shares.wishRevision(tx, share);
         revised++;
       }
     }
@@ -101,6 +104,8 @@ const plan = async (deps: WorkflowDeps, shareId: string, looked: boolean): Promi
     const drafted = await store.shares.drafted(tx, share);
     if (drafted.connection.state === "parked") return { kind: "end", why: "the connection is parked" };
     const coSell = coSellOf(deps.registry.open(drafted.connection), drafted.connection);
+    const why = isByHand(coSell) ? await reviseByHand(deps, tx, { share, drafted, coSell }) : null;
+    if (why !== null) return { kind: "end", why };
     const observation = looked ? await store.shares.readObservation(tx, shareId) : null;
     if (observation === null) return withoutRecord(deps, { tx, share, drafted, coSell });
     const addition = await nextAddition(deps, tx, { share, drafted, coSell, observation });
@@ -222,6 +227,7 @@ const keep = async (
         dropped: revision.dropped,
         overwrote: revision.overwrote ?? [],
         role: revision.isOffer === true ? "offer" : "update",
+        isPartial: revision.isPartial === true,
       };
     }
   }
@@ -294,7 +300,8 @@ const settle = async (deps: WorkflowDeps, at: Settling): Promise<"redo" | "look"
         note: `sent: ${planned.fields.join(", ")}${planned.overwrote.length === 0 ? "" : `; theirs had changed too: ${planned.overwrote.join(", ")}`}`,
       });
       await resubmit(deps, tx, share);
-      return "look";
+      // The next round reads their record as the look would, and keeps what waits.
+      return planned.isPartial === true ? "redo" : "look";
     }
     if (fate.kind === "refused" && fate.fault === "conflict") return "redo";
     if (fate.kind === "refused") {

@@ -3,6 +3,7 @@
  * A hint is a nudge: the database remembers it, the partner's record is the truth.
  */
 import { isEnded } from "../src/domain/deal.ts";
+import { isByHand, remindOfTasks, tellOfRestore } from "./by-hand.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
 import { lookOnce } from "./look.ts";
@@ -98,6 +99,7 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
             });
         }
         await remindOfExpiry(deps, tx);
+        await remindOfTasks(deps, tx);
         await deps.store.webhookMessages.takeUp(tx);
       });
       deps.kick();
@@ -138,8 +140,12 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   const connection = await store.connections.find(db.sql, connectionId);
   if (connection === null || connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
   const coSell = coSellOf(deps.registry.open(connection), connection);
-  const { cursor } = await store.connections.readSweep(db.sql, connectionId);
   const recovery = await store.recoveries.find(db.sql, connectionId);
+  if (isByHand(coSell)) {
+    if (recovery !== null) await tellOfRestore(deps, recovery);
+    return { kind: "last", isRecovering: false };
+  }
+  const { cursor } = await store.connections.readSweep(db.sql, connectionId);
   if (recovery !== null && cursor === null) await store.recoveries.beginSweep(db.sql, connectionId);
   const result = await coSell.changes(cursor);
   if (!result.ok) {
@@ -192,15 +198,12 @@ const catchUp = async (
   const { db, store } = deps;
   const now = deps.clock.now();
   const connection = await store.connections.find(db.sql, connectionId);
-  const pending = connection?.state === "active" ? await listPending(deps, connection) : null;
+  const isAsked = connection !== null && !isByHand(coSellOf(deps.registry.open(connection), connection));
+  const pending = isAsked && connection.state === "active" ? await listPending(deps, connection) : null;
   const counts = await db.transaction(async (tx) => {
     const invited = pending === null ? 0 : await hintMissed(deps, tx, { connectionId, pending });
-    const due = await store.shares.dueForLook(
-      tx,
-      connectionId,
-      new Date(now.getTime() - deps.refreshHours * 3_600_000),
-      refreshMax,
-    );
+    const staleBefore = new Date(now.getTime() - deps.refreshHours * 3_600_000);
+    const due = isAsked ? await store.shares.dueForLook(tx, connectionId, staleBefore, refreshMax) : [];
     for (const { remoteId } of due) {
       await store.shares.hinted(tx, connectionId, remoteId);
       await store.journal.tell(tx, "hint.raised", connectionId, { connectionId, remoteId });

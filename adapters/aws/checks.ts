@@ -1,7 +1,7 @@
 /** The kinds of rule that the rule pack is written in: required, listed, length, pattern. */
 import type { JsonObject, ShareDraft } from "../../src/domain/deal.ts";
+import { textsOf } from "../text.ts";
 import type { Document, Path } from "./document.ts";
-import { textsOf } from "./map.ts";
 
 /** What a rule looks at: the document as it would be sent, and the draft it came from. */
 export interface Case {

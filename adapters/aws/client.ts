@@ -30,6 +30,7 @@ import type { JsonObject } from "../../src/domain/deal.ts";
 import { type Fault, failed, ok } from "../../src/domain/fault.ts";
 import type { HttpLimits } from "../../src/ports.ts";
 import type { SessionDeps } from "../contract.ts";
+import { codeBeforeContact } from "../reach.ts";
 import { type Answer, type Asked, faultOf, lost } from "./faults.ts";
 import { type Credentials, secretName, type Target } from "./settings.ts";
 
@@ -185,21 +186,6 @@ export const keysOf = async (deps: SessionDeps, from: Credentials, finder: KeyFi
   }
 };
 
-/** Codes of network trouble in which no connection was made, so nothing can have happened. */
-const beforeContact = new Set(
-  "ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH UND_ERR_CONNECT_TIMEOUT CERT_HAS_EXPIRED DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_VERIFY_LEAF_SIGNATURE ERR_TLS_CERT_ALTNAME_INVALID".split(
-    " ",
-  ),
-);
-const codeOf = (error: unknown): string | null => {
-  let at = error;
-  for (let depth = 0; depth < 5 && at instanceof Error; depth++) {
-    if ("code" in at && typeof at.code === "string" && beforeContact.has(at.code)) return at.code;
-    at = at.cause;
-  }
-  return null;
-};
-
 const isRequest = (value: unknown): value is { body: unknown; headers: Record<string, string> } =>
   typeof value === "object" && value !== null && "body" in value && "headers" in value;
 
@@ -327,7 +313,7 @@ export const faultOfTrouble = (asked: Asked, trouble: unknown, sent: boolean): F
   if (trouble instanceof NotSent) return trouble.fault;
   const name = trouble instanceof Error ? trouble.name : "no answer";
   if (!sent) return { kind: "unavailable", message: `${asked.operation} could not be prepared (${name})` };
-  const code = codeOf(trouble);
+  const code = codeBeforeContact(trouble);
   if (code !== null) return { kind: "unavailable", message: `${asked.operation}: no connection to AWS (${code})` };
   return lost(asked, `no whole answer came (${name})`);
 };

@@ -3,12 +3,12 @@ import { z } from "zod";
 import type { Json, JsonObject, Observation, RemoteRef } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { Hint, Outcome, Page, Traces, Write } from "../contract.ts";
+import { earlier, later, timestampSchema } from "../timestamp.ts";
 import { meaning, parseBody, paths, read } from "./document.ts";
 import { type Answer, isAlreadyAssociated } from "./faults.ts";
 import * as invitations from "./invitations.ts";
 import { observationOf } from "./map.ts";
 import { type CoSellDeps, pageSize, parsedAs, readOf, taskOutcome, textOf } from "./reading.ts";
-import { earlier, newer } from "./time.ts";
 import {
   associatedSchema,
   createdSchema,
@@ -18,7 +18,6 @@ import {
   summarySchema,
   taskSchema,
   tasksSchema,
-  timestampSchema,
   updatedSchema,
   type WireOpportunity,
   type WireRow,
@@ -302,9 +301,6 @@ const cursorSchema = z
     nextToken: z.string().nullable(),
   })
   .catch({ after: null, seen: null, nextToken: null });
-
-const later = (left: string | null, right: string | null): string | null =>
-  left === null || (right !== null && newer(right, left)) ? right : left;
 
 /**
  * What changed since the cursor, oldest first. The bound is the greatest time AWS has told us, less an overlap, never

@@ -9,8 +9,9 @@ import type { JsonObject } from "../../src/domain/deal.ts";
 import { type Check, type Found, found } from "../../src/domain/diagnosis.ts";
 import type { Fault } from "../../src/domain/fault.ts";
 import type { Known, SessionDeps } from "../contract.ts";
+import { jsonOf } from "../text.ts";
 import { type KeyFinder, keysOf, NotSent, type Operation, type Sent, type Wire } from "./client.ts";
-import { type Answer, errorTypeOf, jsonOf } from "./faults.ts";
+import { type Answer, errorTypeOf } from "./faults.ts";
 import { queueChecks } from "./queue-diagnosis.ts";
 import type { Target } from "./settings.ts";
 

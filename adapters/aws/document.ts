@@ -4,6 +4,8 @@
  */
 import canonicalize from "canonicalize";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../src/domain/deal.ts";
+import { createMerger, type MemberValues } from "../merge.ts";
+import { isObject } from "../text.ts";
 import { getOpportunityMembers, updateOpportunityMembers } from "./picklists.generated.ts";
 
 /** AWS's path → the field in our vocabulary, which gaps and people are told. The keys are the whole editable document. */
@@ -57,14 +59,11 @@ export type Path = keyof typeof ourFields;
 const isPath = (text: string): text is Path => Object.hasOwn(ourFields, text);
 export const paths: readonly Path[] = Object.keys(ourFields).filter(isPath);
 
-/** A value per path. Ours: absent means we have no opinion, null means we clear it. Theirs: absent means they have none. */
-export type Document = Readonly<Partial<Record<Path, Json>>>;
+export type Document = MemberValues<Path>;
 
 /** Members an update carries back as read although nobody edits them; ReviewStatus is left to the caller. */
 const carried = ["LifeCycle.ReviewComments", "LifeCycle.ReviewStatusReason", "LifeCycle.NextStepsHistory"] as const;
 
-export const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const at = (body: JsonObject, path: string): Json | undefined =>
   path.split(".").reduce<Json | undefined>((value, name) => (isObject(value) ? value[name] : undefined), body);
 
@@ -123,30 +122,13 @@ export const meaning = (path: string, value: Json | undefined): string => {
   return canonicalize(ordered) ?? "";
 };
 
-/** FNV-1a, 64 bits, in hexadecimal: a short name for a text, not a protection. */
-export const digest = (text: string): string => {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  return hash.toString(16).padStart(16, "0");
-};
-
-/** What is remembered of a document: contacts only as a digest, for the remembered base is no place for personal data. */
-export const remember = (document: Document): JsonObject =>
-  Object.fromEntries(
-    Object.entries(document).flatMap(([path, value]) => {
-      const text = meaning(path, value);
-      if (text === "") return [];
-      return [[path, path === "Customer.Contacts" ? `#${digest(text)}` : value]];
-    }),
-  );
-/** The meaning of one remembered value, comparable with `markOf`. */
-export const remembered = (base: JsonObject, path: Path): string =>
-  path === "Customer.Contacts" && typeof base[path] === "string" ? base[path] : meaning(path, base[path]);
-/** The meaning of one live value as it would be remembered. */
-export const markOf = (path: Path, value: Json | undefined): string => {
-  const text = meaning(path, value);
-  return path === "Customer.Contacts" && text !== "" ? `#${digest(text)}` : text;
-};
+/** Merges documents and remembers them, contacts only as a digest. */
+export const { merge, remember, remembered, markOf } = createMerger<Path>({
+  paths,
+  fieldOf: (path) => ourFields[path],
+  meaning,
+  isPersonal: (path) => path === "Customer.Contacts",
+});
 
 const known: ReadonlySet<string> = new Set(getOpportunityMembers);
 const updatable: ReadonlySet<string> = new Set(updateOpportunityMembers);

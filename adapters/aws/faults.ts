@@ -3,7 +3,7 @@
  * its refusals as 400. https://docs.aws.amazon.com/partner-central/latest/APIReference/CommonErrors.html
  */
 import type { Fault, Gap } from "../../src/domain/fault.ts";
-import { scrub } from "./map.ts";
+import { jsonOf, scrub } from "../text.ts";
 import { fieldNamed } from "./rules.ts";
 import { errorSchema, type WireError, type WireTask } from "./wire.ts";
 
@@ -68,15 +68,6 @@ export const lost = (asked: Asked, message: string): Fault => ({
   kind: asked.kind === "write" ? "ambiguous" : "unavailable",
   message: `${asked.operation}: ${message}`,
 });
-
-/** JSON of an answer, or undefined when it is none. */
-export const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
 
 /** AWS's name of an error, without namespace; null when the answer states none. */
 const typeOf = (body: WireError | null, answer: Answer): string | null => {

@@ -1,5 +1,6 @@
 /** AWS: co-sell in both directions through Partner Central, events through EventBridge. */
 import type { Marketplace, SessionDeps } from "../contract.ts";
+import { newer } from "../timestamp.ts";
 import { nextAnswer, rejectionReasons } from "./answers.ts";
 import {
   bodyBytesMax,
@@ -21,7 +22,6 @@ import { rulePack, submissionGaps } from "./rules.ts";
 import { example, fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
 import { nextAddition, nextStep } from "./submission.ts";
 import { theirsOf } from "./theirs.ts";
-import { newer } from "./time.ts";
 
 export type { AwsKeys, CredentialsResolver } from "./client.ts";
 

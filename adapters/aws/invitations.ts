@@ -7,10 +7,10 @@ import type { Json, JsonObject, RemoteRef } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { InvitationFacts, InvitationObservation } from "../../src/domain/invitation.ts";
 import type { Hint, InvitationRead, Outcome, Page, Write } from "../contract.ts";
+import { scrub } from "../text.ts";
 import { engagementOf } from "./answers.ts";
 import type { Operation } from "./client.ts";
 import type { Answer, TaskPurpose } from "./faults.ts";
-import { scrub } from "./map.ts";
 import { type CoSellDeps, pageSize, parsedAs, readOf, taskOutcome, textOf } from "./reading.ts";
 import {
   answeredSchema,

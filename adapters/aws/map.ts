@@ -6,7 +6,8 @@ import type { DealStage, Json, JsonObject, Observation, ShareDraft } from "../..
 import type { ShareEvent } from "../../src/domain/machine.ts";
 import { decimalToMicros } from "../../src/domain/money.ts";
 import type { Involvement } from "../../src/domain/share-rule.ts";
-import { type Document, isObject, unknownMembers } from "./document.ts";
+import { listed, objectOf, pick, pickAll, scrub, textOf } from "../text.ts";
+import { type Document, unknownMembers } from "./document.ts";
 import {
   apnPrograms,
   channels,
@@ -76,40 +77,6 @@ export const eventOf = (reviewStatus: string, stage: string | null): ShareEvent 
   if (stage === stageWords.launched && reviewStatus === "Approved") return "launched";
   return reviewWords[reviewStatus];
 };
-
-/** `value` in the list's own spelling, when it differs only in case or spacing; else as it came. */
-export const listed = (value: string, list: readonly string[]): string => {
-  const plain = (text: string) => text.trim().replace(/\s+/g, " ").toLowerCase();
-  return list.find((item) => plain(item) === plain(value)) ?? value;
-};
-
-/** A text of a programme field: null clears, absent and anything that is no text say nothing. */
-const textOf = (value: Json | undefined): string | null | undefined => {
-  if (value === null) return null;
-  if (typeof value === "number") return String(value);
-  if (typeof value !== "string") return undefined;
-  return value.trim() === "" ? undefined : value.trim();
-};
-/** A list of a programme field: a list of texts, or one text with semicolons. */
-export const textsOf = (value: Json | undefined): readonly string[] | null | undefined => {
-  if (value === null) return null;
-  if (typeof value === "string")
-    return value.trim() === ""
-      ? undefined
-      : value
-          .split(";")
-          .map((item) => item.trim())
-          .filter((item) => item !== "");
-  if (!Array.isArray(value)) return undefined;
-  return value.flatMap((item: Json) => (typeof item === "string" && item.trim() !== "" ? [item.trim()] : []));
-};
-const pick = (value: Json | undefined, list: readonly string[]): string | null | undefined => {
-  const text = textOf(value);
-  return typeof text === "string" ? listed(text, list) : text;
-};
-const pickAll = (value: Json | undefined, list: readonly string[]): readonly string[] | null | undefined =>
-  textsOf(value)?.map((item) => listed(item, list)) ?? (value === null ? null : undefined);
-const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
 
 /** Words salespeople write for a lost deal → AWS's reasons, first match wins. An AWS reason itself always matches. */
 const lostWords: readonly (readonly [RegExp, (typeof closedLostReasons)[number]])[] = [
@@ -278,12 +245,6 @@ export const documentOf = (draft: ShareDraft, target: Target): Document => {
   };
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
 };
-
-const emailLike = /[^\s@<>"'(),;:]+@[^\s@<>"'(),;:]+\.[^\s@<>"'(),;:]*[^\s@<>"'(),;:.]/g;
-/** International, or groups of digits with separators, but no date and no plain number. */
-const phoneLike = /\+\d[\d ().-]{6,}\d|(?<![\d-])(?!\d{4}-\d\d-\d\d)\(?\d{2,4}\)?[ .-]\d{2,4}[ .-]\d{2,}[\d .-]*\d/g;
-/** Hides what looks like an e-mail address or a telephone number: texts of AWS are shown, kept and may be logged. */
-export const scrub = (text: string): string => text.replace(emailLike, "(e-mail)").replace(phoneLike, "(number)");
 
 const shown = (text: string | null | undefined): string | null => (text ? scrub(text) : null);
 

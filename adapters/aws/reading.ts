@@ -4,8 +4,9 @@ import type { JsonObject, RemoteRef } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { ClockDep } from "../../src/ports.ts";
 import type { Outcome } from "../contract.ts";
+import { jsonOf } from "../text.ts";
 import type { Operation, Wire } from "./client.ts";
-import { type Answer, jsonOf, lost, type TaskPurpose, taskFault } from "./faults.ts";
+import { type Answer, lost, type TaskPurpose, taskFault } from "./faults.ts";
 import type { Target } from "./settings.ts";
 import type { WireTask } from "./wire.ts";
 

@@ -12,7 +12,8 @@ import {
   opportunityInputSchema,
 } from "../../src/domain/deal.ts";
 import type { Outcome, ReferredDeal } from "../contract.ts";
-import { isObject, parseBody, read } from "./document.ts";
+import { isObject } from "../text.ts";
+import { parseBody, read } from "./document.ts";
 import { dealTypes, stageWords } from "./map.ts";
 import { opportunitySchema } from "./wire.ts";
 

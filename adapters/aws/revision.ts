@@ -1,29 +1,22 @@
 /**
  * Our edits merged into AWS's record. An update replaces the whole record, so every member is sent: ours where we
- * changed it and AWS lets us, theirs exactly as read everywhere else. Pure.
- *
- * Per field, against the base (what both last agreed on):
- * - ours unchanged: theirs is kept, changed or not;
- * - ours changed: ours is sent, also over a change of theirs (then the field is told in `overwrote`): the CRM owns
- *   what it states. An empty CRM field states nothing; a programme field set to null clears;
- * - ours changed but never sendable again in this status: theirs is kept and the edit is dropped with the reason;
- * - ours changed but not sendable now: the edit waits, its base stays as it was.
+ * changed it and AWS lets us, theirs exactly as read everywhere else (`adapters/merge.ts`). Pure.
  */
 
 import { z } from "zod";
 import type { Json, JsonObject } from "../../src/domain/deal.ts";
-import type { DroppedEdit, Revision, RevisionInput } from "../contract.ts";
+import type { Revision, RevisionInput } from "../contract.ts";
+import type { EditGate, Merged } from "../merge.ts";
+import { isObject } from "../text.ts";
 import {
   carriedBack,
   type Document,
-  isObject,
   markOf,
-  meaning,
+  merge as mergeMembers,
   nest,
   ourFields,
   type Path,
   parseBody,
-  paths,
   read,
   remember,
   remembered,
@@ -35,10 +28,7 @@ import { type Target, withDefaults } from "./settings.ts";
 import { opportunitySchema, type WireOpportunity } from "./wire.ts";
 
 /** What may be edited in a review status. `later`: another status may come that lets more. */
-interface Gate {
-  readonly allows: (path: Path) => boolean;
-  /** Fields that will not be editable again, and why. */
-  readonly never: (path: Path) => string | null;
+interface Gate extends EditGate<Path> {
   /** Why the rest waits; null: nothing waits. */
   readonly waits: string | null;
   readonly over: boolean;
@@ -148,16 +138,6 @@ export const theirsOf = (body: string): Theirs => {
 /** What is remembered once a submission is done: their document as they hold it. */
 export const baseOf = (body: string): JsonObject => remember(theirsOf(body).document);
 
-interface Merge {
-  /** The full document to send. */
-  readonly document: Document;
-  readonly base: JsonObject;
-  readonly sent: readonly Path[];
-  readonly overwrote: readonly Path[];
-  readonly waiting: readonly Path[];
-  readonly dropped: readonly DroppedEdit[];
-}
-
 /** Members that make sense only with a value of another: when we change that other, they are cleared with it. */
 const followers: readonly (readonly [path: Path, leader: Path, fits: (value: Json | undefined) => boolean])[] = [
   ["Customer.Account.OtherIndustry", "Customer.Account.Industry", (value) => value === "Other"],
@@ -169,56 +149,26 @@ const followers: readonly (readonly [path: Path, leader: Path, fits: (value: Jso
   ["Marketing.AwsFundingUsed", "Marketing.Source", (value) => value !== "None"],
 ];
 
-/** Three-way merge, field by field, through the gate. Idempotent: merged again with its own base it sends nothing. */
-export const merge = (ours: Document, base: JsonObject | null, theirs: Pick<Theirs, "document" | "gate">): Merge => {
+/** The merge, with what depends on a member that we change. */
+export const merge = (
+  ours: Document,
+  base: JsonObject | null,
+  theirs: Pick<Theirs, "document" | "gate">,
+): Merged<Path> => {
   const { gate } = theirs;
-  const document: Partial<Record<Path, Json>> = { ...theirs.document };
-  const nextBase: Record<string, Json> = { ...base };
-  const sent: Path[] = [];
-  const overwrote: Path[] = [];
-  const waiting: Path[] = [];
-  const dropped: DroppedEdit[] = [];
-  const remembers = (path: Path, value: Json | undefined) => {
-    const kept = remember({ [path]: value })[path];
-    if (kept === undefined) delete nextBase[path];
-    else nextBase[path] = kept;
-  };
-  for (const path of paths) {
-    const mine = ours[path];
-    const theirValue = theirs.document[path];
-    const before = base === null ? null : remembered(base, path);
-    if (mine === undefined) {
-      remembers(path, theirValue);
-      continue;
-    }
-    const same = meaning(path, mine) === meaning(path, theirValue);
-    if (same || markOf(path, mine) === before) {
-      remembers(path, mine);
-      continue;
-    }
-    const never = gate.never(path);
-    if (never !== null) {
-      dropped.push({ field: ourFields[path], reason: never });
-      remembers(path, mine);
-    } else if (gate.allows(path)) {
-      sent.push(path);
-      if (before !== null && markOf(path, theirValue) !== before) overwrote.push(path);
-      document[path] = mine;
-      remembers(path, mine);
-    } else {
-      waiting.push(path);
-      if (before === null) remembers(path, theirValue);
-    }
-  }
+  const merged = mergeMembers(ours, base, theirs);
+  const document: Partial<Record<Path, Json>> = { ...merged.document };
+  const nextBase: Record<string, Json> = { ...merged.base };
+  const [sent, overwrote] = [[...merged.sent], [...merged.overwrote]];
   for (const [path, leader, fits] of followers) {
     if (!sent.includes(leader) || fits(document[leader]) || document[path] === undefined || ours[path]) continue;
     if (!gate.allows(path)) continue;
     if (base !== null && markOf(path, theirs.document[path]) !== remembered(base, path)) overwrote.push(path);
     delete document[path];
-    remembers(path, null);
+    delete nextBase[path];
     sent.push(path);
   }
-  return { document, base: nextBase, sent, overwrote, waiting, dropped };
+  return { ...merged, document, base: nextBase, sent, overwrote };
 };
 
 const updateWrite = (theirs: Theirs, document: Document, target: Target) => ({

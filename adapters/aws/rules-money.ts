@@ -1,6 +1,7 @@
 /** Rules about money: the customer's expected spend and the software contract. */
+
+import { isObject } from "../text.ts";
 import { type Case, type Finding, finding, isListed, none, type Rule, sources, textAt } from "./checks.ts";
-import { isObject } from "./document.ts";
 import { spendOf } from "./map.ts";
 import { revenueModels } from "./picklists.generated.ts";
 

@@ -7,9 +7,9 @@
  */
 import type { Json, JsonObject, ShareDraft } from "../../src/domain/deal.ts";
 import type { Theirs, TheirsInput, TheirValue } from "../contract.ts";
+import { isObject, listed, scrub } from "../text.ts";
 import {
   type Document,
-  isObject,
   markOf,
   meaning,
   ourFields,
@@ -19,7 +19,7 @@ import {
   remember,
   remembered,
 } from "./document.ts";
-import { documentOf, listed, scrub, stageWords, typeWords } from "./map.ts";
+import { documentOf, stageWords, typeWords } from "./map.ts";
 import type { Target } from "./settings.ts";
 
 const wordFor = (words: Readonly<Record<string, string>>, value: Json): Json | undefined =>

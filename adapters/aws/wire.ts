@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/partner-central/latest/APIReference/API_Operations.html
  */
 import { z } from "zod";
+import { timestampSchema } from "../timestamp.ts";
 
 export const apiHost = "partnercentral-selling.us-east-1.api.aws";
 export const targetPrefix = "AWSPartnerCentralSelling";
@@ -15,11 +16,6 @@ export type Catalog = z.infer<typeof catalogSchema>;
 
 const text = z.string().nullish();
 const texts = z.array(z.string()).nullish();
-/** ISO 8601 as AWS writes it, with any number of decimals: kept raw, because it is compared for equality by AWS. */
-export const timestampSchema = z
-  .string()
-  .regex(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)$/, "an ISO 8601 time");
-
 export const lifeCycleSchema = z.looseObject({
   Stage: text,
   ClosedLostReason: text,

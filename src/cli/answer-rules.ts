@@ -2,10 +2,11 @@
 import { z } from "zod";
 import { type AnswerAction, answerActions } from "../domain/answer-rule.ts";
 import type { Arguments } from "./arguments.ts";
-import { withClient } from "./client.ts";
+import { type Client, withClient } from "./client.ts";
 import { type Command, type Flag, textFlag } from "./command.ts";
-import { exitCodes, usageFailure } from "./failure.ts";
+import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { findConnection } from "./find-connection.ts";
+import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, renderTable } from "./table.ts";
@@ -56,13 +57,12 @@ export const answerRulesCommand: Command = {
       for await (const rule of client.each("/v1/answer-rules", ruleSchema, { connection }, rulesMax)) rules.push(rule);
       const text =
         rules.length === 0
-          ? "no rules: a person answers every invitation; cosell answer-rules add makes one\n"
+          ? "no rules: a person answers every invitation; cosell answer-rules save makes one\n"
           : `${renderRules(rules, shell.columns)}\n${counted(rules.length, "rule")}\n`;
       return { exitCode: exitCodes.ok, text, json: { rules: jsonOf(rules) } };
     }),
 };
 
-const jsonOf = (value: unknown) => z.json().parse(JSON.parse(JSON.stringify(value)));
 const renderRules = (rules: readonly Rule[], columns: number): string =>
   renderTable(
     rules,
@@ -77,64 +77,75 @@ const renderRules = (rules: readonly Rule[], columns: number): string =>
     columns,
   );
 
-export const answerRuleAddCommand: Command = {
-  name: "answer-rules add",
-  summary: "Write a rule for the invitations that arrive from now on",
-  operands: "<name>",
+export const answerRuleSaveCommand: Command = {
+  name: "answer-rules save",
+  summary: "Save a rule for the invitations that arrive from now on: a new one, or another content of a known one",
+  operands: "<rule>",
   operandsMin: 1,
   operandsMax: 1,
-  about:
-    "A rule never accepts everything: its condition must read a field. cosell answer-rules fields lists them; cosell answer-rules dry-run shows what the rules would do now.",
-  flags: [textFlag("connection", "label", "the connection it is for; default the only one"), ...ruleFlags],
+  about: `
+A rule is known by its id or its name: of a known one only what the flags name changes, and each change is a new version.
+A rule never accepts everything: its condition must read a field. cosell answer-rules fields lists them; cosell answer-rules
+dry-run shows what the rules would do now.`,
+  flags: [
+    textFlag("connection", "label", "the connection it is for; default the only one"),
+    textFlag("name", "text", "another name for a known rule"),
+    ...ruleFlags,
+  ],
   examples: [
-    'cosell answer-rules add "German retail" --when \'industry == "Retail" && country == "DE"\' --do accept',
-    'cosell answer-rules add "No mining" --when \'industry == "Mining"\' --do reject --reason unable_to_support',
+    'cosell answer-rules save "German retail" --when \'industry == "Retail" && country == "DE"\' --do accept',
+    'cosell answer-rules save "No mining" --when \'industry == "Mining"\' --do reject --reason unable_to_support',
+    'cosell answer-rules save "No mining" --position 5',
   ],
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
-      const content = readRule(typed, null);
+      const known = await findAnswerRule(client, typed);
+      const content = readRule(typed, known);
+      if (known !== null) {
+        const path = `/v1/answer-rules/${known.id}`;
+        const rule = await client.put(path, { body: content, version: known.version }, ruleSchema);
+        const outcome = rule.version === known.version ? "unchanged" : "saved";
+        return {
+          exitCode: exitCodes.ok,
+          text: `${rule.name}: ${outcome}, version ${rule.version}\n`,
+          json: jsonOf(rule),
+        };
+      }
       const connection = await findConnection(client, typed.text("connection"));
       const rule = await client.post("/v1/answer-rules", { ...content, connectionId: connection.id }, ruleSchema);
-      return {
-        exitCode: exitCodes.ok,
-        text: `${rule.name} is rule ${rule.id}, version ${rule.version}\n`,
-        json: jsonOf(rule),
-      };
+      const text = `${rule.name}: created, version ${rule.version} (${rule.id})\n`;
+      return { exitCode: exitCodes.ok, text, json: jsonOf(rule) };
     }),
 };
 
-export const answerRuleChangeCommand: Command = {
-  name: "answer-rules change",
-  summary: "Change a rule; answers given before name the version they followed",
-  operands: "<anr_…>",
+export const answerRuleDeleteCommand: Command = {
+  name: "answer-rules delete",
+  summary: "Delete a rule; answers it gave still name it",
+  operands: "<rule>",
   operandsMin: 1,
   operandsMax: 1,
-  flags: [textFlag("name", "text", "its name"), ...ruleFlags],
-  examples: ["cosell answer-rules change anr_0199c0de00007000800000000000a001 --position 5"],
+  flags: [textFlag("connection", "label", "the connection it is for, where several have a rule of this name")],
+  examples: ['cosell answer-rules delete "No mining"'],
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
-      const path = `/v1/answer-rules/${encodeURIComponent(typed.operands[0] ?? "")}`;
-      const known = await client.get(path, ruleSchema);
-      const body = readRule(typed, known);
-      const rule = await client.put(path, { body, version: known.version }, ruleSchema);
-      return { exitCode: exitCodes.ok, text: `${rule.name} is at version ${rule.version}\n`, json: jsonOf(rule) };
+      const rule = await findAnswerRule(client, typed);
+      if (rule === null)
+        throw new Failure(`there is no answer rule ${typed.operands[0]}`, { fix: "cosell answer-rules lists them" });
+      await client.remove(`/v1/answer-rules/${rule.id}`);
+      return { exitCode: exitCodes.ok, text: `${rule.name} is deleted\n`, json: { rule: rule.id, deleted: true } };
     }),
 };
 
-export const answerRuleRemoveCommand: Command = {
-  name: "answer-rules remove",
-  summary: "Take a rule out of force",
-  operands: "<anr_…>",
-  operandsMin: 1,
-  operandsMax: 1,
-  flags: [],
-  examples: ["cosell answer-rules remove anr_0199c0de00007000800000000000a001"],
-  run: (shell, typed) =>
-    withClient(shell, whereabouts(typed), async (client) => {
-      const [id = ""] = typed.operands;
-      await client.remove(`/v1/answer-rules/${encodeURIComponent(id)}`);
-      return { exitCode: exitCodes.ok, text: `${id} is out of force\n`, json: { removed: id } };
-    }),
+/** The rule that the operand means by its id or name, on `--connection` where given; null: none. Throws where it means several. */
+const findAnswerRule = async (client: Client, typed: Arguments): Promise<Rule | null> => {
+  const [name = ""] = typed.operands;
+  const label = typed.text("connection");
+  const connection = label === undefined ? undefined : (await findConnection(client, label)).id;
+  const meant: Rule[] = [];
+  for await (const rule of client.each("/v1/answer-rules", ruleSchema, { connection }, rulesMax))
+    if (rule.id === name || rule.name === name) meant.push(rule);
+  if (meant.length > 1) throw usageFailure(`${name} is more than one rule`, "name it by its id, anr_…");
+  return meant[0] ?? null;
 };
 
 const trialSchema = z.object({

@@ -1,15 +1,15 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
 import {
-  answerRuleAddCommand,
-  answerRuleChangeCommand,
+  answerRuleDeleteCommand,
   answerRuleDryRunCommand,
   answerRuleFieldsCommand,
-  answerRuleRemoveCommand,
+  answerRuleSaveCommand,
   answerRulesCommand,
 } from "./answer-rules.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
+import { capabilitiesCommand } from "./capabilities.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
@@ -64,6 +64,7 @@ export const commands: readonly Command[] = [
   hookKeysCommand,
   oauthCommand,
   queueCommand,
+  capabilitiesCommand,
   doctorCommand,
   importCommand,
   exportCommand,
@@ -81,9 +82,8 @@ export const commands: readonly Command[] = [
   invitationRejectCommand,
   invitationReasonsCommand,
   answerRulesCommand,
-  answerRuleAddCommand,
-  answerRuleChangeCommand,
-  answerRuleRemoveCommand,
+  answerRuleSaveCommand,
+  answerRuleDeleteCommand,
   answerRuleDryRunCommand,
   answerRuleFieldsCommand,
   rulesCommand,

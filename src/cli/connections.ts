@@ -5,6 +5,7 @@ import { type Command, switchFlag, textFlag } from "./command.ts";
 import { hookSetup } from "./connect-aws.ts";
 import { exitCodes, type Failure } from "./failure.ts";
 import { findConnection, listConnections } from "./find-connection.ts";
+import { jsonOf } from "./json.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, renderTable } from "./table.ts";
 
@@ -39,8 +40,6 @@ export const connectionsCommand: Command = {
       return { exitCode: exitCodes.ok, text, json: { connections: jsonOf(all) } };
     }),
 };
-
-const jsonOf = (value: unknown) => z.json().parse(JSON.parse(JSON.stringify(value)));
 
 const one = { operands: "[label]", operandsMin: 0, operandsMax: 1 } as const;
 

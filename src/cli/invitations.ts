@@ -8,6 +8,7 @@ import { type Command, type Report, type Shell, switchFlag, textFlag } from "./c
 import { findDeal } from "./deals.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { findConnection } from "./find-connection.ts";
+import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, printable, renderTable } from "./table.ts";
@@ -150,8 +151,6 @@ export const invitationReasonsCommand: Command = {
       return { exitCode: exitCodes.ok, text, json: { connection: connection.id, reasons: jsonOf(items) } };
     }),
 };
-
-const jsonOf = (value: unknown) => z.json().parse(JSON.parse(JSON.stringify(value)));
 
 const runList = async (shell: Shell, client: Client, typed: Arguments): Promise<Report> => {
   const limit = readLimit(typed);

@@ -88,7 +88,10 @@ const openHere = async (deps: ReachDeps, data: string): Promise<Reached> => {
   const opened = await openLocal(config, { connect: config.INNGEST_MODE === "embedded" });
   const { service, simulators, publicUrl } = opened;
   const nextDueMs = async (): Promise<number> => {
-    const dues = [await service.runner.nextDueAt(), simulators.aws.nextDueAt()];
+    const dues = [
+      await service.runner.nextDueAt(),
+      ...Object.values(simulators).map((simulator) => simulator.nextDueAt()),
+    ];
     return Math.min(...dues.map((due) => due?.getTime() ?? Number.POSITIVE_INFINITY));
   };
   return {

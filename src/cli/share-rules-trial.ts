@@ -6,9 +6,10 @@ import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { findDeal } from "./deals.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
+import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { createProgress } from "./progress.ts";
-import { findRule, plain, readRuleFile, resolveRule } from "./share-rules.ts";
+import { findRule, readRuleFile, resolveRule } from "./share-rules.ts";
 import { gapSchema } from "./share-table.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, printable, renderTable } from "./table.ts";
@@ -123,7 +124,7 @@ const dryRun = async (
     hidden > 0 ? `${rows.length} of ${matching} rows shown; --all shows all\n` : "",
     `${renderTotals(totals)} (dry run: nothing was changed)\n`,
   ].join("");
-  return { exitCode: exitCodes.ok, text, json: { totals, rows: matching, decisions: plain(rows) } };
+  return { exitCode: exitCodes.ok, text, json: { totals, rows: matching, decisions: jsonOf(rows) } };
 };
 
 /** `"12 deals: 5 would be shared, 2 kept as drafts, 5 skipped"`. */
@@ -190,7 +191,7 @@ const oneDeal = async (client: Client, name: string): Promise<Report> => {
     rows.length === 0
       ? "no enabled rule decides about it; cosell rules lists them\n"
       : rows.map(tellDecision).join("\n");
-  return { exitCode: exitCodes.ok, text, json: { deal: deal.id, decisions: plain(items) } };
+  return { exitCode: exitCodes.ok, text, json: { deal: deal.id, decisions: jsonOf(items) } };
 };
 
 const tellDecision = (row: Decided): string =>
@@ -311,6 +312,6 @@ export const ruleFieldsCommand: Command = {
         shell.columns,
       );
       const text = `${table}\n${guide.map((line) => `${line}\n`).join("")}`;
-      return { exitCode: exitCodes.ok, text, json: { fields: plain(fields), guide } };
+      return { exitCode: exitCodes.ok, text, json: { fields: jsonOf(fields), guide } };
     }),
 };

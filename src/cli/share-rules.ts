@@ -6,6 +6,7 @@ import { type Client, withClient } from "./client.ts";
 import { type Command, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { findConnection, listConnections } from "./find-connection.ts";
+import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, renderTable } from "./table.ts";
@@ -50,7 +51,6 @@ export const findRule = async (client: Client, name: string): Promise<ListedRule
   return only;
 };
 
-export const plain = (value: unknown) => z.json().parse(JSON.parse(JSON.stringify(value)));
 const oneRule = { operands: "<rule>", operandsMin: 1, operandsMax: 1, flags: [] } as const;
 const labels = async (client: Client): Promise<ReadonlyMap<string, string>> =>
   new Map((await listConnections(client)).map((one) => [one.id, one.label]));
@@ -87,7 +87,7 @@ before are left alone until cosell rules run.`,
         all.length === 0
           ? "no share rules; cosell rules save <file.json> makes some\n"
           : `${table}\n${counted(all.length, "rule")}\n`;
-      return { exitCode: exitCodes.ok, text, json: { rules: plain(all) } };
+      return { exitCode: exitCodes.ok, text, json: { rules: jsonOf(all) } };
     }),
 };
 
@@ -133,7 +133,7 @@ export const ruleShowCommand: Command = {
         shell.columns,
       );
       const text = `${heads.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join("")}\n${table}`;
-      return { exitCode: exitCodes.ok, text, json: { rule: plain(rule), versions: plain(versions) } };
+      return { exitCode: exitCodes.ok, text, json: { rule: jsonOf(rule), versions: jsonOf(versions) } };
     }),
 };
 
@@ -220,7 +220,7 @@ A rule: {"name": "…", "connection": "label; needed when there are several", "c
       const text = results
         .map(({ name, outcome, version }) => `${name}: ${outcome}${version === null ? "" : `, version ${version}`}\n`)
         .join("");
-      return { exitCode: exitCodes.ok, text, json: { rules: plain(results) } };
+      return { exitCode: exitCodes.ok, text, json: { rules: jsonOf(results) } };
     }),
 };
 

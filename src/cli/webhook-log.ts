@@ -4,6 +4,7 @@ import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, usageFailure } from "./failure.ts";
+import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, renderTable } from "./table.ts";
@@ -29,7 +30,6 @@ const messageSchema = z.looseObject({
   log: z.array(attemptSchema).default([]),
 });
 type Message = z.infer<typeof messageSchema>;
-const jsonOf = (value: unknown) => z.json().parse(JSON.parse(JSON.stringify(value)));
 
 const meanings: Readonly<Record<string, string>> = {
   redirect: "a redirect, which is not followed; register the final address",

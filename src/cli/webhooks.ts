@@ -5,6 +5,7 @@ import { type Client, withClient } from "./client.ts";
 import { type Command, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { findConnection } from "./find-connection.ts";
+import { jsonOf } from "./json.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, renderTable } from "./table.ts";
 
@@ -29,7 +30,6 @@ const withSecret = webhookSchema.extend({ secret: z.string().nullable() });
 const withCounts = webhookSchema.extend({ messages: z.record(z.string(), z.number()).default({}) });
 
 export const minuteOf = (iso: string | null | undefined): string => (iso ?? "").slice(0, 16).replace("T", " ");
-const jsonOf = (value: unknown) => z.json().parse(JSON.parse(JSON.stringify(value)));
 
 const one = { operands: "<whk_… | part of its address>", operandsMin: 1, operandsMax: 1 } as const;
 const eventFlag = listFlag("event", "name|noun.*", "only these events, may be repeated; default *, all of them");

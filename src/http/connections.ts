@@ -1,7 +1,5 @@
 /** Connections over HTTP: the seller identities that are set up with marketplaces, and their keys. */
 import { z } from "zod";
-import { type Capability, capabilityNames } from "../../adapters/contract.ts";
-import { capabilitiesOf } from "../../adapters/registry.ts";
 import {
   type Connection,
   connectionSchema,
@@ -10,6 +8,7 @@ import {
   jsonObjectSchema,
   marketplaceIdSchema,
 } from "../domain/deal.ts";
+import { offerOf, offerShape } from "./capabilities.ts";
 import {
   checkConnection,
   eraseSecrets,
@@ -27,24 +26,9 @@ import { notFound, ProblemError } from "./problem.ts";
 
 const connectionParams = z.strictObject({ id: idOf("con", "connection") });
 
-/** What each capability means to a person. */
-export const capabilitySays: Readonly<Record<Capability, string>> = {
-  coSell: "deals are put to the partner's programme",
-  withdrawal: "a share that is with the partner can be taken back",
-  invitations: "referrals and leads of the partner arrive here and can be answered",
-  hooks: "the partner's webhooks are taken at hookUrl",
-  hookRegistration: "where the partner delivers webhooks is set from here",
-  queue: "the partner's events are fetched from a queue",
-  consent: "a person signs in for us, and must do so again before it lapses",
-  assisted: "a person carries out at the partner what this connection may not do itself",
-};
-export const capabilitiesSchema = z.object(
-  Object.fromEntries(capabilityNames.map((name) => [name, z.boolean().describe(capabilitySays[name])])),
-);
-
 const shownSchema = connectionSchema.extend({
   hookUrl: z.string().describe("where the partner delivers its webhooks"),
-  capabilities: capabilitiesSchema.nullable().describe("null when the adapter refuses the settings"),
+  ...offerShape,
 });
 const savedSchema = z.object({
   connection: shownSchema.nullable().describe("null for a dry run"),
@@ -52,14 +36,11 @@ const savedSchema = z.object({
   facts: jsonObjectSchema.nullable().describe("what the check found; null when it was left out"),
 });
 
-const show = (deps: AppDeps, connection: Connection) => {
-  const hookUrl = `${deps.publicUrl}/hooks/${connection.id}`;
-  try {
-    return { ...connection, hookUrl, capabilities: capabilitiesOf(deps.registry.open(connection)) };
-  } catch {
-    return { ...connection, hookUrl, capabilities: null };
-  }
-};
+const show = (deps: AppDeps, connection: Connection) => ({
+  ...connection,
+  hookUrl: `${deps.publicUrl}/hooks/${connection.id}`,
+  ...offerOf(deps, connection),
+});
 
 const connectionInput = z.strictObject({
   marketplace: marketplaceIdSchema,

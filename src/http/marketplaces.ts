@@ -1,15 +1,23 @@
 /** Which marketplaces this build knows, and what each one asks for. */
 import { z } from "zod";
 import type { Marketplace } from "../../adapters/contract.ts";
-import { capabilitiesOf } from "../../adapters/registry.ts";
 import { jsonObjectSchema, marketplaceIdSchema } from "../domain/deal.ts";
-import { capabilitiesSchema } from "./connections.ts";
+import { exampleOffer, offerOf, offerShape } from "./capabilities.ts";
 import { type AppDeps, type Endpoint, endpoint, listOf, pageOf, pageQuery } from "./endpoint.ts";
 
 const marketplaceSchema = z.object({
   id: marketplaceIdSchema,
   name: z.string(),
-  capabilities: capabilitiesSchema.nullable().describe("of the first connection to it; null while there is none"),
+  ...offerShape,
+  connection: z
+    .object({ id: z.string(), label: z.string() })
+    .nullable()
+    .describe(
+      "whose capabilities these are: the first connection's; null: there is none, and they are those of `example`",
+    ),
+  example: z
+    .object({ account: z.string(), settings: jsonObjectSchema })
+    .describe("a seller's account and settings with everything set up that can be"),
   limits: z.record(z.string(), z.number()).describe("the partner's published quotas and the bounds of one request"),
   settingsSchema: jsonObjectSchema.describe("JSON Schema of a connection's settings"),
   fieldsSchema: jsonObjectSchema.describe("JSON Schema of the fields only this programme asks for"),
@@ -30,20 +38,18 @@ export const marketplaceEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       const connections = await deps.store.connections.list(deps.db.sql);
       const items = page.items.map((marketplace) => {
         const connection = connections.find((known) => known.marketplace === marketplace.id);
-        return { ...describe(marketplace), capabilities: connection === undefined ? null : openable(deps, connection) };
+        return connection === undefined
+          ? { ...describe(marketplace), ...exampleOffer(deps, marketplace), connection: null }
+          : {
+              ...describe(marketplace),
+              ...offerOf(deps, connection),
+              connection: { id: connection.id, label: connection.label },
+            };
       });
       return { status: 200, body: { ...page, items } };
     },
   }),
 ];
-
-const openable = (deps: AppDeps, connection: Parameters<AppDeps["registry"]["open"]>[0]) => {
-  try {
-    return capabilitiesOf(deps.registry.open(connection));
-  } catch {
-    return null;
-  }
-};
 
 const described = new WeakMap<Marketplace, ReturnType<typeof describeOnce>>();
 const describe = (marketplace: Marketplace): ReturnType<typeof describeOnce> => {
@@ -59,4 +65,5 @@ const describeOnce = (marketplace: Marketplace) => ({
   settingsSchema: z.toJSONSchema(marketplace.settings, { io: "input", unrepresentable: "any" }),
   fieldsSchema: z.toJSONSchema(marketplace.fields, { io: "input", unrepresentable: "any" }),
   rules: marketplace.rules ?? null,
+  example: marketplace.example,
 });

@@ -13,6 +13,7 @@ import { z } from "zod";
 import type { Db } from "../ports.ts";
 import { openDatabase } from "./database.ts";
 import type { EmbeddedWorkerData } from "./embedded-worker.ts";
+import { vacuumChanged } from "./vacuum.ts";
 
 /**
  * The pool has one connection. PGlite is one session, and its socket server schedules single protocol messages: with several
@@ -24,6 +25,7 @@ const poolConnections = 1;
 const connectionsMax = 4;
 const transactionMsMax = 2_000;
 const stopMsMax = 8_000;
+const vacuumEveryMs = 60_000;
 
 const ownerSchema = z.object({
   pid: z.number().int(),
@@ -284,6 +286,9 @@ const startWorker = async (data: EmbeddedWorkerData): Promise<RunningWorker> => 
     connectionsMax: poolConnections,
     transactionMsMax,
   });
+  // Late is harmless: what fails now is tried again a minute later.
+  const vacuum = setInterval(() => void vacuumChanged(db.sql).catch(() => {}), vacuumEveryMs);
+  vacuum.unref();
   return {
     db,
     dump: () =>
@@ -292,6 +297,7 @@ const startWorker = async (data: EmbeddedWorkerData): Promise<RunningWorker> => 
         worker.postMessage({ dump: true });
       }),
     close: async () => {
+      clearInterval(vacuum);
       await db.close();
       const stopped = new Promise<void>((done) => worker.once("exit", () => done()));
       worker.postMessage("stop");

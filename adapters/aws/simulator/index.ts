@@ -5,7 +5,7 @@
 
 import type { z } from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
-import type { Simulator, SimulatorDeps } from "../../contract.ts";
+import type { Simulator, SimulatorDeps, SimulatorOptions } from "../../contract.ts";
 import { createClockwork } from "../../simulator/clockwork.ts";
 import { respond } from "../../simulator/departure.ts";
 import { unstruck } from "../../simulator/faults.ts";
@@ -44,19 +44,11 @@ export { type FaultRuleInput, faultCatalogue } from "./faults.ts";
 export { type Settings, settingsSchema } from "./settings.ts";
 export { type SimulatedCredential, simulatedCredential, simulatedRegion } from "./signature.ts";
 
-export interface AwsSimulatorOptions {
-  /** All chance comes from here: the same seed, fault plan and calls make the same run. */
-  readonly seed: string;
-  /** seeded: deals are reviewed and move by themselves over days and weeks; manual: only the controls decide. */
-  readonly reviewer: "seeded" | "manual";
+export interface AwsSimulatorOptions extends SimulatorOptions {
   /** Who may sign requests. Default: `simulatedCredential`. */
   readonly credentials?: readonly SimulatedCredential[];
   /** Anything in `settingsSchema`; changed later through the controls. */
   readonly settings?: Omit<SettingsInput, "reviewer">;
-  /** Moves a virtual clock to a time. Without it `advance` is refused. */
-  readonly advance?: (to: Date) => void | Promise<void>;
-  /** Simulated time-outs reject at once instead of hanging: for virtual time. */
-  readonly instantTimeouts?: boolean;
   /** The longest a simulated time-out hangs, in milliseconds. Default 120,000. */
   readonly hangMsMax?: number;
   /** The path prefix a router took away before `fetch` sees the request: it is part of what was signed. Default `/simulator/aws`. */

@@ -7,6 +7,9 @@ import fields from "./0006_fields.sql";
 import webhooks from "./0007_webhooks.sql";
 import runnerApp from "./0009_runner_app.sql";
 import restore from "./0010_restore.sql";
+import consent from "./0011_consent.sql";
+import tasks from "./0012_tasks.sql";
+import quotaPromises from "./0016_quota_promises.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -19,4 +22,7 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0007_webhooks", text: webhooks },
   { name: "0009_runner_app", text: runnerApp },
   { name: "0010_restore", text: restore },
+  { name: "0011_consent", text: consent },
+  { name: "0012_tasks", text: tasks },
+  { name: "0016_quota_promises", text: quotaPromises },
 ];

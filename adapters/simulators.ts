@@ -1,0 +1,5 @@
+/** The marketplaces that this build can simulate: a fresh installation starts with all of them. */
+import { simulatedAws } from "./aws/simulator/cloud.ts";
+import type { SimulatedCloud } from "./contract.ts";
+
+export const simulatedClouds: readonly SimulatedCloud[] = [simulatedAws];

@@ -1,0 +1,22 @@
+/**
+ * What autovacuum does on a server. PGlite has no background workers: without this, dead rows and stale statistics pile up
+ * until the runner's small queries read whole tables.
+ */
+import type { Query } from "../ports.ts";
+
+/** PostgreSQL's own thresholds: https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM */
+const deadRowsMin = 50;
+const deadShare = 0.2;
+const changedShare = 0.1;
+
+/** Vacuums and analyses the tables that changed enough since the last time. Not inside a transaction. Returns their names. */
+export const vacuumChanged = async (query: Query): Promise<readonly string[]> => {
+  const due = await query<
+    { name: string }[]
+  >`select format('%I.%I', schemaname, relname) as name from pg_stat_user_tables
+    where n_dead_tup > ${deadRowsMin} + ${deadShare}::float8 * n_live_tup
+      or n_mod_since_analyze > ${deadRowsMin} + ${changedShare}::float8 * n_live_tup
+    order by name`;
+  for (const { name } of due) await query.unsafe(`vacuum (analyze, skip_locked) ${name}`);
+  return due.map(({ name }) => name);
+};
