@@ -27,8 +27,8 @@ const listingSchema = z.object({
   eTag: z.boolean().default(false).describe("whether the items of a list carry eTag; the documented sample's do not"),
   externalReferenceId: z
     .boolean()
-    .default(true)
-    .describe("whether $filter knows externalReferenceId (not in the documented list)"),
+    .default(false)
+    .describe("whether $filter knows externalReferenceId; the documented list does not have it"),
   lagSeconds: z.number().min(0).default(0).describe("how long lists lag behind writes"),
 });
 
