@@ -21,6 +21,8 @@ export interface Assisted {
      * is no such number.
      */
     readonly parse: (text: string) => RemoteRef | null;
+    /** Pure: the number as the portal shows it. Absent: it is the reference's id. */
+    readonly show?: (ref: RemoteRef) => string;
   };
   /** Pure: every field of the portal's form in its order, filled from the draft, also those to be left empty. */
   readonly form: (draft: ShareDraft) => readonly FormField[];

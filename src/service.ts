@@ -37,6 +37,8 @@ export interface ServiceDeps {
   readonly publicUrl: string;
   readonly signingKey: string;
   readonly retentionDays: number;
+  /** How long before a person's sign-in at a partner lapses somebody is told, in days; default 14. */
+  readonly consentNoticeDays?: number;
   /** Jobs in flight at once; 1 makes the order of work reproducible. */
   readonly parallel: number;
   /** Called at named points between effects; the crash tests kill the process there. */
@@ -53,6 +55,8 @@ export interface ServiceDeps {
   readonly refreshHours?: number;
   /** The least time between two looks at one record that webhooks cause, in seconds; default 60. */
   readonly hintGapSeconds?: number;
+  /** After how many days an exception reminds of a task that a person has to do by hand; default 3. */
+  readonly taskDays?: number;
   /** Makes spans of what the service does; absent: none are made. */
   readonly tracer?: Tracer;
   /** The system's actor in this database, where it is known already: spares looking it up. */
@@ -117,8 +121,10 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       at,
       kick,
       retentionDays: deps.retentionDays,
+      consentNoticeDays: deps.consentNoticeDays ?? 14,
       refreshHours: deps.refreshHours ?? 24,
       hintGapSeconds: deps.hintGapSeconds ?? 60,
+      taskDays: deps.taskDays ?? 3,
       sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
       purgeRuns: (before) => engine.runner.purge(before),
     }),

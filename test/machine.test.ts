@@ -19,6 +19,10 @@ import {
   shareTable,
   step,
   type Table,
+  taskEndStates,
+  taskEvents,
+  taskStates,
+  taskTable,
   webhookMessageEvents,
   webhookMessageStates,
   webhookMessageTable,
@@ -51,6 +55,7 @@ const machines: readonly {
     first: "active",
     ends: [],
   },
+  { name: "task", table: taskTable, states: taskStates, events: taskEvents, first: "open", ends: taskEndStates },
   {
     name: "invitation",
     table: invitationTable,

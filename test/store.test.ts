@@ -379,6 +379,27 @@ describe("the quota", () => {
     clock.advanceTo(new Date(refused.fault.retryAt));
     expect((await quota.take("write")).ok).toBe(true);
   });
+  it("tells each that is refused for the day a time of its own, at which it is granted at once, however many wait", async () => {
+    const quota = createQuota({ db, clock }, "q4", rates);
+    for (let index = 0; index < 50; index++) {
+      expect((await quota.take("write")).ok).toBe(true);
+      if (index % 7 === 0) clock.advanceTo(new Date(clock.now().getTime() + 20 * 60_000));
+    }
+    const told: number[] = [];
+    for (let index = 0; index < 120; index++) {
+      const refused = await quota.take("write");
+      if (refused.ok || refused.fault.kind !== "throttled") throw new Error("granted although the day is full");
+      told.push(Date.parse(refused.fault.retryAt));
+    }
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(new Set(told).size).toBe(120);
+    const refusals: number[] = [];
+    for (const at of told) {
+      clock.advanceTo(new Date(at));
+      if (!(await quota.take("write")).ok) refusals.push(at);
+    }
+    expect(refusals).toEqual([]);
+  });
   it("gives long queues back instead of holding a call open", async () => {
     const frozen = { now: () => clock.now(), sleep: async () => {} };
     const quota = createQuota({ db, clock: frozen }, "q3", rates);

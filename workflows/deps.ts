@@ -20,10 +20,14 @@ export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
   /** Outbox rows were committed: drain soon. */
   readonly kick: () => void;
   readonly retentionDays: number;
+  /** How long before a person's sign-in at a partner lapses somebody is told, in days. */
+  readonly consentNoticeDays: number;
   /** How often connections are swept: a cron line with its time zone. */
   readonly sweepCron: string;
   /** How old a look may be before a sweep refreshes it, in hours: their advice changes without moving a version. */
   readonly refreshHours: number;
+  /** After how many days an exception reminds of a person's task. */
+  readonly taskDays: number;
   /** At most one look per record in this time that word from outside can cause, in seconds. */
   readonly hintGapSeconds: number;
   /** Deletes finished runs older than the date; absent where an Inngest server keeps them. */

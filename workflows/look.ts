@@ -1,5 +1,6 @@
 /** Look and absorb: the truth is re-read from the partner and taken in, whoever raised the hint. */
 import type { Fault } from "../src/domain/fault.ts";
+import { isByHand } from "./by-hand.ts";
 import { comeBackAt, coSellOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { follow } from "./follow.ts";
 import { fillContacts } from "./late-contacts.ts";
@@ -46,6 +47,7 @@ export const lookOnce = async (deps: WorkflowDeps, shareId: string, options: Loo
   const connection = await store.connections.find(db.sql, engagement.connectionId);
   if (connection === null || connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
   const coSell = coSellOf(deps.registry.open(connection), connection);
+  if (isByHand(coSell)) return { kind: "stop", why: "a person tells what the partner says" };
   const lookedAt = deps.clock.now();
   const result = await coSell.look({ id: engagement.remoteId, arn: engagement.remoteArn });
   await deps.at("look.answered");

@@ -5,6 +5,7 @@
 import type { Share } from "../src/domain/deal.ts";
 import { type Fault, gapSentence } from "../src/domain/fault.ts";
 import { foundWord } from "../src/store/recoveries.ts";
+import { handOver, isByHand } from "./by-hand.ts";
 import {
   backoffMs,
   type Client,
@@ -91,10 +92,12 @@ const plan = async (deps: WorkflowDeps, shareId: string, before: Before | null):
       if (why !== null) return { kind: "stop", why };
     }
     if (share.state !== "submitting") return { kind: "stop", why: `the share is ${share.state}` };
-    const { connection, draft } = await store.shares.drafted(tx, share);
+    const drafted = await store.shares.drafted(tx, share);
+    const { connection, draft } = drafted;
     if (connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
-    if (await isUnread(deps, { tx, share, before })) return { kind: "look" };
     const coSell = coSellOf(deps.registry.open(connection), connection);
+    if (isByHand(coSell)) return { kind: "stop", why: await handOver(deps, tx, { share, drafted, coSell }) };
+    if (await isUnread(deps, { tx, share, before })) return { kind: "look" };
     const entries = await store.effects.listOf(tx, shareId);
     const done = entries.flatMap((entry) =>
       entry.state === "confirmed" && entry.outcome !== null ? [entry.outcome] : [],

@@ -6,6 +6,7 @@ import type { Revision } from "../adapters/contract.ts";
 import { programmeOf } from "../adapters/registry.ts";
 import { isEnded, type Observation, type Share } from "../src/domain/deal.ts";
 import { conflictRedoMax, gapSentence } from "../src/domain/fault.ts";
+import { isByHand, reviseByHand } from "./by-hand.ts";
 import { type Client, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { type Fate, perform } from "./effect.ts";
 import { lookUntilAnswered } from "./look.ts";
@@ -56,7 +57,7 @@ const spread = async (
       } else {
         await store.shares.keepStandIns(tx, share, await store.shares.drafted(tx, share));
         await store.shares.wantRevision(tx, share.id, true);
-        if (share.state !== "submitting") await store.shares.wish(tx, "share.revise.requested", share);
+        await store.shares.wishRevision(tx, share);
         revised++;
       }
     }
@@ -103,6 +104,8 @@ const plan = async (deps: WorkflowDeps, shareId: string, looked: boolean): Promi
     const drafted = await store.shares.drafted(tx, share);
     if (drafted.connection.state === "parked") return { kind: "end", why: "the connection is parked" };
     const coSell = coSellOf(deps.registry.open(drafted.connection), drafted.connection);
+    const why = isByHand(coSell) ? await reviseByHand(deps, tx, { share, drafted, coSell }) : null;
+    if (why !== null) return { kind: "end", why };
     const observation = looked ? await store.shares.readObservation(tx, shareId) : null;
     if (observation === null) return withoutRecord(deps, { tx, share, drafted, coSell });
     const addition = await nextAddition(deps, tx, { share, drafted, coSell, observation });

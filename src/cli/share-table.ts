@@ -29,6 +29,7 @@ export const listedShareSchema = z.looseObject({
   tag: z.string().nullish(),
   marketplace: z.string().default(""),
   connectionLabel: z.string().default(""),
+  parkedReason: z.string().nullish(),
   remoteId: z.string().nullish(),
   facts: z.record(z.string(), z.json()).nullish(),
 });
@@ -65,6 +66,7 @@ export const shareRowOf = (share: ListedShare): ShareRow => {
       partner: partnerName(share.marketplace),
       said: askedIn(facts),
       advised: textIn(facts, "nextBestActions"),
+      parked: share.parkedReason ?? null,
       waiting: [],
     }),
   };

@@ -1,6 +1,6 @@
 /** What a person should do next about a share: one sentence from what is known of it. Pure, in no marketplace's words. */
 import type { Gap } from "./fault.ts";
-import type { ShareState } from "./machine.ts";
+import { type ShareState, shareEndStates } from "./machine.ts";
 
 export interface Situation {
   readonly state: ShareState;
@@ -13,6 +13,8 @@ export interface Situation {
   readonly said: string | null;
   /** What they advise to do, in their words. */
   readonly advised: string | null;
+  /** Why the connection sends nothing now; null: it works. */
+  readonly parked: string | null;
   /** Fields of edits that wait until their record opens. */
   readonly waiting: readonly string[];
 }
@@ -27,7 +29,10 @@ export const nextStep = (situation: Situation): string => {
 };
 
 const stepIn = (situation: Situation): string => {
-  const { state, partner, said, advised, reason } = situation;
+  const { state, partner, said, advised, reason, parked, gaps } = situation;
+  const isOpen = !shareEndStates.some((end) => end === state);
+  if (parked !== null && isOpen && state !== "needs_action" && gaps.length === 0)
+    return `Mend the connection to ${partner}, which is parked: ${sentence(parked)}`;
   switch (state) {
     case "draft":
       return fixGaps(situation) ?? "Share it: nothing is missing.";

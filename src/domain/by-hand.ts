@@ -46,12 +46,16 @@ export interface PartnerStatus extends PartnerWord {
   readonly event: ShareEvent | null;
 }
 
+export interface PartnerOwner {
+  readonly name: string | null;
+  readonly email: string | null;
+}
 /** What a person told us of the partner's record. Only the owner is personal. */
 export interface Told {
-  /** One of the programme's words. */
-  readonly status: string;
+  readonly status: PartnerStatus;
+  /** One of the programme's words; null: not told. */
   readonly stage: string | null;
-  readonly owner: { readonly name: string | null; readonly email: string | null } | null;
+  readonly owner: PartnerOwner | null;
   /** What the partner says about it. */
   readonly reason: string | null;
   /** As of when: a day (YYYY-MM-DD) or a time (ISO 8601 in UTC). */
@@ -73,26 +77,31 @@ export const isLater = (a: string, b: string): boolean => {
   return a.slice(0, length) > b.slice(0, length);
 };
 
-/** What a person told, as an observation of the partner's record. */
+/**
+ * What a person told, as an observation of the partner's record. `before`: the facts known so far; the stage holds until
+ * another is told, and the reason as long as the status does.
+ */
 export const observationOf = (
   told: Told,
-  of: { readonly ref: RemoteRef; readonly status: PartnerStatus; readonly seenAt: Date },
+  of: { readonly ref: RemoteRef; readonly before: JsonObject; readonly seenAt: Date },
 ): Observation => {
-  const { stage, reason, owner } = told;
+  const { status, owner, at } = told;
+  const { before } = of;
+  const stage = told.stage ?? before.partnerStage;
+  const reason = told.reason ?? (before.reviewStatus === status.word ? before.reviewComments : null);
   const facts: JsonObject = {
-    status: of.status.word,
-    statusMeans: of.status.means,
-    ...(stage === null ? {} : { stage }),
-    ...(reason === null ? {} : { reviewComments: reason }),
+    reviewStatus: status.word,
+    ...(stage == null ? {} : { partnerStage: stage }),
+    ...(reason == null ? {} : { reviewComments: reason }),
     toldByHand: true,
   };
   return {
     ref: of.ref,
-    version: told.at,
-    event: of.status.event,
+    version: at,
+    event: status.event,
     facts,
     people: owner === null ? [] : [{ ...owner, title: null }],
-    body: JSON.stringify(told),
+    body: JSON.stringify({ ...told, status: status.word }),
     seenAt: of.seenAt,
   };
 };

@@ -3,6 +3,7 @@
  * outside (the API's event list). Data carries ids, counts and codes: never a person, never a body.
  */
 import { z } from "zod";
+import { handKinds } from "./by-hand.ts";
 
 const shareFact = z.object({
   shareId: z.string(),
@@ -12,6 +13,12 @@ const shareFact = z.object({
   to: z.string(),
 });
 const invitationFact = z.object({ invitationId: z.string(), connectionId: z.string() });
+const taskFact = z.object({
+  taskId: z.string(),
+  shareId: z.string(),
+  connectionId: z.string(),
+  kind: z.enum(handKinds),
+});
 const shareWish = z.object({ shareId: z.string(), connectionId: z.string() });
 
 export const eventCatalogue = {
@@ -49,7 +56,11 @@ export const eventCatalogue = {
     opportunityId: z.string().nullable(),
     shareId: z.string().nullable(),
   }),
-  "connection.sweep.requested": z.object({ connectionId: z.string() }),
+  "connection.sweep.requested": z.object({
+    connectionId: z.string(),
+    /** A connection faster than the clock sweeps again by itself until then. */
+    until: z.iso.datetime().optional(),
+  }),
   "connection.parked": z.object({ connectionId: z.string(), reason: z.string() }),
   "connection.resumed": z.object({ connectionId: z.string() }),
   "effect.stuck": z.object({
@@ -58,6 +69,9 @@ export const eventCatalogue = {
     invitationId: z.string().nullable(),
     operation: z.string(),
   }),
+  "task.opened": taskFact.extend({ dueAt: z.string() }),
+  "task.done": taskFact,
+  "task.cancelled": taskFact,
   "share_rule.changed": z.object({ ruleId: z.string(), version: z.number() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),

@@ -126,6 +126,8 @@ export const effectEvents = [
   "reopened",
   "task_failed",
   "adopted",
+  "done_by_hand",
+  "not_done",
 ] as const;
 export type EffectEvent = (typeof effectEvents)[number];
 
@@ -138,6 +140,9 @@ export const effectTable: Table<EffectState, EffectEvent> = [
   // The partner did it before us: a deal that came from them has its record already.
   ["intended", "adopted", "confirmed"],
   ["sent", "refused", "refused"],
+  // A person does it where nothing of ours may: it is never sent.
+  ["intended", "done_by_hand", "confirmed"],
+  ["intended", "not_done", "refused"],
   // The partner (or our own quota) said no before anything could have happened.
   ["sent", "unsent", "intended"],
   ["sent", "answer_lost", "ambiguous"],
@@ -147,9 +152,22 @@ export const effectTable: Table<EffectState, EffectEvent> = [
   ["ambiguous", "refuted", "intended"],
   ["ambiguous", "given_up", "stuck"],
   ["sent", "given_up", "stuck"],
+  // After a restore: it may have been sent, and nothing can tell.
+  ["intended", "given_up", "stuck"],
   ["stuck", "reopened", "ambiguous"],
   // The partner took the write and its task failed later: the next intent of the same write gets a token of its own.
   ["confirmed", "task_failed", "refused"],
+];
+
+export const taskStates = ["open", "done", "cancelled"] as const;
+export type TaskState = (typeof taskStates)[number];
+export const taskEvents = ["done", "cancelled"] as const;
+export type TaskEvent = (typeof taskEvents)[number];
+export const taskEndStates = ["done", "cancelled"] as const satisfies readonly TaskState[];
+/** What a person does at the partner by hand. */
+export const taskTable: Table<TaskState, TaskEvent> = [
+  ["open", "done", "done"],
+  ["open", "cancelled", "cancelled"],
 ];
 
 export const connectionStates = ["active", "parked"] as const;

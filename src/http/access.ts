@@ -106,6 +106,10 @@ const forgetEndpoint = (deps: AppDeps): Endpoint =>
     },
     handle: async ({ body }) => ({
       status: 200,
-      body: await commit(deps, (tx) => deps.store.contacts.forget(tx, body.email)),
+      body: await commit(deps, async (tx) => {
+        const erased = await deps.store.contacts.forget(tx, body.email);
+        await deps.store.tasks.fillErased(tx);
+        return erased;
+      }),
     }),
   });

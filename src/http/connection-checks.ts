@@ -1,5 +1,5 @@
 /** What a connection needs on our side of the wire: its state, its ways in, its quota. The partner's side is its adapter's. */
-import type { Session } from "../../adapters/contract.ts";
+import type { Assisted, Session } from "../../adapters/contract.ts";
 import type { Connection } from "../domain/deal.ts";
 import { type Check, type Found, found } from "../domain/diagnosis.ts";
 import { accountKey } from "../store/quota.ts";
@@ -34,9 +34,9 @@ export const connectionChecks = async (deps: AppDeps, connection: Connection): P
       run: async () => found.ok(`account ${connection.account}, environment ${connection.environment}`),
     },
     ...(session.diagnose?.(known) ?? []),
-    ...inletChecks(deps, connection, session),
-    sweepCheck(deps, connection),
-    quotaCheck(deps, connection),
+    ...(session.coSell?.assisted === undefined
+      ? [...inletChecks(deps, connection, session), sweepCheck(deps, connection), quotaCheck(deps, connection)]
+      : [handCheck(deps, connection, session.coSell.assisted)]),
   ];
 };
 
@@ -157,6 +157,17 @@ const receiveCheck = (deps: AppDeps, connection: Connection): Check => ({
       );
     const { received, misplaced } = fetched.value;
     return found.ok(misplaced > 0 ? `${received} fetched, ${misplaced} of them none of ours` : `${received} fetched`);
+  },
+});
+
+const handCheck = (deps: AppDeps, { id }: Connection, { portal }: Assisted): Check => ({
+  id: "by-hand",
+  what: "count what people have to do by hand",
+  run: async () => {
+    const { open, overdue } = await deps.store.tasks.countOpen(deps.db.sql, id);
+    return found.ok(
+      `nothing is sent or read by itself: people do it in ${portal.name}. ${open} open, ${overdue} of them overdue: cosell tasks`,
+    );
   },
 });
 

@@ -67,6 +67,12 @@ export const metrics: readonly Metric[] = [
     by: "service",
     zero: true,
   },
+  {
+    name: "cosell_tasks_open",
+    help: "Tasks that a person has to do at the partner by hand.",
+    by: "connection",
+    zero: true,
+  },
   { name: "cosell_exceptions_open", help: "Open exceptions, each for a person.", by: "service", label: "code" },
   {
     name: "cosell_quota_left",

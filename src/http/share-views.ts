@@ -7,6 +7,7 @@ import { engagementSchema } from "../store/engagements.ts";
 import { historySchema } from "../store/journal.ts";
 import { pendingEditSchema } from "../store/revisions.ts";
 import { listedShareSchema, type ShareFilter } from "../store/shares.ts";
+import { taskSchema } from "../store/tasks.ts";
 import { dealWithContactsSchema, wholeOf } from "./deals.ts";
 import {
   type AppDeps,
@@ -34,13 +35,21 @@ const shownEngagementSchema = engagementSchema.omit({ shareId: true, connectionI
 
 const shareStorySchema = shareSchema.extend({
   opportunity: dealWithContactsSchema,
-  connection: connectionSchema.pick({ id: true, marketplace: true, label: true, environment: true, state: true }),
+  connection: connectionSchema.pick({
+    id: true,
+    marketplace: true,
+    label: true,
+    environment: true,
+    state: true,
+    parkedReason: true,
+  }),
   engagement: shownEngagementSchema.nullable().describe("the partner's record, once there is one"),
   people: z.array(personSchema).describe("the partner's people on this share"),
   edits: z
     .array(pendingEditSchema)
     .describe("edits of ours: waiting for their record to open, sent, or dropped with a reason"),
   effects: z.array(shownEffectSchema).describe("each write to the partner and its fate, without bodies"),
+  task: taskSchema.nullable().describe("what a person has to do for it by hand, while that is open"),
   rule: z
     .object({ id: z.string(), name: z.string(), version: z.number().int() })
     .nullable()
@@ -188,6 +197,7 @@ const readStory = async (deps: AppDeps, id: string): Promise<z.output<typeof sha
     opportunity: wholeOf(whole),
     connection,
     engagement,
+    task: await deps.store.tasks.findOpen(sql, id),
     rule: rule === null ? null : { id: rule.id, name: rule.content.name, version: share.ruleVersion ?? rule.version },
     people: await contacts.readForShare(sql, id),
     edits: await shares.listEdits(sql, id),

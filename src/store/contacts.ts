@@ -140,6 +140,7 @@ export const createContacts = (deps: ClockDep & IdsDep & SealDep) => {
       const invitations = await tx<{ id: string }[]>`update invitation set sealed_body = null
         where id = any(${subjects}::text[]) or share_id = any(${shareIds}::text[]) returning id`;
       await tx`update share set sealed_base = null where id = any(${shareIds}::text[])`;
+      await tx`update task set sealed_forms = null where share_id = any(${shareIds}::text[])`;
       // A request that may still have to be repeated byte for byte is erased when its fate is known, by `expire`.
       const requests = await tx`update effect set sealed_request = null
         where (share_id = any(${shareIds}::text[]) or invitation_id = any(${invitations.map((row) => row.id)}::text[]))

@@ -1,9 +1,9 @@
 /** The partner's side of a share: their record's id, version, facts and sealed body, and what we were told of it. */
 import { z } from "zod";
 import type { Observation, RemoteRef, Share } from "../domain/deal.ts";
-import { shareEndStates } from "../domain/machine.ts";
+import { shareEndStates, shareStates } from "../domain/machine.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
-import { parseFirst } from "./rows.ts";
+import { parseFirst, parseRows } from "./rows.ts";
 
 export const engagementSchema = z.object({
   id: z.string(),
@@ -19,6 +19,16 @@ export const engagementSchema = z.object({
   createdAt: z.date(),
 });
 export type Engagement = z.infer<typeof engagementSchema>;
+
+const recordedShareSchema = z.object({
+  shareId: z.string(),
+  state: z.enum(shareStates),
+  title: z.string(),
+  remoteId: z.string(),
+  remoteVersion: z.string().nullable(),
+  facts: z.record(z.string(), z.json()),
+});
+export type RecordedShare = z.infer<typeof recordedShareSchema>;
 
 export interface Hinted {
   readonly shareId: string;
@@ -51,6 +61,11 @@ export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
         on conflict (share_id) do update set remote_version = coalesce(excluded.remote_version, engagement.remote_version)`;
     },
 
+    /** The number that a person gave for the partner's record was wrong: it is another. */
+    renumber: async (tx: Query, shareId: string, ref: RemoteRef): Promise<void> => {
+      await tx`update engagement set remote_id = ${ref.id}, remote_arn = ${ref.arn ?? null} where share_id = ${shareId}`;
+    },
+
     /** A person at the partner told us that their side moved. Returns the share concerned, or null when we know none. */
     hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<Hinted | null> => {
       const known = await findByRemote(tx, connectionId, remoteId);
@@ -62,6 +77,18 @@ export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
       // A push reads the record when it ends: until then the mark is enough.
       return row === undefined ? null : { shareId: row.share_id, isLookPending: row.state === "submitting" };
     },
+    /** Shares of these records, by the partner's ids. */
+    listByRemote: async (
+      query: Query,
+      connectionId: string,
+      remoteIds: readonly string[],
+    ): Promise<readonly RecordedShare[]> =>
+      parseRows(
+        recordedShareSchema,
+        await query`select share.id as share_id, state, title, remote_id, remote_version, facts from engagement
+          join share on share.id = share_id join opportunity on opportunity.id = opportunity_id
+        where engagement.connection_id = ${connectionId} and remote_id = any(${[...remoteIds]}::text[])`,
+      ),
     findByRemote,
     /** Their other records that tell of the same deal, in place of those known before. */
     relate: async (tx: Query, share: Share, remoteIds: readonly string[]): Promise<void> => {

@@ -5,6 +5,7 @@ import { createAnswerRules } from "./answer-rules.ts";
 import { createAutoShare } from "./auto-share.ts";
 import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
+import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
 import { createHealth } from "./health.ts";
@@ -17,6 +18,7 @@ import { createRecoveries } from "./recoveries.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 import { createStatements } from "./statements.ts";
+import { createTasks } from "./tasks.ts";
 import { createWebhookMessages } from "./webhook-messages.ts";
 import { createWebhooks } from "./webhooks.ts";
 
@@ -34,7 +36,9 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     statements,
   });
   const shareRules = createShareRules({ ...deps, journal });
-  const shares = createShares({ ...deps, journal, contacts, opportunities, shareRules });
+  const effects = createEffects(deps);
+  const tasks = createTasks({ ...deps, journal, effects });
+  const shares = createShares({ ...deps, journal, contacts, opportunities, shareRules, tasks });
   return {
     journal,
     contacts,
@@ -44,7 +48,9 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     measures: createMeasures(),
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
-    effects: createEffects(deps),
+    consents: createConsents(deps),
+    effects,
+    tasks,
     recoveries: createRecoveries({ ...deps, journal }),
     invitations: createInvitations({ ...deps, journal, contacts }),
     answerRules: createAnswerRules({ ...deps, journal }),

@@ -47,6 +47,8 @@ export const createMeasures = () => ({
         union all select 'cosell_effects_open', null, state, count(*)::float8 from effect
           where state in ('sent', 'ambiguous', 'stuck') group by state
         union all select 'cosell_pending_edits', null, null, count(*)::float8 from pending_edit where state = 'waiting'
+        union all select 'cosell_tasks_open', connection_id, null, count(*)::float8 from task
+          where state = 'open' group by connection_id
         union all select 'cosell_exceptions_open', null, code, count(*)::float8 from exception
           where closed_at is null group by code
         union all select 'cosell_outgoing_webhook_messages', null, state, count(*)::float8 from webhook_message

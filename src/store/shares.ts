@@ -4,6 +4,7 @@ import {
   absorb,
   type Connection,
   connectionSchema,
+  isEnded,
   type JsonObject,
   type Observation,
   type Share,
@@ -26,6 +27,7 @@ import type { Opportunities } from "./opportunities.ts";
 import { createRevisions } from "./revisions.ts";
 import { type ListPage, parseFirst, parseRows } from "./rows.ts";
 import type { ShareRules } from "./share-rules.ts";
+import type { Tasks } from "./tasks.ts";
 
 export const listedShareSchema = shareSchema.extend({
   title: z.string(),
@@ -35,8 +37,10 @@ export const listedShareSchema = shareSchema.extend({
   tag: z.string().nullable(),
   marketplace: z.string(),
   connectionLabel: z.string(),
+  parkedReason: z.string().nullable().describe("why the connection sends nothing now; null: it works"),
   remoteId: z.string().nullable(),
   facts: z.record(z.string(), z.json()).nullable(),
+  taskId: z.string().nullable().describe("what a person has to do for it by hand, while that is open"),
 });
 export type ListedShare = z.infer<typeof listedShareSchema>;
 
@@ -83,6 +87,7 @@ export const createShares = (
       readonly contacts: Contacts;
       readonly opportunities: Opportunities;
       readonly shareRules: ShareRules;
+      readonly tasks: Tasks;
     },
 ) => {
   const columns = (query: Query) => query.unsafe(shareColumns);
@@ -117,10 +122,22 @@ export const createShares = (
         to,
       });
     }
+    if (isEnded(to)) await deps.tasks.cancelOf(tx, share.id, `the share is ${to}`, change.actorId);
     return { ...share, state: to, reason: change.reason, gaps: [...gaps], version: share.version + 1 };
   };
   const wish = (tx: Query, name: "share.push.requested" | "share.revise.requested", share: Share): Promise<void> =>
     deps.journal.tell(tx, name, share.id, { shareId: share.id, connectionId: share.connectionId });
+
+  /** Asks for edits to reach the partner. A push under way sees to them when it ends; a person's open task is filled anew. */
+  const wishRevision = async (tx: Query, share: Share): Promise<void> => {
+    if (share.state !== "submitting") await wish(tx, "share.revise.requested", share);
+    else if ((await deps.tasks.findOpen(tx, share.id)) !== null) await wish(tx, "share.push.requested", share);
+  };
+
+  /** Says why a share is where it is, in one sentence for a person. */
+  const explain = async (tx: Query, share: Share, reason: string): Promise<void> => {
+    await tx`update share set reason = ${reason}, version = version + 1, updated_at = ${deps.clock.now()} where id = ${share.id}`;
+  };
 
   /** Keeps a share where it is and shows what is missing. */
   const showGaps = async (tx: Query, share: Share, gaps: readonly Gap[]): Promise<Share> => {
@@ -163,6 +180,8 @@ export const createShares = (
     lock,
     move,
     wish,
+    wishRevision,
+    explain,
     showGaps,
     ...engagements,
     ...createRevisions(deps),
@@ -296,12 +315,13 @@ export const createShares = (
       return { share: current, moved: rows.length > 0 };
     },
 
-    /** Shares whose work must be taken up again after their connection was resumed or a run was lost. */
+    /** Shares whose work must be taken up again after their connection was resumed or a run was lost; none that wait for a person. */
     interrupted: async (query: Query, connectionId: string): Promise<readonly Share[]> =>
       parseRows(
         shareSchema,
         await query`select ${columns(query)} from share
-        where connection_id = ${connectionId} and (state in ('ready', 'submitting') or revision_wanted) order by id limit 5000`,
+        where connection_id = ${connectionId} and (state in ('ready', 'submitting') or revision_wanted)
+          and not exists (select from task where task.share_id = share.id and task.state = 'open') order by id limit 5000`,
       ),
 
     /** Shares with their deal, newest first. */
@@ -310,7 +330,9 @@ export const createShares = (
         listedShareSchema,
         await query`
         select share.id, opportunity_id, share.connection_id, generation, share.state, reason, gaps, fields, share.rule_id, share.rule_version, share.synthetic, share.version, share.created_at, share.updated_at,
-          title, source, key, account.name as account_name, tag, connection.marketplace, connection.label as connection_label, remote_id, facts
+          title, source, key, account.name as account_name, tag, connection.marketplace, connection.label as connection_label, remote_id, facts,
+          (select task.id from task where task.share_id = share.id and task.state = 'open') as task_id,
+          case when connection.state = 'parked' then coalesce(connection.parked_reason, 'no reason was kept') end as parked_reason
         from share join opportunity on opportunity.id = opportunity_id join account on account.id = account_id
           join connection on connection.id = share.connection_id left join engagement on engagement.share_id = share.id
         where true
