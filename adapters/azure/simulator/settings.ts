@@ -85,12 +85,12 @@ const referralsSchema = z.object({
 });
 
 const quotasSchema = z.object({
-  writesPerSecond: z.number().positive().default(20).describe("Microsoft publishes no throttle"),
-  readsPerSecond: z.number().positive().default(100),
+  writesPerSecond: z.number().positive().default(1_000).describe("Microsoft publishes no throttle"),
+  readsPerSecond: z.number().positive().default(1_000),
   writesPerDay: z.int().positive().default(1_000_000),
   readsPerDay: z.int().positive().default(10_000_000),
-  writesBurst: z.number().positive().default(50),
-  readsBurst: z.number().positive().default(200),
+  writesBurst: z.number().positive().default(1_000),
+  readsBurst: z.number().positive().default(1_000),
   graceMs: z.number().min(0).default(50),
   retryAfterSeconds: z.int().min(0).default(5),
 });
