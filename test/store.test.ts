@@ -249,17 +249,13 @@ describe("the inbox", () => {
       ["hint.raised", "O1"],
     ]);
   });
-  it("asks what we know where the word does not say what a record is: a share's own, one that its write made beside it, or one unknown", async () => {
-    const { share, connection, opportunityId } = await aShare();
+  it("asks what we know where the word does not say what a record is: a share's own, one that is related to it, or one unknown", async () => {
+    const { share, connection } = await aShare();
     const beside = { id: "theirs-1" };
     await db.transaction(async (tx) => {
       await store.shares.engage(tx, share, { id: "ours-1" }, null);
-      const opportunity = await store.opportunities.find(tx, opportunityId);
-      if (opportunity === null) throw new Error("no deal");
-      await store.effects.adopt(tx, { connection, share, opportunity }, [
-        { key: "create", ref: { id: "ours-1" }, version: null, task: null },
-        { key: "invite", ref: beside, version: null, task: null },
-      ]);
+      await store.shares.relate(tx, share, ["theirs-0"]);
+      await store.shares.relate(tx, share, [beside.id]);
     });
     const hints = ["ours-1", beside.id, "unknown-1"].map((id) => ({ kind: "record" as const, id }));
     await receive({ ...delivery(connection, "evt-4"), hints });
@@ -270,6 +266,9 @@ describe("the inbox", () => {
       ["hint.raised", share.id, "ours-1"],
       ["invitation.hinted", connection.id, "unknown-1"],
     ]);
+    expect((await store.shares.findByRemote(db.sql, connection.id, beside.id))?.remoteId).toBe("ours-1");
+    expect(await store.shares.findByRemote(db.sql, connection.id, "theirs-0")).toBeNull();
+    expect(await store.shares.hinted(db.sql, connection.id, beside.id)).toMatchObject({ shareId: share.id });
     const other = await aConnection();
     await receive({ ...delivery(other, "evt-4"), hints: [{ kind: "record", id: beside.id }] });
     const [elsewhere] = await db.sql`select name from outbox where subject = ${other.id} and name like '%hint%'`;

@@ -198,7 +198,7 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
       )
         continue;
       await store.shares.hinted(tx, connectionId, hint.id);
-      await store.journal.tell(tx, "hint.raised", known.shareId, { connectionId, remoteId: hint.id });
+      await store.journal.tell(tx, "hint.raised", known.shareId, { connectionId, remoteId: known.remoteId });
     }
     await store.connections.saveSweep(tx, connectionId, next);
     if (!more) await forgetTaken(deps, tx, connectionId);

@@ -208,5 +208,5 @@ export const check = async (deps: CoSellDeps): Promise<Result<JsonObject>> => {
       kind: "denied",
       message: `the consent belongs to another organization: its referrals state organizationId ${own.organizationId?.slice(0, 80)}, the connection ${organizationId}. Correct settings.organizationId and the account`,
     });
-  return ok({ account: organizationId, tenant: tenantId, address: deps.target.referralsUrl });
+  return ok({ account: organizationId, tenant: tenantId });
 };

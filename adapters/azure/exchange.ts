@@ -1,13 +1,12 @@
 /** One bounded request to Microsoft, or to the simulator that stands in its place. */
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import { OutboundError } from "../../src/outbound.ts";
-import type { ClockDep, HttpDep } from "../../src/ports.ts";
+import type { ClockDep, HttpDep, HttpLimits } from "../../src/ports.ts";
 import { codeBeforeContact } from "../reach.ts";
 import { jsonOf } from "../text.ts";
 
-/** A wait for one answer, and the most that is read of it. */
-export const timeoutMs = 15_000;
-const bodyBytesMax = 512 * 1024;
+/** A wait for one answer, and the most that is read of it, where nothing else is asked. */
+const usual = { timeoutMs: 15_000, bodyBytesMax: 512 * 1024 };
 const retrySecondsDefault = 30;
 const retrySecondsMax = 3_600;
 
@@ -15,7 +14,7 @@ export interface Asked {
   /** What is asked for, in errors: never an address. */
   readonly what: string;
   readonly url: string;
-  readonly method?: "GET" | "POST" | "PUT";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
@@ -36,11 +35,11 @@ export const placed = (url: string, endpoint: string | undefined): string => {
 
 /** Asks once. A fault only where no answer came: `unavailable` when nothing can have happened, else `ambiguous`. */
 export const createExchange =
-  (deps: ClockDep & HttpDep, endpoint: string | undefined) =>
+  (deps: ClockDep & HttpDep, endpoint: string | undefined, bounds: Omit<HttpLimits, "hosts"> = usual) =>
   async (asked: Asked): Promise<Result<Answered>> => {
     const url = placed(asked.url, endpoint);
     const { method = "GET", headers = {}, body = null } = asked;
-    const limits = { timeoutMs, bodyBytesMax, hosts: [new URL(url).host] };
+    const limits = { ...bounds, hosts: [new URL(url).host] };
     try {
       const response = await deps.http(new Request(url, { method, headers, body, redirect: "manual" }), limits);
       const bytes = new Uint8Array(await response.arrayBuffer());

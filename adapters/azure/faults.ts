@@ -113,6 +113,12 @@ const refused = (asked: Asked, answer: Answer, told: Told): Fault => {
   return { kind: "rejected", message, gaps: asked.kind === "write" ? [gap].slice(0, gapsMax) : [] };
 };
 
+/** Whether a token was refused that another one may stand in for: not for want of a factor, nor of a right. */
+export const sessionEnded = (answer: Answer): boolean => {
+  if (answer.status !== 401 || /insufficient_claims/i.test(answer.challenge ?? "")) return false;
+  return !toldBy(errorSchema.safeParse(jsonOf(answer.text)).data ?? null).codes.includes(withoutMfa);
+};
+
 /** The fault of an answer that is not a success. `status` is not 2xx. */
 export const faultOf = (asked: Asked, answer: Answer): Fault => {
   const told = toldBy(errorSchema.safeParse(jsonOf(answer.text)).data ?? null);

@@ -1,93 +1,137 @@
 /** Microsoft Partner Center: co-sell in both directions through referrals. */
-
-import { failed } from "../../src/domain/fault.ts";
-import type { Limits, Marketplace, Session, SessionDeps } from "../contract.ts";
+import { failed, ok } from "../../src/domain/fault.ts";
+import type { CoSell, Limits, Marketplace, Session, SessionDeps } from "../contract.ts";
 import { newer } from "../timestamp.ts";
 import { bodyBytesMax, type Credential, createClient, timeoutMs } from "./client.ts";
 import { changes, check, locate, look, run } from "./cosell.ts";
+import { createUserCredential, type UserCredential } from "./credential.ts";
+import { createHooks, organizationDefault } from "./hooks.ts";
 import { look as lookAtInvitation, nextAnswer, pending, rejectionReasons } from "./invitations.ts";
 import { involvementWords } from "./map.ts";
+import type { CoSellDeps } from "./reading.ts";
 import { dealOf } from "./referred.ts";
+import { createRegistration } from "./registration.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { example, fieldsSchema, settingsSchema, type Target, targetOf } from "./settings.ts";
+import { createSigners } from "./signers.ts";
 import { nextAddition, nextStep, noticesOf } from "./submission.ts";
 import { theirsOf } from "./theirs.ts";
-
-export type { Credential } from "./client.ts";
+import { createTokens, type Tokens } from "./tokens.ts";
 
 export interface AzureOptions {
-  /** Tokens by connection. Absent: every connection is denied, with what to do. */
-  readonly credentialFor?: (deps: SessionDeps, target: Target) => Credential;
   /** Microsoft publishes no throttle for referrals: gentle numbers, which an operator may change. */
   readonly limits?: Partial<Limits>;
 }
 
 /** The Microsoft marketplace. `open` throws, by name, on a connection whose environment, endpoint and account contradict. */
-export const createAzure = (options: AzureOptions = {}): Marketplace => ({
-  id: "azure",
-  name: "Microsoft Partner Center",
-  settings: settingsSchema,
-  fields: fieldsSchema,
-  rules: rulePack,
-  example,
-  limits: {
-    readsPerSecond: 5,
-    writesPerSecond: 2,
-    readsPerDay: 50_000,
-    // The connector that Microsoft sells allows 10,000 calls a day: https://learn.microsoft.com/en-us/partner-center/referrals/connectors-troubleshoot
-    writesPerDay: 10_000,
-    pageSize: 100,
-    timeoutMs,
-    bodyBytesMax,
-    ...options.limits,
-  },
-  open: (deps: SessionDeps, connection) => {
-    const target = targetOf(connection);
-    const credential = options.credentialFor?.(deps, target) ?? noCredential;
-    const at = { clock: deps.clock, client: createClient(deps, target, credential), target };
-    const session: Session = {
-      lacks: {
-        hooks: "no certificate host is set: settings.hooks",
-        hookRegistration: "webhooks are not set up",
-        consent: "no consent is set up: cosell connect azure",
-        queue: "Partner Center delivers webhooks only; nothing waits to be fetched",
-        assisted: "Microsoft's programme has an API for all of it",
-      },
-      check: () => check(at),
-      coSell: {
-        gaps: (draft) => submissionGaps(draft, target),
-        notices: (draft) => noticesOf(draft, target),
-        involvement: (wanted) => ({ dealType: involvementWords[wanted] }),
-        submission: (draft, done) => nextStep(draft, done, target),
-        revision: (input) => revise(input, target),
-        withdrawal: (input) => withdraw(input, target),
-        addition: (draft, observation, settled) => nextAddition(draft, observation, { settled, target }),
-        baseOf: (observation) => baseOf(observation.body),
-        theirs: (input) => theirsOf(input, target),
-        newer,
-        run: (write) => run(at, write),
-        locate: (write, _token, traces) => locate(at, write, traces),
-        // No write of Microsoft's starts a task.
-        poll: async (outcome) => ({ ok: true, value: outcome }),
-        look: (ref) => look(at, ref),
-        changes: (cursor) => changes(at, cursor),
-        invitations: {
-          reasons: rejectionReasons,
-          look: (ref) => lookAtInvitation(at, ref),
-          pending: (cursor) => pending(at, cursor),
-          answer: (input, done) => nextAnswer(input, done),
-          // An accepted referral is the record itself.
-          made: async ({ ref }) => ({ ok: true, value: ref }),
-          dealOf,
+export const createAzure = (options: AzureOptions = {}): Marketplace => {
+  // Kept for all sessions: an access token lasts an hour, a signer's certificate for years.
+  const [tokens, signers] = [createTokens(), createSigners()];
+  return {
+    id: "azure",
+    name: "Microsoft Partner Center",
+    settings: settingsSchema,
+    fields: fieldsSchema,
+    rules: rulePack,
+    example,
+    limits: {
+      readsPerSecond: 5,
+      writesPerSecond: 2,
+      readsPerDay: 50_000,
+      // What the connector that Microsoft sells may call: https://learn.microsoft.com/en-us/partner-center/referrals/connectors-troubleshoot
+      writesPerDay: 10_000,
+      pageSize: 100,
+      timeoutMs,
+      bodyBytesMax,
+      ...options.limits,
+    },
+    open: (deps: SessionDeps, connection): Session => {
+      const target = targetOf(connection);
+      const { hooks, endpoint } = target.settings;
+      const credential = credentialOf(deps, target, tokens);
+      const client = createClient(deps, target, credential ?? noCredential);
+      const at = { clock: deps.clock, client, target };
+      return {
+        lacks: {
+          ...(credential === null
+            ? {
+                consent: "nobody can sign in before settings.consent is given: cosell connect azure",
+                hookRegistration: "webhooks are registered by whoever has signed in: cosell connect azure",
+              }
+            : {}),
+          ...(hooks === undefined ? { hooks: "no host of signing certificates is set: settings.hooks" } : {}),
+          queue: "Partner Center delivers webhooks only; nothing waits to be fetched",
+          assisted: "Microsoft's programme has an API for all of it",
         },
-      },
-    };
-    return session;
-  },
-});
+        check: () => check(at),
+        ...(credential === null
+          ? {}
+          : {
+              consent: credential.consent,
+              hookRegistration: createRegistration(deps, { endpoint, renew: renewOf(target) }, credential),
+            }),
+        ...(hooks === undefined
+          ? {}
+          : { hooks: createHooks({ ...deps, signers }, { organization: organizationDefault, ...hooks, endpoint }) }),
+        coSell: coSellOf(at),
+      };
+    },
+  };
+};
+
+/** Co-sell over a client. */
+export const coSellOf = (at: CoSellDeps): CoSell => {
+  const { target } = at;
+  return {
+    gaps: (draft) => submissionGaps(draft, target),
+    notices: (draft) => noticesOf(draft, target),
+    involvement: (wanted) => ({ dealType: involvementWords[wanted] }),
+    submission: (draft, done) => nextStep(draft, done, target),
+    revision: (input) => revise(input, target),
+    withdrawal: (input) => withdraw(input, target),
+    addition: (draft, observation, settled) => nextAddition(draft, observation, { settled, target }),
+    baseOf: (observation) => baseOf(observation.body),
+    theirs: (input) => theirsOf(input, target),
+    newer,
+    run: (write) => run(at, write),
+    locate: (write, _token, traces) => locate(at, write, traces),
+    // No write of Microsoft's starts a task.
+    poll: async (outcome) => ok(outcome),
+    look: (ref) => look(at, ref),
+    changes: (cursor) => changes(at, cursor),
+    invitations: {
+      reasons: rejectionReasons,
+      look: (ref) => lookAtInvitation(at, ref),
+      pending: (cursor) => pending(at, cursor),
+      answer: (input, done) => nextAnswer(input, done, target),
+      // An accepted referral is the record itself.
+      made: async ({ ref }) => ok(ref),
+      dealOf,
+    },
+  };
+};
+
+const credentialOf = (deps: SessionDeps, target: Target, tokens: Tokens): UserCredential | null => {
+  const { consent, tenantId, endpoint } = target.settings;
+  if (consent === undefined) return null;
+  return createUserCredential(
+    { ...deps, tokens },
+    {
+      ...consent,
+      connectionId: target.connectionId,
+      tenantId: consent.tenantId ?? tenantId,
+      endpoint,
+      isSimulated: target.isSimulated,
+      renew: renewOf(target),
+    },
+  );
+};
+
+const renewOf = (target: Target): string => `cosell connect azure --renew ${JSON.stringify(target.label)}`;
 
 const noCredential: Credential = {
   token: async () =>
-    failed({ kind: "denied", message: "no consent is set up for this connection: run cosell connect azure" }),
+    failed({ kind: "denied", message: "nobody has signed in for this connection: cosell connect azure" }),
+  drop: () => {},
 };

@@ -13,10 +13,11 @@ import type {
 } from "../../src/domain/invitation.ts";
 import type { AnswerInput, AnswerNext, Hint, Outcome, Page, Write } from "../contract.ts";
 import { scrub } from "../text.ts";
-import { amountOf } from "./document.ts";
+import { amountOf, type Document, type Path, patchOf, paths, read } from "./document.ts";
 import { isInbound, isMicrosofts, unknownWords } from "./observation.ts";
 import { type CoSellDeps, getReferral, listReferrals } from "./reading.ts";
 import { type RecordRead, readRecord } from "./record.ts";
+import type { Target } from "./settings.ts";
 import { listOf, microsoftId, type WirePerson, type WireReferral } from "./wire.ts";
 
 /**
@@ -180,7 +181,7 @@ const answerWrite = (record: RecordRead, key: string, patch: readonly JsonObject
 const replace = (path: string, value: Json): JsonObject => ({ op: "replace", path, value });
 
 /** The next step of an answer. `done` holds the confirmed outcomes of this invitation; refused ones are not among them. */
-export const nextAnswer = (input: AnswerInput, done: readonly Outcome[]): AnswerNext => {
+export const nextAnswer = (input: AnswerInput, done: readonly Outcome[], target: Target): AnswerNext => {
   const { answer, invitation } = input;
   const record = readRecord(invitation.body);
   const { id } = record.referral;
@@ -201,11 +202,28 @@ export const nextAnswer = (input: AnswerInput, done: readonly Outcome[]): Answer
   if (invitation.event === "rejected") return stop("Microsoft has it as rejected already.");
   if (invitation.event === "expired") return stop("It expired before it was accepted.");
   const accept = [replace("/status", "Active"), replace("/substatus", "Accepted")];
-  // An active deal has a name; where it came without one, the customer's stands in.
-  const customer = record.referral.customerProfile?.name;
-  const named =
-    record.referral.name || !customer
-      ? []
-      : [{ op: record.raw.name === undefined ? "add" : "replace", path: "/name", value: customer }];
-  return { kind: "write", write: answerWrite(record, "accept", [...accept, ...named]) };
+  return { kind: "write", write: answerWrite(record, "accept", [...accept, ...standIns(record, target)]) };
 };
+
+/**
+ * An active deal has a name, a value and a close date. Where it came without a name the customer's stands in, for the rest what the
+ * connection was told to say; nothing else is made up.
+ */
+const standIns = (record: RecordRead, target: Target): readonly JsonObject[] => {
+  const { raw, referral } = record;
+  const { acceptance } = target.settings;
+  const document = read(raw);
+  const createdAt = Date.parse(referral.createdDateTime ?? "");
+  const closing =
+    acceptance === undefined || Number.isNaN(createdAt)
+      ? undefined
+      : new Date(createdAt + acceptance.closeInDays * 24 * 3_600_000).toISOString().slice(0, 10);
+  const wanted: Document = {
+    ...(document.name === undefined ? some("name", referral.customerProfile?.name) : {}),
+    ...(document.value === undefined ? some("value", acceptance?.value) : {}),
+    ...(document.closing === undefined ? some("closing", closing) : {}),
+  };
+  const lacking = paths.filter((path) => wanted[path] !== undefined);
+  return patchOf(raw, { paths: lacking, document: wanted, solutionOf: (id) => ({ id }) }).map((one) => ({ ...one }));
+};
+const some = (path: Path, value: Json | null | undefined): Document => (value ? { [path]: value } : {});

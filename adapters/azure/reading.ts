@@ -5,7 +5,7 @@ import type { ClockDep } from "../../src/ports.ts";
 import { jsonOf } from "../text.ts";
 import type { Client } from "./client.ts";
 import { type Answer, lost, type OperationName } from "./faults.ts";
-import type { Target } from "./settings.ts";
+import { referralsUrl, type Target } from "./settings.ts";
 import { pageSchema, referralSchema, type WireReferral } from "./wire.ts";
 
 export interface CoSellDeps extends ClockDep {
@@ -63,21 +63,19 @@ const queryCharactersMax = 8_000;
  * Only the query of what Microsoft names as the next page: its documents show an address with http and another path, and a
  * token is never sent to an address that came in an answer.
  */
-const nextOf = (link: string | null | undefined, base: string): string | null => {
-  if (!link || !URL.canParse(link, base)) return null;
-  const { search } = new URL(link, base);
+const nextOf = (link: string | null | undefined): string | null => {
+  if (!link || !URL.canParse(link, referralsUrl)) return null;
+  const { search } = new URL(link, referralsUrl);
   return search === "" || search.length > queryCharactersMax ? null : search;
 };
 
 /** One page of referrals, at most 100. */
-export const listReferrals = async ({ client, target }: CoSellDeps, query: string): Promise<Result<Listed>> => {
+export const listReferrals = async ({ client }: CoSellDeps, query: string): Promise<Result<Listed>> => {
   const asked = { operation: "ListReferrals", kind: "read" } as const;
   const answer = await client.send({ ...asked, method: "GET", query });
   if (!answer.ok) return answer;
   const page = parsedAs(pageSchema, answer.value, asked);
-  return page.ok
-    ? ok({ rows: page.value.value, next: nextOf(page.value["@odata.nextLink"], target.referralsUrl) })
-    : page;
+  return page.ok ? ok({ rows: page.value.value, next: nextOf(page.value["@odata.nextLink"]) }) : page;
 };
 
 /** Text inside an OData literal. */

@@ -13,20 +13,21 @@ const personParts = [
   ["email", "an e-mail address"],
 ] as const satisfies readonly (readonly [keyof Contact, string])[];
 
-/** Every person in one role is complete. Which person it is, is told by place: findings name nobody. */
-const complete = (given: Case, role: Contact["role"], whose: string): readonly Finding[] =>
-  given.draft.contacts
-    .filter((contact) => contact.role === role)
-    .flatMap((contact, index): readonly Finding[] => {
-      const missing = personParts.filter(([part]) => !contact[part]).map(([, name]) => name);
-      return missing.length === 0
-        ? none
-        : finding(
-            "required",
-            `${whose} ${index + 1} has no ${missing.map((name) => name.replace(/^an? /, "")).join(", no ")}; Microsoft needs it.`,
-            `Give ${whose.toLowerCase()} ${index + 1} ${missing.join(", ")}.`,
-          );
-    });
+/** At least one person in the role is complete. Which one is told of, is told by place: findings name nobody. */
+const complete = (given: Case, role: Contact["role"], whose: string): readonly Finding[] => {
+  const people = given.draft.contacts.filter((contact) => contact.role === role);
+  if (people.some((contact) => personParts.every(([part]) => Boolean(contact[part])))) return none;
+  return people.slice(0, 1).flatMap((contact, index): readonly Finding[] => {
+    const missing = personParts.filter(([part]) => !contact[part]).map(([, name]) => name);
+    return missing.length === 0
+      ? none
+      : finding(
+          "required",
+          `${whose} ${index + 1} has no ${missing.map((name) => name.replace(/^an? /, "")).join(", no ")}; Microsoft needs it.`,
+          `Give ${whose.toLowerCase()} ${index + 1} ${missing.join(", ")}.`,
+        );
+  });
+};
 
 export const peopleRules: readonly Rule[] = [
   {
@@ -111,8 +112,11 @@ export const peopleRules: readonly Rule[] = [
 ];
 
 const regions = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
-/** Two letters that stand for a region of today. */
+/** Codes that ISO leaves to its users, or keeps for what is no country. Kosovo's is used as if it were one. */
+const notCountries = /^(AA|Q[M-Z]|X[A-JL-Z]|ZZ|EU|EZ|UN)$/;
+/** Two letters that stand for a country of today. */
 const isRegion = (code: string): boolean => {
+  if (notCountries.test(code)) return false;
   try {
     return regions.of(code) !== undefined;
   } catch {

@@ -1,6 +1,7 @@
 /** What a connection to Microsoft Partner Center is set up with, and the fields only Microsoft's programme asks for. */
 import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
+import { moneyJsonSchema } from "../../src/domain/money.ts";
 import { assistanceCodes, customerSizes, dealTypes } from "./taxonomy.ts";
 
 const secretRefSchema = z
@@ -15,8 +16,6 @@ const ownSecretRefSchema = z
     "a reference such as secret:azure-refresh; it is written back at each use, so no variable can hold it",
   )
   .describe("reference of a secret of the service: secret:<name>");
-/** The name under which the Secrets port knows a reference. */
-export const secretName = (ref: string): string => (ref.startsWith("secret:") ? ref.slice("secret:".length) : ref);
 
 /** Anything may arrive from a CRM: what is not as described becomes a gap, never a refusal to load the deal. */
 const loose = <T extends z.ZodType>(schema: T, description: string) =>
@@ -74,6 +73,12 @@ const consentSchema = z.strictObject({
   clientId: clientIdSchema,
   clientSecretRef: secretRefSchema.exactOptional().describe("absent: a public client"),
   refreshTokenRef: ownSecretRefSchema,
+  unusedDays: z
+    .int()
+    .min(1)
+    .max(365)
+    .default(90)
+    .describe("days after which Microsoft forgets a sign-in that nobody used"),
 });
 export type ConsentSettings = z.infer<typeof consentSchema>;
 
@@ -168,6 +173,15 @@ export const settingsSchema = z.strictObject({
     .max(720)
     .default(72)
     .describe("hours between a referral's creation and its Won, which deal registration asks for; 0: none"),
+  acceptance: z
+    .strictObject({
+      value: moneyJsonSchema,
+      closeInDays: z.int().min(1).max(730),
+    })
+    .exactOptional()
+    .describe(
+      "what stands in where a referral that we accept states no value or no close date: Partner Center takes none without. Absent: nothing stands in",
+    ),
   referralSource: z
     .string()
     .trim()
@@ -199,24 +213,15 @@ export const example = {
 export const apiHost = "api.partner.microsoft.com";
 /** https://learn.microsoft.com/en-us/partner-center/developer/referrals-api-introduction */
 export const referralsUrl = `https://${apiHost}/v1.0/engagements/referrals`;
-/** What a token must be for. */
-export const referralsScope = `https://${apiHost}/.default`;
 
 /** Everything about a connection that the rest of the adapter needs, checked. */
 export interface Target {
   readonly connectionId: string;
   readonly account: string;
-  /** Where referrals are: Microsoft's address, or the simulator's that stands for it. */
-  readonly referralsUrl: string;
+  readonly label: string;
+  readonly isSimulated: boolean;
   readonly settings: Settings;
 }
-
-/** The address of Microsoft's as the connection reaches it. */
-export const placed = (url: string, endpoint: string | undefined): string => {
-  if (endpoint === undefined) return url;
-  const { host, pathname, search } = new URL(url);
-  return `${endpoint.replace(/\/$/, "")}/${host}${pathname}${search}`;
-};
 
 const isMicrosoft = (host: string): boolean =>
   /(^|\.)(microsoft\.com|microsoftonline\.com|windows\.net|azure\.com)$/.test(host);
@@ -244,7 +249,8 @@ export const targetOf = (connection: Connection): Target => {
   return {
     connectionId: connection.id,
     account: settings.organizationId,
-    referralsUrl: placed(referralsUrl, endpoint),
+    label: connection.label,
+    isSimulated: environment === "simulated",
     settings,
   };
 };

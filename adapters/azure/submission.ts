@@ -4,12 +4,12 @@
  * engine, and both are looked for before they are repeated. Pure.
  * https://learn.microsoft.com/en-us/partner-center/developer/create-a-referral
  */
-import type { JsonObject, Observation, ShareDraft } from "../../src/domain/deal.ts";
+import type { Json, JsonObject, Observation, ShareDraft } from "../../src/domain/deal.ts";
 import type { Next, Outcome, Write } from "../contract.ts";
-import { listed } from "../text.ts";
+import { listed, objectOf } from "../text.ts";
 import { areasOf, dealTypeOf, documentOf, microsoftReferral, ownReferral, playsOf } from "./map.ts";
 import { isInbound, microsoftsOf, sharedAs } from "./observation.ts";
-import { readRecord } from "./record.ts";
+import { type RecordRead, readRecord } from "./record.ts";
 import { type Target, withDefaults } from "./settings.ts";
 import { rankOf } from "./taxonomy.ts";
 
@@ -54,30 +54,38 @@ export const nextAddition = (
   observation: Observation,
   at: { readonly settled: ReadonlySet<string>; readonly target: Target },
 ): Write | null => {
-  const { referral, related, eTag } = readRecord(observation.body);
+  const record = readRecord(observation.body);
+  const { referral, related, eTag } = record;
   const wanted = typeOf(draft, at.target);
   if (wanted === null || referral.status === "Closed") return null;
   if (isInbound(referral, at.target.settings.organizationId)) return null;
   const microsofts = microsoftsOf(related);
   const held = sharedAs(referral, microsofts);
-  const key = "share";
   const isSeen = referral.consent?.consentToShareReferralWithMicrosoftSellers === true;
-  if (rankOf(wanted) > rankOf(held) && !isSeen && !at.settled.has(key)) {
-    const op = referral.consent ? "replace" : "add";
-    const consent = {
-      ...(referral.consent ?? {}),
-      consentToToShareInfoWithOthers: true,
-      consentToShareReferralWithMicrosoftSellers: true,
-    };
-    const body: JsonObject = {
-      id: referral.id,
-      ifMatch: eTag,
-      patch: [{ op, path: "/consent", value: consent as JsonObject }],
-    };
+  const isShared = referral.type === "Shared";
+  const isLacking = !isSeen || (wanted === "co_sell" && !isShared);
+  const key = `share:${wanted}`;
+  if (wanted !== "private" && rankOf(wanted) >= rankOf(held) && isLacking && !at.settled.has(key)) {
+    const body: JsonObject = { id: referral.id, ifMatch: eTag, patch: shareAs(record, draft, at.target) };
     return { operation: "ShareReferral", key, body, token: "we-read" };
   }
   if (wanted !== "co_sell" || microsofts !== null || at.settled.has("invite")) return null;
   return inviteWrite(draft, at.target, { id: referral.id, arn: referral.engagementId ?? null });
+};
+
+/** What makes a referral seen by Microsoft's sellers and, where Microsoft is to be asked, one that others can join. */
+const shareAs = ({ raw }: RecordRead, draft: ShareDraft, target: Target): readonly JsonObject[] => {
+  const own = ownReferral(draft, target);
+  const set = (name: string, value: Json | undefined): readonly JsonObject[] =>
+    value === undefined ? [] : [{ op: raw[name] === undefined ? "add" : "replace", path: `/${name}`, value }];
+  const consent: JsonObject = {
+    ...objectOf(raw.consent),
+    consentToToShareInfoWithOthers: true,
+    consentToShareReferralWithMicrosoftSellers: true,
+  };
+  return own.type === "Shared"
+    ? [...set("consent", consent), ...set("type", own.type), ...set("target", own.target)]
+    : set("consent", consent);
 };
 
 /** What a person should know before a draft is sent. */

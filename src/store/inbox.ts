@@ -80,8 +80,8 @@ export const createInbox = (deps: ClockDep & IdsDep & SealDep) => ({
   /**
    * Keeps verified deliveries unless their keys are known, and with each the events that it causes: `delivery.accepted`, and
    * one hint for each record it names, except where a push is under way that will look by itself. Where the word does not tell what
-   * a record is, one that a share has, or that a confirmed write of a share made beside it, is a reason to look at that share; any
-   * other may be an invitation. Answers in order; all or nothing.
+   * a record is, one that a share has, or that is related to one, is a reason to look at that share; any other may be an
+   * invitation. Answers in order; all or nothing.
    */
   receive: async (query: Query, deliveries: readonly SealedDelivery[]): Promise<readonly Reception[]> => {
     const now = deps.clock.now();
@@ -106,12 +106,10 @@ export const createInbox = (deps: ClockDep & IdsDep & SealDep) => ({
             join share on share.id = engagement.share_id
           where (engagement.connection_id, remote_id) in (select connection_id, remote_id from hint where kind <> 'invitation')
           union
-          select hint.connection_id, hint.remote_id, engagement.remote_id, share.id, share.state from hint
-            join effect on effect.connection_id = hint.connection_id and effect.outcome -> 'ref' ->> 'id' = hint.remote_id
-              and effect.state = 'confirmed'
-            join engagement on engagement.share_id = effect.share_id and engagement.remote_id <> hint.remote_id
-            join share on share.id = effect.share_id
-          where hint.kind = 'record'
+          select related.connection_id, related.remote_id, engagement.remote_id, share.id, share.state from engagement_related related
+            join engagement on engagement.share_id = related.share_id
+            join share on share.id = related.share_id
+          where (related.connection_id, related.remote_id) in (select connection_id, remote_id from hint where kind <> 'invitation')
         ), marked as (
           update engagement set hinted_at = ${now}::timestamptz from subject where engagement.share_id = subject.share_id
         ), told as (

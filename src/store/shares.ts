@@ -295,6 +295,7 @@ export const createShares = (
       await tx`update engagement set remote_version = ${observation.version}, facts = ${tx.json(observation.facts)}, sealed_body = ${sealed},
         looked_at = ${seen.lookedAt} where share_id = ${shareId}`;
       await deps.contacts.putForShare(tx, shareId, observation.people);
+      if (observation.related !== undefined) await engagements.relate(tx, share, observation.related);
       const rows = absorb(share.state, observation.event);
       if (rows === null) {
         await deps.journal.openException(

@@ -12,6 +12,3 @@ create table consent_request (
   expires_at timestamptz not null
 );
 create index consent_request_expiry on consent_request (expires_at);
-
--- Word of a partner may name a record that a write of ours made beside the share's own.
-create index effect_made on effect (connection_id, (outcome -> 'ref' ->> 'id')) where state = 'confirmed';
