@@ -3,14 +3,17 @@ import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
 import { answerRuleEndpoints } from "./http/answer-rules.ts";
 import { backupEndpoints } from "./http/backup.ts";
+import { cloudEndpoints } from "./http/clouds.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
+import { consentEndpoints } from "./http/consent.ts";
 import { dealEndpoints } from "./http/deals.ts";
 import { diagnosisEndpoints } from "./http/diagnosis.ts";
 import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
 import type { AppDeps, Endpoint, Mount, TraceRequest } from "./http/endpoint.ts";
 import { fieldEndpoints } from "./http/fields.ts";
+import { hookRegistrationEndpoints } from "./http/hook-registration.ts";
 import { hookEndpoints } from "./http/hooks.ts";
 import { importEndpoints } from "./http/import.ts";
 import { invitationAnswerEndpoints } from "./http/invitation-answers.ts";
@@ -43,6 +46,8 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...connectionEndpoints(deps),
     ...oauthClientEndpoints(deps),
     ...queueEndpoints(deps),
+    ...hookRegistrationEndpoints(deps),
+    ...consentEndpoints(deps),
     ...diagnosisEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),
@@ -51,6 +56,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...shareWriteEndpoints(deps),
     ...taskEndpoints(deps),
     ...toldEndpoints(deps),
+    ...cloudEndpoints(deps),
     ...invitationEndpoints(deps),
     ...invitationAnswerEndpoints(deps),
     ...answerRuleEndpoints(deps),

@@ -96,8 +96,8 @@ export interface SecretValue {
   readonly version: number;
 }
 export interface Secrets {
-  /** The secret under `ref`, or null. */
-  readonly get: (ref: string) => Promise<SecretValue | null>;
+  /** The secret under `ref`, or null. It may be a minute old where `fresh` does not ask for it as it is now. */
+  readonly get: (ref: string, how?: { readonly fresh?: boolean }) => Promise<SecretValue | null>;
   /** Compare-and-set: stores `value` as version `expectedVersion + 1`; false when somebody else was first. 0 means new. */
   readonly rotate: (ref: string, expectedVersion: number, value: string) => Promise<boolean>;
 }
@@ -185,6 +185,13 @@ export const configSchema = z.object({
     .max(3650)
     .default(90)
     .describe("days that raw bodies, deliveries and finished runs are kept"),
+  COSELL_CONSENT_NOTICE_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(60)
+    .default(14)
+    .describe("how many days before a person's sign-in at a partner lapses an exception tells of it"),
   COSELL_TASK_DAYS: z.coerce
     .number()
     .int()

@@ -25,14 +25,6 @@ const deals: Route = (call) =>
         },
       }
     : undefined;
-const gap = {
-  field: "problem",
-  code: "too_short",
-  message: "this has 19 characters",
-  fix: "write one more",
-  source: "aws",
-};
-
 describe("help and usage", () => {
   test.each(commands.map((command) => [command.name, command] as const))(
     "cosell help %s tells usage, every flag and an example",
@@ -164,69 +156,6 @@ describe("answers of the service", () => {
     const { api, calls } = fakeApi(listRoute("/v1/shares", []));
     await cosell(["shares"], { api, token: "cosell_abc" });
     expect(calls.map((call) => call.token)).toEqual(["Bearer cosell_abc"]);
-  });
-});
-
-describe("share", () => {
-  const sharing: Route = (call) =>
-    call.method !== "POST"
-      ? undefined
-      : call.path.includes(id("opp", "b"))
-        ? { status: 201, body: { share: { id: id("shr"), state: "draft" }, gaps: [gap] } }
-        : { status: 201, body: { share: { id: id("shr", "c"), state: "ready" }, gaps: [] } };
-
-  test("drafts are kept by default, and their gaps told with the remedy", async () => {
-    const { api, calls } = fakeApi(connections, deals, sharing);
-    const { code, out } = await cosell(["share", "--all"], { api });
-    expect(out).toMatch(/sf:2 +problem +this has 19 characters +write one more/);
-    expect(out).toContain("AWS production: 2 deals: 1 on their way, 1 kept as drafts with gaps, 0 refused");
-    expect(code).toBe(0);
-    expect(calls.filter((call) => call.method === "POST").map((call) => call.body)).toEqual([
-      { connectionId: connection.id, keepDraft: true },
-      { connectionId: connection.id, keepDraft: true },
-    ]);
-  });
-
-  test("--strict keeps none and fails; --qualified leaves early deals alone; fields are read by kind", async () => {
-    const { api, calls } = fakeApi(
-      connections,
-      deals,
-      (call) =>
-        call.path === "/v1/marketplaces"
-          ? { body: { items: [{ id: "aws", fieldsSchema: { properties: { solutions: { type: "array" } } } }] } }
-          : undefined,
-      (call) =>
-        call.method === "POST" ? { status: 422, body: { title: "gaps", detail: "x", errors: [gap] } } : undefined,
-    );
-    const { code, out } = await cosell(["share", "--qualified", "--strict", "--field", "aws.solutions=S-1;S-2"], {
-      api,
-    });
-    expect(code).toBe(1);
-    expect(out).toContain("1 deal: 0 on their way, 0 kept as drafts with gaps, 1 refused");
-    expect(calls.filter((call) => call.method === "POST").map((call) => call.body)).toEqual([
-      { connectionId: connection.id, fields: { solutions: ["S-1", "S-2"] } },
-    ]);
-    const unknown = await cosell(["share", "--all", "--field", "aws.solution=S-1"], { api });
-    expect(unknown.err).toMatch(/did you mean aws\.solutions/);
-    expect(unknown.code).toBe(2);
-  });
-
-  test("a deal that is shared already is counted, not failed", async () => {
-    const { api } = fakeApi(connections, deals, (call) =>
-      call.method === "POST" ? { status: 409, body: { title: "open", shareId: id("shr") } } : undefined,
-    );
-    const { code, out } = await cosell(["share", "sf:1"], { api });
-    expect(out).toContain("1 shared before");
-    expect(code).toBe(0);
-  });
-
-  test("with several connections one must be named", async () => {
-    const two = listRoute("/v1/connections", [connection, { ...connection, id: id("con", "b"), label: "AWS sandbox" }]);
-    const { err, code } = await cosell(["share", "--all"], { api: fakeApi(two, deals).api });
-    expect(err).toMatch(/there are 2 connections: AWS production, AWS sandbox[\s\S]*--connection/);
-    expect(code).toBe(2);
-    const wrong = await cosell(["share", "--all", "--connection", "AWS sandbx"], { api: fakeApi(two, deals).api });
-    expect(wrong.err).toMatch(/did you mean AWS sandbox/);
   });
 });
 

@@ -57,18 +57,18 @@ test("the example export goes in but for its duplicate, again unchanged, and qua
     updated: 0,
     unchanged: 42,
   });
-  const shared = await here("share", "--all", "--dry-run", "--json");
+  const shared = await here("share", "--all", "--to", "aws", "--dry-run", "--json");
   expect(shared.code).toBe(0);
-  const { counts: shares, deals } = z
+  const gapsSchema = z.array(z.object({ field: z.string(), fix: z.string().min(1) }));
+  const { connections, deals } = z
     .object({
-      counts: z.object({ shared: z.number(), refused: z.number() }),
-      deals: z.array(
-        z.object({ title: z.string(), gaps: z.array(z.object({ field: z.string(), fix: z.string().min(1) })) }),
-      ),
+      connections: z.array(z.object({ counts: z.object({ shared: z.number(), refused: z.number() }) })),
+      deals: z.array(z.object({ title: z.string(), clouds: z.array(z.object({ gaps: gapsSchema })) })),
     })
     .parse(shared.json());
-  expect(shares).toMatchObject({ shared: 33, refused: 9 });
-  const gapsOf = (title: string) => deals.find((deal) => deal.title === title)?.gaps.map((gap) => gap.field) ?? [];
+  expect(connections.map(({ counts: shares }) => shares)).toMatchObject([{ shared: 33, refused: 9 }]);
+  const gapsOf = (title: string) =>
+    deals.find((deal) => deal.title === title)?.clouds.flatMap(({ gaps }) => gaps.map((gap) => gap.field)) ?? [];
   expect(gapsOf("Catch tracing")).toEqual(["problem"]);
   expect(gapsOf("Freezer energy savings")).toEqual(["closeDate"]);
   expect(gapsOf("Container scheduling")).toEqual(["amount"]);
@@ -150,7 +150,7 @@ test("an export that cannot be written leaves nothing behind and says so", async
 
 test("shares move in the table, in one share's story and in sync, and can be withdrawn", async () => {
   const keys = ["006Hs00001A0107", "006Hs00001A0135", "006Hs00001A0394", "006Hs00001A0457"];
-  const shared = await here("share", ...keys.map((key) => `salesforce:${key}`));
+  const shared = await here("share", "--to", "aws", ...keys.map((key) => `salesforce:${key}`));
   expect(shared.out).toMatch(/4 deals: 3 on their way, 1 kept as drafts with gaps/);
   expect(shared.out).toMatch(/006Hs00001A0394 +problem/);
   const list = await here("shares");

@@ -100,7 +100,7 @@ it.each([
   ["no numbers", "status\nACCEPTED\n", ["line 1 (number): the column is missing"]],
   ["no rows", "number,status\n", ["has no rows"]],
   ["a ragged row", "number,status\nDR-7\n", ["line 2, column 1: the row has 1 cells"]],
-  ["a number twice", "number,status\nDR-7,ACCEPTED\ndr-7,SUBMITTED\n", ["line 3 (number): the same number as line 2"]],
+  ["a number twice", "number,status\nDR-7,ACCEPTED\nDR-7,SUBMITTED\n", ["line 3 (number): the same number as line 2"]],
   [
     "unknown words, numbers and days",
     "number,status,stage,owner,date\nDR-7,ACCEPTED,,,\nDR-77,,,,\nDR-7x,DONE,LATE,a@@b,1.2.2027\n",

@@ -64,7 +64,7 @@ describe("sharing a deal", () => {
   it("as a dry run tells state and gaps and saves nothing", async () => {
     const [good, bad] = [await deal(), await deal(tooShort)];
     const trial = await share(good, { dryRun: true });
-    expect([trial.status, trial.body]).toEqual([200, { share: null, state: "ready", gaps: [] }]);
+    expect([trial.status, trial.body]).toEqual([200, { share: null, state: "ready", gaps: [], notices: [] }]);
     expect((await share(bad, { dryRun: true })).body).toMatchObject({
       share: null,
       state: "draft",

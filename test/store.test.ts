@@ -249,6 +249,31 @@ describe("the inbox", () => {
       ["hint.raised", "O1"],
     ]);
   });
+  it("asks what we know where the word does not say what a record is: a share's own, one that is related to it, or one unknown", async () => {
+    const { share, connection } = await aShare();
+    const beside = { id: "theirs-1" };
+    await db.transaction(async (tx) => {
+      await store.shares.engage(tx, share, { id: "ours-1" }, null);
+      await store.shares.relate(tx, share, ["theirs-0"]);
+      await store.shares.relate(tx, share, [beside.id]);
+    });
+    const hints = ["ours-1", beside.id, "unknown-1"].map((id) => ({ kind: "record" as const, id }));
+    await receive({ ...delivery(connection, "evt-4"), hints });
+    const told = await db.sql`select name, subject, data ->> 'remoteId' as id from outbox
+      where data ->> 'connectionId' = ${connection.id} and name in ('hint.raised', 'invitation.hinted') order by seq`;
+    expect(told.map((row) => [row.name, row.subject, row.id])).toEqual([
+      ["hint.raised", share.id, "ours-1"],
+      ["hint.raised", share.id, "ours-1"],
+      ["invitation.hinted", connection.id, "unknown-1"],
+    ]);
+    expect((await store.shares.findByRemote(db.sql, connection.id, beside.id))?.remoteId).toBe("ours-1");
+    expect(await store.shares.findByRemote(db.sql, connection.id, "theirs-0")).toBeNull();
+    expect(await store.shares.hinted(db.sql, connection.id, beside.id)).toMatchObject({ shareId: share.id });
+    const other = await aConnection();
+    await receive({ ...delivery(other, "evt-4"), hints: [{ kind: "record", id: beside.id }] });
+    const [elsewhere] = await db.sql`select name from outbox where subject = ${other.id} and name like '%hint%'`;
+    expect(elsewhere?.name).toBe("invitation.hinted");
+  });
   it("forgets raw bodies after the retention time, and keeps younger ones", async () => {
     const connection = await aConnection();
     await receive(delivery(connection, "old"));
@@ -353,6 +378,27 @@ describe("the quota", () => {
     if (refused.ok || refused.fault.kind !== "throttled") throw new Error("the 51st write of a day was granted");
     clock.advanceTo(new Date(refused.fault.retryAt));
     expect((await quota.take("write")).ok).toBe(true);
+  });
+  it("tells each that is refused for the day a time of its own, at which it is granted at once, however many wait", async () => {
+    const quota = createQuota({ db, clock }, "q4", rates);
+    for (let index = 0; index < 50; index++) {
+      expect((await quota.take("write")).ok).toBe(true);
+      if (index % 7 === 0) clock.advanceTo(new Date(clock.now().getTime() + 20 * 60_000));
+    }
+    const told: number[] = [];
+    for (let index = 0; index < 120; index++) {
+      const refused = await quota.take("write");
+      if (refused.ok || refused.fault.kind !== "throttled") throw new Error("granted although the day is full");
+      told.push(Date.parse(refused.fault.retryAt));
+    }
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(new Set(told).size).toBe(120);
+    const refusals: number[] = [];
+    for (const at of told) {
+      clock.advanceTo(new Date(at));
+      if (!(await quota.take("write")).ok) refusals.push(at);
+    }
+    expect(refusals).toEqual([]);
   });
   it("gives long queues back instead of holding a call open", async () => {
     const frozen = { now: () => clock.now(), sleep: async () => {} };

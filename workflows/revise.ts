@@ -25,6 +25,8 @@ type Planned =
       readonly overwrote: readonly string[];
       /** An offer and an addition may be refused for good: whatever the partner says to them, the rest follows. */
       readonly role: "update" | "offer" | "addition";
+      /** More waits behind it. */
+      readonly isPartial?: boolean;
     }
   | { readonly kind: "end"; readonly why: string };
 
@@ -225,6 +227,7 @@ const keep = async (
         dropped: revision.dropped,
         overwrote: revision.overwrote ?? [],
         role: revision.isOffer === true ? "offer" : "update",
+        isPartial: revision.isPartial === true,
       };
     }
   }
@@ -297,7 +300,8 @@ const settle = async (deps: WorkflowDeps, at: Settling): Promise<"redo" | "look"
         note: `sent: ${planned.fields.join(", ")}${planned.overwrote.length === 0 ? "" : `; theirs had changed too: ${planned.overwrote.join(", ")}`}`,
       });
       await resubmit(deps, tx, share);
-      return "look";
+      // The next round reads their record as the look would, and keeps what waits.
+      return planned.isPartial === true ? "redo" : "look";
     }
     if (fate.kind === "refused" && fate.fault === "conflict") return "redo";
     if (fate.kind === "refused") {

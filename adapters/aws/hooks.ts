@@ -13,6 +13,8 @@ import {
   secretIdOf,
   type TokenVerifier,
 } from "../../src/tokens.ts";
+import { readBoundedJson } from "../bounded-json.ts";
+import { secretName } from "../connection-settings.ts";
 import {
   brandVerified,
   type Hint,
@@ -21,12 +23,9 @@ import {
   type Verdict,
   type VerifiedDelivery,
 } from "../contract.ts";
-import { jsonOf } from "../text.ts";
-import { type Settings, secretName, type Target } from "./settings.ts";
+import type { Settings, Target } from "./settings.ts";
 import { detailTypes, type Envelope, envelopeSchema, eventRegion, eventSource } from "./wire.ts";
 
-const depthMax = 32;
-const keysMax = 2_000;
 const headerCharactersMax = 4_096;
 
 type Proof = { readonly kind: "good" } | Extract<Verdict, { kind: "forged" | "unsure" }>;
@@ -98,42 +97,10 @@ const prove = async (deps: ProofDeps, target: Target, delivery: RawDelivery): Pr
   return best[0] ?? forged("this connection takes no webhooks");
 };
 
-/** Why the JSON text is out of bounds (depth, keys, a key named twice), or null. Runs in one pass, before parsing. */
-export const outOfBounds = (text: string): string | null => {
-  const names: Set<string>[] = [];
-  let keys = 0;
-  for (let index = 0; index < text.length; index++) {
-    const sign = text[index];
-    if (sign === "{" || sign === "[") {
-      if (names.push(new Set()) > depthMax) return `it is nested deeper than ${depthMax}`;
-    } else if (sign === "}" || sign === "]") names.pop();
-    else if (sign === '"') {
-      const start = index;
-      for (index++; index < text.length && text[index] !== '"'; index++) if (text[index] === "\\") index++;
-      if (!/^\s*:/.test(text.slice(index + 1, index + 64))) continue;
-      const name = jsonOf(text.slice(start, index + 1));
-      const seen = names.at(-1);
-      if (typeof name !== "string" || seen === undefined) return "it is no JSON";
-      if (seen.has(name)) return "a member is named twice";
-      seen.add(name);
-      if (++keys > keysMax) return `it has more than ${keysMax} members`;
-    }
-  }
-  return null;
-};
-
 const envelopeOf = (body: Uint8Array): Envelope | string => {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    return "it is no UTF-8";
-  }
-  const trouble = outOfBounds(text);
-  if (trouble !== null) return trouble;
-  const json = jsonOf(text);
-  if (json === undefined) return "it is no JSON";
-  const parsed = envelopeSchema.safeParse(json);
+  const read = readBoundedJson(body);
+  if (read.trouble !== null) return read.trouble;
+  const parsed = envelopeSchema.safeParse(read.json);
   return parsed.success
     ? parsed.data
     : `it is no EventBridge event (${parsed.error.issues[0]?.path.join(".") || "root"})`;

@@ -1,17 +1,16 @@
 /** `cosell deals show`, `cosell deals fields`: one deal, where each of its values comes from, and who says otherwise. */
 import { z } from "zod";
-import type { Json } from "../domain/deal.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag } from "./command.ts";
 import { findDeal } from "./deals.ts";
 import { exitCodes } from "./failure.ts";
+import { shownValue } from "./field-value.ts";
 import { jsonOf } from "./json.ts";
-import { listedShareSchema, renderShareTable, shareRowOf } from "./share-table.ts";
 import { whereabouts } from "./shares.ts";
+import { readSides, renderSides } from "./side-by-side.ts";
 import { counted, printable, renderTable } from "./table.ts";
 
 const fieldsMax = 10_000;
-const sharesMax = 100;
 
 const wordSchema = z.looseObject({
   side: z.string(),
@@ -87,9 +86,7 @@ const show = async (shell: Shell, client: Client, name: string): Promise<Report>
   const { id } = await findDeal(client, name);
   const deal = await client.get(`/v1/opportunities/${id}`, dealSchema);
   const fields = await readFields(client, id);
-  const shares: z.infer<typeof listedShareSchema>[] = [];
-  for await (const share of client.each(`/v1/opportunities/${id}/shares`, listedShareSchema, {}, sharesMax))
-    shares.push(share);
+  const sides = await readSides(client, id);
   const heads: readonly (readonly [string, string])[] = [
     ["deal", `${deal.source}:${deal.key} ${deal.title}`],
     ["account", [deal.account.name, deal.account.website, deal.account.country].filter((part) => part).join(", ")],
@@ -101,10 +98,11 @@ const show = async (shell: Shell, client: Client, name: string): Promise<Report>
     heads.map(([head, value]) => `${head.padEnd(9)} ${printable(value)}\n`).join(""),
     "\nfields\n",
     renderFields(fields.filter(isTold), shell.columns),
-    shares.length === 0 ? `\nnot shared; cosell share ${deal.source}:${deal.key}\n` : "\nshares\n",
-    ...(shares.length === 0 ? [] : [renderShareTable(shares.map(shareRowOf), shell.columns)]),
+    sides.clouds.length === 0
+      ? `\nnot shared; cosell share ${deal.source}:${deal.key}\n`
+      : `\nshares\n${renderSides(sides, shell.columns)}`,
   ].join("");
-  return { exitCode: exitCodes.ok, text, json: { deal: jsonOf(deal), fields: jsonOf(fields), shares: jsonOf(shares) } };
+  return { exitCode: exitCodes.ok, text, json: { deal: jsonOf(deal), fields: jsonOf(fields), shares: jsonOf(sides) } };
 };
 
 const readFields = async (client: Client, id: string): Promise<readonly Field[]> => {
@@ -121,7 +119,7 @@ const renderFields = (fields: readonly Field[], columns: number): string =>
     fields,
     [
       { title: "field", cell: ({ field }) => field },
-      { title: "value", cell: ({ value }) => shown(value), shrink: true, lines: 2 },
+      { title: "value", cell: ({ value }) => shownValue(value), shrink: true, lines: 2 },
       { title: "from", cell: ({ from }) => from?.source ?? "" },
       { title: "who", cell: ({ from }) => from?.actorName ?? "", shrink: true },
       { title: "since", cell: ({ from }) => time(from?.at ?? "") },
@@ -141,7 +139,7 @@ const renderFields = (fields: readonly Field[], columns: number): string =>
   );
 
 const otherWords = ({ source, value, reason }: Field["others"][number]): string =>
-  `${source.startsWith("con_") ? "partner" : source}: ${shown(value)}${reason ? ` (${reason})` : ""}`;
+  `${source.startsWith("con_") ? "partner" : source}: ${shownValue(value)}${reason ? ` (${reason})` : ""}`;
 /** `crm > ours`: the first goes first; `crm, ours: latest`: the later word wins. */
 export const ruleWords = ({
   sides,
@@ -152,15 +150,4 @@ export const ruleWords = ({
 }): string =>
   sides.length === 1 ? (sides[0] ?? "") : decides === "latest" ? `${sides.join(", ")}: latest` : sides.join(" > ");
 
-const moneySchema = z.strictObject({ amount: z.string(), currency: z.string() });
-const tagSchema = z.strictObject({ tag: z.string(), taggedAt: z.string().nullable() });
-const shown = (value: Json): string => {
-  if (value === null) return "–";
-  if (typeof value === "string") return value;
-  const money = moneySchema.safeParse(value).data;
-  if (money !== undefined) return `${money.amount} ${money.currency}`;
-  const tag = tagSchema.safeParse(value).data;
-  if (tag !== undefined) return tag.taggedAt === null ? tag.tag : `${tag.tag}, ${tag.taggedAt.slice(0, 10)}`;
-  return JSON.stringify(value);
-};
 const time = (iso: string): string => iso.slice(0, 16).replace("T", " ");

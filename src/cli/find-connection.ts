@@ -1,5 +1,6 @@
-/** Connections as the API lists them, and which one a person meant. */
+/** Connections as the API lists them, and which ones a person meant. */
 import { z } from "zod";
+import { type MarketplaceId, marketplaceIdSchema } from "../domain/deal.ts";
 import type { Client } from "./client.ts";
 import { Failure, usageFailure } from "./failure.ts";
 import { didYouMean } from "./nearest.ts";
@@ -26,25 +27,67 @@ export const listConnections = async (client: Client): Promise<readonly ListedCo
 /** The connection with this label, account or id; without a name, the only one there is. */
 export const findConnection = async (client: Client, name: string | undefined): Promise<ListedConnection> => {
   const all = await listConnections(client);
+  return name === undefined ? onlyOne(all, "--connection <label>") : named(all, name);
+};
+
+/**
+ * The connections that `--to aws,azure` names: by marketplace where there is one connection to it, else by label, account or
+ * id. Without names, the only one there is.
+ */
+export const findConnections = async (
+  client: Client,
+  names: readonly string[],
+): Promise<readonly ListedConnection[]> => {
+  const all = await listConnections(client);
+  if (names.length === 0) return [onlyOne(all, "--to aws,azure,gcp, or --to <label>")];
+  // A label may have a comma in it.
+  const parts = names.flatMap((name) => (all.some(({ label }) => label === name) ? [name] : name.split(",")));
+  const found = parts
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map((part) => {
+      const marketplace = marketplaceIdSchema.safeParse(part.toLowerCase());
+      return marketplace.success ? ofMarketplace(all, marketplace.data) : named(all, part);
+    });
+  if (found.length === 0) throw usageFailure("--to names nothing", "write --to aws,azure,gcp, or --to <label>");
+  return [...new Map(found.map((one) => [one.id, one])).values()];
+};
+
+const ofMarketplace = (all: readonly ListedConnection[], marketplace: MarketplaceId): ListedConnection => {
+  const [only, ...others] = all.filter((one) => one.marketplace === marketplace);
+  if (only === undefined)
+    throw new Failure(`there is no connection to ${marketplace} yet`, {
+      fix: `cosell connect ${marketplace}; cosell connections lists what is there`,
+    });
+  if (others.length > 0)
+    throw usageFailure(
+      `there are ${others.length + 1} connections to ${marketplace}: ${[only, ...others].map(({ label }) => label).join(", ")}`,
+      "name the one you mean by its label",
+    );
+  return only;
+};
+
+const onlyOne = (all: readonly ListedConnection[], flag: string): ListedConnection => {
   const [first, second] = all;
   if (first === undefined)
     throw new Failure("there is no connection yet", {
-      fix: "cosell connect aws, or start the service once: it brings a simulated one",
+      fix: "cosell connect aws, or start the service once: it brings simulated ones",
     });
-  const labels = all.map((one) => one.label);
-  if (name === undefined) {
-    if (second === undefined) return first;
-    throw usageFailure(
-      `there are ${all.length} connections: ${labels.join(", ")}`,
-      "say which with --connection <label>",
-    );
-  }
-  const found = all.filter((one) => one.id === name || one.label === name || one.account === name);
-  const [only, other] = found;
-  if (only === undefined)
+  if (second === undefined) return first;
+  throw usageFailure(
+    `there are ${all.length} connections: ${all.map((one) => one.label).join(", ")}`,
+    `say which with ${flag}`,
+  );
+};
+
+const named = (all: readonly ListedConnection[], name: string): ListedConnection => {
+  const [only, other] = all.filter((one) => one.id === name || one.label === name || one.account === name);
+  if (only === undefined) {
+    const labels = all.map((one) => one.label);
     throw new Failure(`there is no connection ${name}${didYouMean(name, labels)}`, {
       fix: "cosell connections lists them",
     });
+  }
   if (other !== undefined) throw usageFailure(`${name} is more than one connection`, "name it by its id, con_…");
   return only;
 };

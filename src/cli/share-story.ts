@@ -4,7 +4,7 @@ import { nextStep } from "../domain/advice.ts";
 import type { Json } from "../domain/deal.ts";
 import { shareStates } from "../domain/machine.ts";
 import type { Client } from "./client.ts";
-import { gapTable } from "./share.ts";
+import { gapTable } from "./share-plan.ts";
 import { gapSchema, partnerName, saidBy } from "./share-table.ts";
 import { printable, renderTable } from "./table.ts";
 
@@ -28,7 +28,13 @@ const storySchema = z.looseObject({
     partner: z.string().nullish(),
     account: z.looseObject({ name: z.string() }),
   }),
-  connection: z.looseObject({ marketplace: z.string(), label: z.string(), environment: z.string().default("") }),
+  connection: z.looseObject({
+    marketplace: z.string(),
+    label: z.string(),
+    environment: z.string().default(""),
+    state: z.string().default("active"),
+    parkedReason: z.string().nullish(),
+  }),
   engagement: z
     .looseObject({
       remoteId: z.string(),
@@ -96,6 +102,7 @@ export const renderStory = ({ share, history }: Story, columns: number): string 
     partner: partnerName(connection.marketplace),
     said: text("reviewComments") ?? text("reviewStatusReason"),
     advised: text("nextBestActions"),
+    parked: connection.state === "parked" ? (connection.parkedReason ?? "no reason was kept") : null,
     waiting,
     isTask: share.task != null,
     isByHand: facts.toldByHand === true,

@@ -7,6 +7,7 @@ import { type Command, type Report, type Shell, switchFlag, textFlag } from "./c
 import { findDeal } from "./deals.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { findConnection, listConnections } from "./find-connection.ts";
+import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { readStory, renderStory } from "./share-story.ts";
 import {
@@ -17,6 +18,7 @@ import {
   shareRowOf,
   shortId,
 } from "./share-table.ts";
+import { dealRowsOf, jsonOfDealRow, newestOfEach, readSides, renderDealRows, renderSides } from "./side-by-side.ts";
 import { counted } from "./table.ts";
 
 const listedDefault = 50;
@@ -30,17 +32,20 @@ export const sharesCommand: Command = {
   operands: "[shr_… | source:key]",
   operandsMin: 0,
   operandsMax: 1,
-  about:
-    "Without operand: a table, sorted by deal. With one: what is known of that share, and everything that happened to it.",
+  about: `
+Without operand: a table, sorted by deal. With one: what is known of that share, and everything that happened to it. A deal at
+several clouds is told side by side: what each cloud says, and where they hold other values, since when and why.`,
   flags: [
     textFlag("state", "a,b", `only these states: ${shareStates.join(", ")}`),
     textFlag("connection", "label", "only shares there"),
     textFlag("limit", "count", `rows at most; default ${listedDefault}`),
     switchFlag("all", "all rows"),
+    textFlag("by", "deal", "a row for each deal, a column for each cloud, and the one thing to do next across them"),
     switchFlag("watch", "look again every two seconds and tell what moves, until Ctrl-C"),
   ],
   examples: [
     "cosell shares",
+    "cosell shares --by deal",
     "cosell shares --state needs_action,draft",
     "cosell shares salesforce:006Hs00001ABCDE",
     "cosell shares --watch",
@@ -49,6 +54,9 @@ export const sharesCommand: Command = {
     withClient(shell, whereabouts(typed), (client) => {
       const [name] = typed.operands;
       if (name !== undefined) return runStory(shell, client, name);
+      const by = typed.text("by");
+      if (by !== undefined && by !== "deal") throw usageFailure(`--by ${by} is unknown`, "use --by deal");
+      if (by === "deal") return runByDeal(shell, client, typed);
       return typed.on("watch") ? watchShares(shell, client, typed) : runList(shell, client, typed);
     }),
 };
@@ -144,6 +152,21 @@ const runList = async (shell: Shell, client: Client, typed: Arguments): Promise<
   return { exitCode: exitCodes.ok, text, json: { total: all.length, shares: items } };
 };
 
+const runByDeal = async (shell: Shell, client: Client, typed: Arguments): Promise<Report> => {
+  const limit = readLimit(typed);
+  const rows = dealRowsOf(await readShares(client, await readFilter(client, typed)));
+  const shown = rows.slice(0, limit);
+  const text =
+    rows.length === 0
+      ? "no shares; cosell share makes some\n"
+      : [
+          renderDealRows(shown, shell.columns),
+          `\n${counted(rows.length, "deal")} shared\n`,
+          ...(rows.length > shown.length ? [`${shown.length} of ${rows.length} shown; --all shows all\n`] : []),
+        ].join("");
+  return { exitCode: exitCodes.ok, text, json: { total: rows.length, deals: shown.map(jsonOfDealRow) } };
+};
+
 const plain = (share: ListedShare) => z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(share)));
 
 const watchShares = async (shell: Shell, client: Client, typed: Arguments): Promise<Report> => {
@@ -180,8 +203,15 @@ export const findShare = async (client: Client, name: string): Promise<ListedSha
     return listedShareSchema.parse({ ...story.share, ...dealWords(story) });
   }
   const deal = await findDeal(client, name);
-  for await (const share of client.each("/v1/shares", listedShareSchema, { opportunity: deal.id }, 1)) return share;
-  throw new Failure(`${name} is not shared`, { fix: `cosell share ${name}` });
+  const all = await readShares(client, { opportunity: deal.id });
+  const newest = newestOfEach(all);
+  const [only, ...others] = newest;
+  if (only === undefined) throw new Failure(`${name} is not shared`, { fix: `cosell share ${name}` });
+  if (others.length === 0) return only;
+  throw usageFailure(
+    `${name} is shared with ${newest.map((share) => `${share.connectionLabel} (${share.id})`).join(", ")}`,
+    "say which by its id, shr_…",
+  );
 };
 const dealWords = (story: Awaited<ReturnType<typeof readStory>>) => {
   const { source, key, title } = story.share.opportunity;
@@ -189,7 +219,14 @@ const dealWords = (story: Awaited<ReturnType<typeof readStory>>) => {
 };
 
 const runStory = async (shell: Shell, client: Client, name: string): Promise<Report> => {
-  const id = /^shr_/.test(name) ? name : (await findShare(client, name)).id;
+  if (!/^shr_/.test(name)) {
+    const deal = await findDeal(client, name);
+    const sides = await readSides(client, deal.id);
+    // A deal at several clouds has as many stories; side by side first.
+    if (sides.clouds.length > 1)
+      return { exitCode: exitCodes.ok, text: renderSides(sides, shell.columns), json: jsonOf(sides) };
+  }
+  const { id } = await findShare(client, name);
   const story = await readStory(client, id);
   return { exitCode: exitCodes.ok, text: renderStory(story, shell.columns), json: story.json };
 };

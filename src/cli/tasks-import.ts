@@ -81,7 +81,7 @@ const readRows = async (path: string, ignored: readonly string[]): Promise<reado
       columns.flatMap((name, at) => (name === null ? [] : [[name, formulaRestored(cells[at] ?? "")]])),
     );
     const number = row.number ?? "";
-    const key = number.trim().toUpperCase();
+    const key = number.trim();
     const first = lines.get(key);
     if (first !== undefined && key !== "")
       faults.push({

@@ -1,6 +1,6 @@
 /** What a person should do next about a share: one sentence from what is known of it. Pure, in no marketplace's words. */
 import type { Gap } from "./fault.ts";
-import type { ShareState } from "./machine.ts";
+import { type ShareState, shareEndStates } from "./machine.ts";
 
 export interface Situation {
   readonly state: ShareState;
@@ -13,6 +13,8 @@ export interface Situation {
   readonly said: string | null;
   /** What they advise to do, in their words. */
   readonly advised: string | null;
+  /** Why the connection sends nothing now; null: it works. */
+  readonly parked: string | null;
   /** Fields of edits that wait until their record opens. */
   readonly waiting: readonly string[];
   /** A person's task stands for it: what is to be done there by hand. */
@@ -31,9 +33,12 @@ export const nextStep = (situation: Situation): string => {
 };
 
 const stepIn = (situation: Situation): string => {
-  const { state, partner, said, advised, reason } = situation;
+  const { state, partner, said, advised, reason, parked, gaps } = situation;
   if (situation.isTask === true)
     return `Do its task at ${partner} by hand: cosell tasks show tells what, cosell tasks done ends it.`;
+  const isOpen = !shareEndStates.some((end) => end === state);
+  if (parked !== null && isOpen && state !== "needs_action" && gaps.length === 0)
+    return `Mend the connection to ${partner}, which is parked: ${sentence(parked)}`;
   switch (state) {
     case "draft":
       return fixGaps(situation) ?? "Share it: nothing is missing.";
@@ -41,7 +46,7 @@ const stepIn = (situation: Situation): string => {
     case "submitting":
       return `Nothing: it is on its way to ${partner}.`;
     case "submitted":
-      return `Wait: ${partner} has it and will review it.${asked(situation)}`;
+      return advised === null ? `Wait: ${partner} has it and will review it.${asked(situation)}` : sentence(advised);
     case "in_review":
       return `Wait for the review of ${partner}; it may take some working days.${asked(situation)}`;
     case "needs_action":

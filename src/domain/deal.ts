@@ -166,6 +166,10 @@ export interface Observation {
   readonly version: string;
   /** What their status words mean; null when the words are deliberately without meaning for the state. */
   readonly event: ShareEvent | null;
+  /** False: the deal may count as accepted by their words, but nobody of theirs took it on. */
+  readonly isAcceptance?: boolean;
+  /** Ids of other records of theirs that tell of the same deal: word of one of them is word of this one. */
+  readonly related?: readonly string[];
   /** Their words and advice, shown to people: status, stage, seller, next actions, score, comments. No personal data. */
   readonly facts: JsonObject;
   /** Their people. Stored encrypted. */

@@ -106,12 +106,15 @@ export const sessionOf = (deps: AppDeps, connection: Connection): Session => {
 export const checkConnection = async (deps: AppDeps, connection: Connection): Promise<JsonObject> => {
   const checked = await sessionOf(deps, connection).check();
   if (checked.ok) return checked.value;
-  const { fault } = checked;
-  throw new ProblemError("check-failed", `${fault.message}. ${remedies[fault.kind] ?? ""}`.trim(), {
+  throw refusedBy(checked.fault);
+};
+
+/** The problem of what the marketplace answered, with its kind and what may mend it. */
+export const refusedBy = (fault: Fault): ProblemError =>
+  new ProblemError("check-failed", `${fault.message}. ${remedies[fault.kind] ?? ""}`.trim(), {
     errors: fault.kind === "rejected" ? itemsOfGaps(fault.gaps) : [],
     extra: { fault: fault.kind },
   });
-};
 
 const remedies: Partial<Record<Fault["kind"], string>> = {
   denied: "Check the credentials and their permissions",

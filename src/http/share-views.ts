@@ -35,7 +35,14 @@ const shownEngagementSchema = engagementSchema.omit({ shareId: true, connectionI
 
 const shareStorySchema = shareSchema.extend({
   opportunity: dealWithContactsSchema,
-  connection: connectionSchema.pick({ id: true, marketplace: true, label: true, environment: true, state: true }),
+  connection: connectionSchema.pick({
+    id: true,
+    marketplace: true,
+    label: true,
+    environment: true,
+    state: true,
+    parkedReason: true,
+  }),
   engagement: shownEngagementSchema.nullable().describe("the partner's record, once there is one"),
   people: z.array(personSchema).describe("the partner's people on this share"),
   edits: z

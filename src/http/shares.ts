@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { CoSell } from "../../adapters/contract.ts";
 import { programmeOf } from "../../adapters/registry.ts";
 import { type Connection, isEnded, jsonObjectSchema, type Share, shareSchema } from "../domain/deal.ts";
-import { gapSentence } from "../domain/fault.ts";
+import { type Gap, gapSentence } from "../domain/fault.ts";
 import { shareStates, shareTable, step } from "../domain/machine.ts";
 import type { Tx } from "../ports.ts";
 import {
@@ -27,6 +27,7 @@ const trialSchema = z.object({
   share: z.null(),
   state: z.enum(shareStates).describe("the state the share would have"),
   gaps: z.array(gapSchema),
+  notices: z.array(z.string()).describe("what to know before it is sent, for example that it cannot be undone"),
 });
 const gapsExample = {
   share: null,
@@ -40,6 +41,7 @@ const gapsExample = {
       source: "https://docs.aws.amazon.com/partner-central/",
     },
   ],
+  notices: [],
 };
 
 export const shareWriteEndpoints = (deps: AppDeps): readonly Endpoint[] => [
@@ -73,10 +75,14 @@ const createEndpoint = (deps: AppDeps): Endpoint =>
     problems: ["not-found", "gaps", "share-open", "conflict"],
     handle: async ({ params, body, caller }) => {
       const { actorId } = caller;
-      const open = (tx: Tx) => openShare(deps, tx, { ...body, opportunityId: params.id, actorId });
+      const open = async (tx: Tx) => {
+        const opened = await openShare(deps, tx, { ...body, opportunityId: params.id, actorId });
+        if (!opened.isNew) throw openAlready(opened.share);
+        return opened;
+      };
       if (body.dryRun) {
-        const { share, gaps } = await rehearse(deps, open);
-        return { status: 200, body: { share: null, state: share.state, gaps } };
+        const { share, gaps, notices } = await rehearse(deps, open);
+        return { status: 200, body: { share: null, state: share.state, gaps, notices } };
       }
       const { share, gaps } = await commit(deps, async (tx) => {
         const opened = await open(tx);
@@ -89,14 +95,29 @@ const createEndpoint = (deps: AppDeps): Endpoint =>
     },
   });
 
-interface Opening {
+const openAlready = (open: Share): ProblemError =>
+  new ProblemError("share-open", `The deal is shared there already, as ${open.id}, which is ${open.state}.`, {
+    extra: { shareId: open.id, state: open.state },
+  });
+
+/** What opens a share: checked, and not yet made. */
+export interface Opening {
   readonly opportunityId: string;
   readonly connectionId: string;
   readonly fields: z.output<typeof jsonObjectSchema>;
   readonly actorId: string;
 }
+export interface OpenedShare {
+  readonly share: Share;
+  readonly connection: Connection;
+  readonly gaps: readonly Gap[];
+  readonly notices: readonly string[];
+  /** False: the deal was shared there before, and that share is still open. */
+  readonly isNew: boolean;
+}
 
-const openShare = async (deps: AppDeps, tx: Tx, opening: Opening) => {
+/** Opens a share and judges it, or finds the one that is open already. Throws for what does not exist. */
+export const openShare = async (deps: AppDeps, tx: Tx, opening: Opening): Promise<OpenedShare> => {
   const { shares, opportunities, connections } = deps.store;
   const { opportunityId, connectionId, actorId } = opening;
   if ((await opportunities.find(tx, opportunityId)) === null) throw notFound("deal", opportunityId);
@@ -110,14 +131,14 @@ const openShare = async (deps: AppDeps, tx: Tx, opening: Opening) => {
   const coSell = coSellOf(deps, connection);
   const created = await shares.create(tx, opening);
   if (created === null) {
-    const open = await shares.findOpen(tx, opportunityId, connectionId);
-    throw new ProblemError("share-open", `The deal is shared there already, as ${open?.id}, which is ${open?.state}.`, {
-      extra: { shareId: open?.id ?? null, state: open?.state ?? null },
-    });
+    const share = await shares.findOpen(tx, opportunityId, connectionId);
+    if (share === null) throw new ProblemError("conflict", "The share there has just ended. Ask again.");
+    return { share, connection, gaps: share.gaps, notices: [], isNew: false };
   }
   const { draft } = await shares.drafted(tx, created);
   const gaps = coSell.gaps(draft);
-  return { share: await shares.judge(tx, created, gaps, actorId), gaps };
+  const notices = coSell.notices?.(draft) ?? [];
+  return { share: await shares.judge(tx, created, gaps, actorId), connection, gaps, notices, isNew: true };
 };
 
 const patchEndpoint = (deps: AppDeps): Endpoint =>

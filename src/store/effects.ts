@@ -37,6 +37,9 @@ const faultSchema = z.object({
   gaps: z.array(gapSchema).optional(),
 });
 
+/** What tells whether a lost write happened; `untraceable`: nothing does. */
+const tokenKinds = ["partner-keeps", "we-read", "we-search", "untraceable"] as const;
+
 export const effectSchema = z.object({
   id: z.string(),
   connectionId: z.string(),
@@ -46,7 +49,7 @@ export const effectSchema = z.object({
   writeKey: z.string(),
   operation: z.string(),
   token: z.string(),
-  tokenKind: z.enum(["partner-keeps", "we-read", "we-search"]),
+  tokenKind: z.enum(tokenKinds),
   state: z.enum(effectStates),
   requestHash: z.string(),
   attempts: z.number().int(),
@@ -65,11 +68,12 @@ interface PlannedWrite {
   readonly operation: string;
   readonly key: string;
   readonly body: JsonObject;
-  readonly token: "partner-keeps" | "we-read" | "we-search";
+  readonly token: (typeof tokenKinds)[number];
 }
 
-/** What a write is about: a share of ours, or an invitation of theirs. */
+/** What a write is about: a share of ours, an invitation of theirs, or the connection itself. */
 type Subject =
+  | { readonly connection: Connection }
   | {
       readonly connection: Connection;
       readonly share: Share;
@@ -96,7 +100,7 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
     mustParse(effectSchema, await query`select ${columns(query)} from effect where id = ${id}`, `effect ${id}`);
   /**
    * Writes the intent down, with the request frozen. The key names the seller, the deal or the partner's invitation, the
-   * write and how often that write was refused before, and no id of ours: a restored backup mints the same token. The same
+   * write and how often that write was refused (or, for the connection itself, ended) before, and no id of ours: a restored backup mints the same token. The same
    * intent again returns the first row.
    */
   const intend = async (tx: Query, intent: Intent): Promise<EffectEntry> => {
@@ -106,16 +110,25 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
     const subject =
       "share" in intent
         ? [intent.opportunity.source, intent.opportunity.key, `share${intent.share.generation}`]
-        : ["invitation", intent.invitation.remoteId];
-    const [refused] = await tx<{ count: bigint }[]>`select count(*) as count from effect
-        where (share_id = ${shareId} or invitation_id = ${invitationId}) and write_key = ${write.key} and state = 'refused'`;
+        : "invitation" in intent
+          ? ["invitation", intent.invitation.remoteId]
+          : ["connection"];
+    // A share's write is done once; what is set at the partner for the connection may be set again.
+    const isOwn = shareId === null && invitationId === null;
+    const [ended] = await tx<
+      { count: bigint }[]
+    >`select count(*) as count from effect where write_key = ${write.key} and ${
+      isOwn
+        ? tx`connection_id = ${connection.id} and share_id is null and invitation_id is null and state in ('refused', 'confirmed')`
+        : tx`(share_id = ${shareId} or invitation_id = ${invitationId}) and state = 'refused'`
+    }`;
     const key = [
       connection.marketplace,
       connection.account,
       connection.environment,
       ...subject,
       write.key,
-      `try${Number(refused?.count ?? 0n) + 1}`,
+      `try${Number(ended?.count ?? 0n) + 1}`,
     ]
       .map(encodeURIComponent)
       .join("/");
@@ -182,6 +195,13 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
     keepOutcome: async (tx: Query, id: string, outcome: StoredOutcome): Promise<void> => {
       await tx`update effect set outcome = ${tx.json(outcome)}, updated_at = ${deps.clock.now()} where id = ${id}`;
     },
+    /** A write for the connection itself whose fate is not known; null: there is none. */
+    findUncertain: async (query: Query, connectionId: string, writeKey: string): Promise<EffectEntry | null> =>
+      parseFirst(
+        effectSchema,
+        await query`select ${columns(query)} from effect where connection_id = ${connectionId} and write_key = ${writeKey}
+          and share_id is null and invitation_id is null and state in ('sent', 'ambiguous')`,
+      ),
     /** The writes of a share or an invitation, oldest first. */
     listOf: async (query: Query, subject: string): Promise<readonly EffectEntry[]> =>
       parseRows(

@@ -40,6 +40,18 @@ export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
   const findEngagement = async (query: Query, shareId: string): Promise<Engagement | null> =>
     parseFirst(engagementSchema, await query`select * from engagement where share_id = ${shareId}`);
 
+  /** The engagement whose record this is, else the newest one that it is related to. */
+  const findByRemote = async (query: Query, connectionId: string, remoteId: string): Promise<Engagement | null> =>
+    parseFirst(
+      engagementSchema,
+      await query`select * from engagement where connection_id = ${connectionId} and remote_id = ${remoteId}`,
+    ) ??
+    parseFirst(
+      engagementSchema,
+      await query`select engagement.* from engagement join engagement_related related using (share_id)
+        where related.connection_id = ${connectionId} and related.remote_id = ${remoteId} order by engagement.id desc limit 1`,
+    );
+
   return {
     findEngagement,
     /** The partner's record now exists: remembers its id. */
@@ -56,11 +68,12 @@ export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
 
     /** A person at the partner told us that their side moved. Returns the share concerned, or null when we know none. */
     hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<Hinted | null> => {
+      const known = await findByRemote(tx, connectionId, remoteId);
+      if (known === null) return null;
       const [row] = await tx<
         { share_id: string; state: string }[]
       >`update engagement set hinted_at = ${deps.clock.now()}
-        from share where share.id = share_id and engagement.connection_id = ${connectionId} and remote_id = ${remoteId}
-        returning share_id, share.state`;
+        from share where share.id = share_id and engagement.id = ${known.id} returning share_id, share.state`;
       // A push reads the record when it ends: until then the mark is enough.
       return row === undefined ? null : { shareId: row.share_id, isLookPending: row.state === "submitting" };
     },
@@ -76,11 +89,15 @@ export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
           join share on share.id = share_id join opportunity on opportunity.id = opportunity_id
         where engagement.connection_id = ${connectionId} and remote_id = any(${[...remoteIds]}::text[])`,
       ),
-    findByRemote: async (query: Query, connectionId: string, remoteId: string): Promise<Engagement | null> =>
-      parseFirst(
-        engagementSchema,
-        await query`select * from engagement where connection_id = ${connectionId} and remote_id = ${remoteId}`,
-      ),
+    findByRemote,
+    /** Their other records that tell of the same deal, in place of those known before. */
+    relate: async (tx: Query, share: Share, remoteIds: readonly string[]): Promise<void> => {
+      const ids = [...new Set(remoteIds)];
+      await tx`delete from engagement_related where share_id = ${share.id} and remote_id <> all(${ids}::text[])`;
+      if (ids.length > 0)
+        await tx`insert into engagement_related (connection_id, remote_id, share_id)
+          select ${share.connectionId}, unnest(${ids}::text[]), ${share.id} on conflict do nothing`;
+    },
     /** Open engagements to look at again: hinted since the last look, or not looked at since `staleBefore`; at most `limit`. */
     dueForLook: async (
       query: Query,

@@ -8,14 +8,15 @@ import { toHex } from "./seal.ts";
 
 /** "Look at X", as an adapter understood it. */
 interface Hinted {
-  readonly kind: "opportunity" | "invitation";
+  readonly kind: "opportunity" | "invitation" | "record";
   readonly id: string;
 }
 
-/** What each kind of hint becomes in the outbox. */
-const hintEvents: Readonly<Record<Hinted["kind"], EventName>> = {
+/** What each kind of hint becomes in the outbox; null: what we know of the record decides. */
+const hintEvents: Readonly<Record<Hinted["kind"], EventName | null>> = {
   opportunity: "hint.raised",
   invitation: "invitation.hinted",
+  record: null,
 };
 
 export interface NewDelivery {
@@ -47,7 +48,7 @@ export interface SealedDelivery {
   readonly hints: readonly {
     readonly place: number;
     readonly event_id: string;
-    readonly event_name: EventName;
+    readonly event_name: EventName | null;
     readonly kind: Hinted["kind"];
     readonly remote_id: string;
   }[];
@@ -78,8 +79,9 @@ export const createInbox = (deps: ClockDep & IdsDep & SealDep) => ({
   },
   /**
    * Keeps verified deliveries unless their keys are known, and with each the events that it causes: `delivery.accepted`, and
-   * one hint for each record it names, except where a push is under way that will look by itself. Answers in order; all
-   * or nothing.
+   * one hint for each record it names, except where a push is under way that will look by itself. Where the word does not tell what
+   * a record is, one that a share has, or that is related to one, is a reason to look at that share; any other may be an
+   * invitation. Answers in order; all or nothing.
    */
   receive: async (query: Query, deliveries: readonly SealedDelivery[]): Promise<readonly Reception[]> => {
     const now = deps.clock.now();
@@ -100,9 +102,14 @@ export const createInbox = (deps: ClockDep & IdsDep & SealDep) => ({
           select kept.ord, kept.connection_id, row.* from kept, json_to_recordset(kept.hints)
             as row (event_id uuid, event_name text, kind text, remote_id text, place int)
         ), subject as (
-          select engagement.connection_id, remote_id, share.id as share_id, share.state from engagement
+          select engagement.connection_id, remote_id as named, remote_id, share.id as share_id, share.state from engagement
             join share on share.id = engagement.share_id
-          where (engagement.connection_id, remote_id) in (select connection_id, remote_id from hint where kind = 'opportunity')
+          where (engagement.connection_id, remote_id) in (select connection_id, remote_id from hint where kind <> 'invitation')
+          union
+          select related.connection_id, related.remote_id, engagement.remote_id, share.id, share.state from engagement_related related
+            join engagement on engagement.share_id = related.share_id
+            join share on share.id = related.share_id
+          where (related.connection_id, related.remote_id) in (select connection_id, remote_id from hint where kind <> 'invitation')
         ), marked as (
           update engagement set hinted_at = ${now}::timestamptz from subject where engagement.share_id = subject.share_id
         ), told as (
@@ -111,10 +118,12 @@ export const createInbox = (deps: ClockDep & IdsDep & SealDep) => ({
             select ord, 0 as place, event_id as id, 'delivery.accepted' as name, connection_id as subject,
               jsonb_build_object('connectionId', connection_id, 'deliveryId', kept.id, 'key', key, 'kind', kind) as data from kept
             union all
-            select ord, place, event_id, event_name, coalesce(share_id, hint.connection_id),
-              jsonb_build_object('connectionId', hint.connection_id, 'remoteId', hint.remote_id)
-            from hint left join subject on hint.kind = 'opportunity' and subject.connection_id = hint.connection_id
-              and subject.remote_id = hint.remote_id
+            select ord, place, event_id,
+              coalesce(event_name, case when share_id is null then 'invitation.hinted' else 'hint.raised' end),
+              coalesce(share_id, hint.connection_id),
+              jsonb_build_object('connectionId', hint.connection_id, 'remoteId', coalesce(subject.remote_id, hint.remote_id))
+            from hint left join subject on hint.kind <> 'invitation' and subject.connection_id = hint.connection_id
+              and subject.named = hint.remote_id
             where state is distinct from 'submitting'
           ) event order by ord, place
         )

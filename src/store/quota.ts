@@ -43,36 +43,52 @@ export const createQuota = (deps: DbDep & ClockDep, account: string, limits: Rat
     const now = deps.clock.now();
     const slot = new Date(Math.floor(now.getTime() / slotMs) * slotMs);
     const since = dayStart(now);
-    const [row] = await deps.db.sql<{ at: Date | null; used: bigint; oldest: Date | null; queued: Date | null }[]>`
-      with used as (select coalesce(sum(used), 0) as used, min(slot) as oldest from quota_use where key = ${key} and slot > ${since}),
-      ask as (select used.used < ${perDay} as granted from used),
+    const [row] = await deps.db.sql<{ at: Date | null; used: bigint; queued: Date | null }[]>`
+      with used as (select coalesce(sum(used), 0) as used from quota_use where key = ${key} and slot > ${since}),
+      ask as (select used.used < ${perDay} as granted, used.used < ${perDay}::int / 2 as idle from used),
       reserved as (
         insert into quota as held (key, next_at)
           select ${key}, ${now}::timestamptz + ${spacingMs} * interval '1 millisecond' from ask where granted
-        on conflict (key) do update set next_at = greatest(held.next_at, ${now}) + ${spacingMs} * interval '1 millisecond'
+        on conflict (key) do update set next_at = greatest(held.next_at, ${now}) + ${spacingMs} * interval '1 millisecond',
+          promised = case when (select idle from ask) then 0 else greatest(held.promised - 1, 0) end
           where held.next_at <= ${now}::timestamptz + ${waitMsMax} * interval '1 millisecond'
         returning next_at - ${spacingMs} * interval '1 millisecond' as at),
       counted as (insert into quota_use as tally (key, slot, used) select ${key}, ${slot}, 1 from reserved
         on conflict (key, slot) do update set used = tally.used + 1 returning 1)
-      select (select at from reserved) as at, used.used::bigint as used, used.oldest,
+      select (select at from reserved) as at, used.used::bigint as used,
         (select next_at from quota where key = ${key}) as queued from used`;
     if (row?.at) {
       const waitMs = row.at.getTime() - deps.clock.now().getTime();
       if (waitMs > 0) await deps.clock.sleep(waitMs);
       return ok(null);
     }
-    const freedAt =
-      row !== undefined && row.used >= BigInt(perDay) && row.oldest !== null
-        ? row.oldest.getTime() + dayMs + slotMs
-        : null;
-    const dayFull = freedAt !== null;
-    const retryAt = freedAt === null ? (row?.queued ?? new Date(now.getTime() + spacingMs)) : new Date(freedAt);
+    const dayFull = row !== undefined && row.used >= BigInt(perDay);
+    const retryAt = dayFull ? await promise(deps, { key, since, spacingMs }) : row?.queued;
     const message = dayFull
       ? `our own quota of ${perDay} ${kind}s a day is used up`
       : `the queue for our quota of ${perSecond} ${kind}(s) a second is long`;
-    return failed({ kind: "throttled", message, retryAt: retryAt.toISOString() });
+    const soonest = new Date(now.getTime() + spacingMs);
+    return failed({ kind: "throttled", message, retryAt: (retryAt ?? soonest).toISOString() });
   },
 });
+
+/**
+ * When the day's next unpromised request comes free: each that is refused gets a time of its own, in the order of asking. Told
+ * the same time, all would wake at once, and all but some be refused again, every quarter of an hour.
+ */
+const promise = async (
+  deps: DbDep,
+  { key, since, spacingMs }: { readonly key: string; readonly since: Date; readonly spacingMs: number },
+): Promise<Date | null> => {
+  const [row] = await deps.db.sql<{ at: Date }[]>`
+    with promise as (update quota set promised = promised + 1 where key = ${key} returning promised - 1 as place),
+    spent as (select slot, used, sum(used) over (order by slot) - used as before, sum(used) over () as total
+      from quota_use where key = ${key} and slot > ${since})
+    select slot + (1 + place / total::int) * ${dayMs + slotMs}::float8 * interval '1 millisecond'
+        + (place % total::int - before)::float8 * ${spacingMs} * interval '1 millisecond' as at
+      from promise, spent where place % total::int >= before and place % total::int < before + used`;
+  return row?.at ?? null;
+};
 
 /** Drops counts older than a day and a slot. */
 export const purgeQuota = async (deps: DbDep & ClockDep): Promise<void> => {

@@ -63,14 +63,14 @@ export interface SecretsDeps {
 export const createSecrets = (deps: SecretsDeps): Secrets => {
   const read = new Map<string, { readonly value: string; readonly version: number; readonly atMs: number }>();
   return {
-    get: async (ref) => {
+    get: async (ref, how) => {
       if (ref.startsWith("env:")) {
         const value = deps.env[ref.slice(4)];
         return value === undefined || value === "" ? null : { value, version: 1 };
       }
       const nowMs = deps.clock.now().getTime();
       const known = read.get(ref);
-      if (known !== undefined && nowMs - known.atMs < secretMsMax)
+      if (known !== undefined && how?.fresh !== true && nowMs - known.atMs < secretMsMax)
         return { value: known.value, version: known.version };
       read.delete(ref);
       const [row] = await deps.db.sql<

@@ -37,6 +37,7 @@ export const listedShareSchema = shareSchema.extend({
   tag: z.string().nullable(),
   marketplace: z.string(),
   connectionLabel: z.string(),
+  parkedReason: z.string().nullable().describe("why the connection sends nothing now; null: it works"),
   remoteId: z.string().nullable(),
   facts: z.record(z.string(), z.json()).nullable(),
   taskId: z.string().nullable().describe("what a person has to do for it by hand, while that is open"),
@@ -294,6 +295,7 @@ export const createShares = (
       await tx`update engagement set remote_version = ${observation.version}, facts = ${tx.json(observation.facts)}, sealed_body = ${sealed},
         looked_at = ${seen.lookedAt} where share_id = ${shareId}`;
       await deps.contacts.putForShare(tx, shareId, observation.people);
+      if (observation.related !== undefined) await engagements.relate(tx, share, observation.related);
       const rows = absorb(share.state, observation.event);
       if (rows === null) {
         await deps.journal.openException(
@@ -308,7 +310,7 @@ export const createShares = (
       for (const row of rows) {
         const reason = reasonOf(observation, row[2]);
         current = await move(tx, current, { event: row[1], actorId: seen.actorId, reason });
-        if (row[2] === "accepted") await accepted(tx, current, seen);
+        if (row[2] === "accepted" && observation.isAcceptance !== false) await accepted(tx, current, seen);
       }
       return { share: current, moved: rows.length > 0 };
     },
@@ -329,7 +331,8 @@ export const createShares = (
         await query`
         select share.id, opportunity_id, share.connection_id, generation, share.state, reason, gaps, fields, share.rule_id, share.rule_version, share.synthetic, share.version, share.created_at, share.updated_at,
           title, source, key, account.name as account_name, tag, connection.marketplace, connection.label as connection_label, remote_id, facts,
-          (select task.id from task where task.share_id = share.id and task.state = 'open') as task_id
+          (select task.id from task where task.share_id = share.id and task.state = 'open') as task_id,
+          case when connection.state = 'parked' then coalesce(connection.parked_reason, 'no reason was kept') end as parked_reason
         from share join opportunity on opportunity.id = opportunity_id join account on account.id = account_id
           join connection on connection.id = share.connection_id left join engagement on engagement.share_id = share.id
         where true

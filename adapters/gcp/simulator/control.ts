@@ -4,12 +4,14 @@
  */
 import { z } from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
+import { withAt } from "../../simulator/document.ts";
 import { unstruck } from "../../simulator/faults.ts";
 import { invalid, violation } from "./answers.ts";
+import { keyFileOf, type SimulatedCredential } from "./credential.ts";
 import { type FaultRuleInput, rulesSchema } from "./faults.ts";
 import type { Leads } from "./leads.ts";
 import type { CrmRecord, OpportunityRecord } from "./ledger.ts";
-import { born, recordOf, view } from "./opportunities.ts";
+import { born, partnerPath, recordOf, view } from "./opportunities.ts";
 import type { Reviews } from "./reviews.ts";
 import type { Person } from "./sellers.ts";
 import { readMessage } from "./shapes.ts";
@@ -54,11 +56,11 @@ export type RoleInput = z.input<typeof roleSchema>;
 export interface ControlParts {
   readonly reviews: Reviews;
   readonly leads: Leads;
-  /** Whose deals Google's own are; the first of those that may call. */
-  readonly partner: string;
+  /** The first of those that may call: Google's own deals are its partner's. */
+  readonly credential: SimulatedCredential;
 }
 
-export const createControls = (world: World, { reviews, leads, partner }: ControlParts) => {
+export const createControls = (world: World, { reviews, leads, credential }: ControlParts) => {
   const { ledger } = world;
   const occasion = (): Occasion => ({ now: world.now(), struck: unstruck });
   const brief = (row: OpportunityRecord) => ({ id: row.id, opportunity: view(world, row) });
@@ -110,8 +112,13 @@ export const createControls = (world: World, { reviews, leads, partner }: Contro
       const reader = { catalogue: channelCatalogue, enums, unlisted: "accept" as const };
       const { value, violations } = readMessage(reader, "Opportunity", { json: given, path: "opportunity" });
       if (violations.length > 0) throw invalid(violations);
-      const document = { state: "ACCEPTED", stage: world.settings().rules.stages[0] ?? "", ...value, source: "GOOGLE" };
-      const row = born(world, { document, partner }, occasion());
+      const stage = world.settings().rules.stages[0] ?? "";
+      const document = withAt(
+        { state: "ACCEPTED", stage, ...value, source: "GOOGLE" },
+        partnerPath,
+        `partners/${credential.partnerId}`,
+      );
+      const row = born(world, { document, partner: credential.partnerId }, occasion());
       reviews.born(row, occasion());
       return brief(row);
     },
@@ -124,6 +131,8 @@ export const createControls = (world: World, { reviews, leads, partner }: Contro
       for (const token of ids) ledger.tokens.remove(token);
       return { revoked: ids.length };
     },
+    /** The simulated service account's key file, as Google's console hands it out. */
+    key: () => keyFileOf(credential),
     faults: () => ({ rules: world.faults.list() }),
     addFaults: (rules: readonly FaultRuleInput[]) => {
       world.faults.add(rules);

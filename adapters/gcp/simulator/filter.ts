@@ -3,13 +3,25 @@
  * Comparisons joined by AND, OR (which binds tighter) and NOT or a minus, with parentheses. A text may end or begin with `*`.
  * Not taken: bare words, functions, and comparisons between whole messages.
  */
-import type { Json, JsonObject } from "../../../src/domain/deal.ts";
-import { at, isList } from "../../simulator/document.ts";
+import type { Json } from "../../../src/domain/deal.ts";
+import { isList } from "../../simulator/document.ts";
 import { invalid, violation } from "./answers.ts";
 import { type Catalogue, camel, type Member, memberOf } from "./tables.ts";
 import { microsOf } from "./world.ts";
 
-export type Test = (document: JsonObject) => boolean;
+/** What stands at a path of one record. */
+export type Look = (path: readonly string[]) => Json | undefined;
+type Test = (look: Look) => boolean;
+
+export interface Filter {
+  readonly test: Test;
+  /** Every record that passes has one of these texts at its path. Null: nothing such is known. */
+  readonly keys: readonly Key[] | null;
+}
+export interface Key {
+  readonly path: string;
+  readonly text: string;
+}
 
 export interface Fields {
   readonly catalogue: Catalogue;
@@ -21,15 +33,15 @@ export interface Fields {
 const lengthMax = 4_000;
 const depthMax = 20;
 
-/** The test that a filter describes. Throws INVALID_ARGUMENT, with the place, for what cannot be read or is not supported. */
-export const readFilter = (text: string, fields: Fields): Test => {
+/** The filter that a text describes. Throws INVALID_ARGUMENT, with the place, for what cannot be read or is not supported. */
+export const readFilter = (text: string, fields: Fields): Filter => {
   if (text.length > lengthMax) throw wrong(`it must have at most ${lengthMax} characters`);
-  if (text.trim() === "") return () => true;
+  if (text.trim() === "") return { test: () => true, keys: null };
   const reader = createReader(tokensOf(text));
-  const test = expression(reader, fields, 0);
+  const filter = expression(reader, fields, 0);
   const left = reader.peek();
   if (left !== null) throw wrong(`'${left.text}' at position ${left.at} was not expected`);
-  return test;
+  return filter;
 };
 
 interface Token {
@@ -91,40 +103,43 @@ const createReader = (tokens: readonly Token[]) => {
 };
 type TokenReader = ReturnType<typeof createReader>;
 
-const expression = (reader: TokenReader, fields: Fields, depth: number): Test => {
+const expression = (reader: TokenReader, fields: Fields, depth: number): Filter => {
   if (depth > depthMax) throw wrong(`it is nested more than ${depthMax} deep`);
-  const tests = [factor(reader, fields, depth)];
+  const parts = [factor(reader, fields, depth)];
   // Two comparisons side by side are both wanted, as with AND.
-  while (reader.skip("AND") || startsTerm(reader.peek())) tests.push(factor(reader, fields, depth));
-  return (document) => tests.every((test) => test(document));
+  while (reader.skip("AND") || startsTerm(reader.peek())) parts.push(factor(reader, fields, depth));
+  const keyed = parts.find(({ keys }) => keys !== null);
+  return { test: (look) => parts.every(({ test }) => test(look)), keys: keyed?.keys ?? null };
 };
 const startsTerm = (token: Token | null): boolean =>
   token !== null && (token.kind !== "sign" || token.text === "(" || token.text === "-");
 
-const factor = (reader: TokenReader, fields: Fields, depth: number): Test => {
-  const tests = [term(reader, fields, depth)];
-  while (reader.skip("OR")) tests.push(term(reader, fields, depth));
-  return (document) => tests.some((test) => test(document));
+const factor = (reader: TokenReader, fields: Fields, depth: number): Filter => {
+  const parts = [term(reader, fields, depth)];
+  while (reader.skip("OR")) parts.push(term(reader, fields, depth));
+  const areKeyed = parts.every(({ keys }) => keys !== null);
+  const keys = areKeyed ? parts.flatMap((part) => part.keys ?? []) : null;
+  return { test: (look) => parts.some(({ test }) => test(look)), keys };
 };
 
-const term = (reader: TokenReader, fields: Fields, depth: number): Test => {
+const term = (reader: TokenReader, fields: Fields, depth: number): Filter => {
   if (reader.skip("NOT") || reader.skip("-")) {
-    const test = simple(reader, fields, depth);
-    return (document) => !test(document);
+    const { test } = simple(reader, fields, depth);
+    return { test: (look) => !test(look), keys: null };
   }
   return simple(reader, fields, depth);
 };
 
-const simple = (reader: TokenReader, fields: Fields, depth: number): Test => {
+const simple = (reader: TokenReader, fields: Fields, depth: number): Filter => {
   if (!reader.skip("(")) return restriction(reader, fields);
-  const test = expression(reader, fields, depth + 1);
+  const filter = expression(reader, fields, depth + 1);
   if (!reader.skip(")")) throw wrong("a closing parenthesis is missing");
-  return test;
+  return filter;
 };
 
 const operators = ["=", "!=", "<", "<=", ">", ">=", ":"];
 
-const restriction = (reader: TokenReader, fields: Fields): Test => {
+const restriction = (reader: TokenReader, fields: Fields): Filter => {
   const field = reader.take();
   if (field.kind !== "word") throw wrong(`a field was expected at position ${field.at}, not '${field.text}'`);
   const operator = reader.peek();
@@ -138,7 +153,9 @@ const restriction = (reader: TokenReader, fields: Fields): Test => {
   const member = memberAt(fields, path);
   if (member === null) throw wrong(`'${field.text}' is not a field that can be filtered by`);
   const wanted = `${isNegative ? "-" : ""}${operand.text}`;
-  return comparison({ path, member, operator: operator.text, wanted, isQuoted: operand.kind === "text" }, fields);
+  const asked = { path, member, operator: operator.text, wanted, isQuoted: operand.kind === "text" };
+  const isKey = asked.operator === "=" && member.type === "string" && wanted !== "" && !/^\*|\*$/.test(wanted);
+  return { test: comparison(asked, fields), keys: isKey ? [{ path, text: wanted }] : null };
 };
 
 const memberAt = ({ catalogue, message, allowed }: Fields, path: string): Member | null => {
@@ -164,24 +181,21 @@ interface Comparison {
 
 const comparison = (asked: Comparison, { catalogue }: Fields): Test => {
   const { path, member, operator, wanted, isQuoted } = asked;
-  if (operator === ":" && wanted === "*" && !isQuoted) return (document) => at(document, path) !== undefined;
+  const steps = path.split(".");
+  if (operator === ":" && wanted === "*" && !isQuoted) return (look) => look(steps) !== undefined;
   if (catalogue.messages[member.type]) throw wrong(`'${path}' is a message: compare one of its members`);
   const isEnum = catalogue.enums[member.type] !== undefined;
   const isOrdered = !isEnum && member.type !== "bool" && !member.isList;
   if (!["=", "!=", ":"].includes(operator) && !isOrdered) throw wrong(`'${path}' has no order: use = or !=`);
   if (member.isList && operator !== ":") throw wrong(`'${path}' is a list: use the operator :`);
   const compare = comparerOf(isEnum ? "string" : member.type, asked);
-  return (document) => {
-    const value = at(document, path);
-    const items: readonly Json[] = isList(value)
-      ? value
-      : [value ?? (isEnum ? (unsetOf(catalogue, member) ?? "") : "")];
-    const hits = items.some((item) => holds(operator, compare(item)));
-    return operator === "!=" ? items.every((item) => holds(operator, compare(item))) : hits;
+  const unset = (isEnum ? catalogue.enums[member.type]?.values[0] : undefined) ?? "";
+  return (look) => {
+    const value = look(steps) ?? unset;
+    const fits = (item: Json): boolean => holds(operator, compare(item));
+    return isList(value) ? value.some(fits) : fits(value);
   };
 };
-const unsetOf = (catalogue: Catalogue, member: Member): string | undefined => catalogue.enums[member.type]?.values[0];
-
 /** Less than zero, zero, more than zero; NaN when there is nothing to compare. */
 type Comparer = (value: Json) => number;
 

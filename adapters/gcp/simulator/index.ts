@@ -4,7 +4,7 @@
  */
 
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
-import type { Simulator, SimulatorDeps } from "../../contract-simulator.ts";
+import type { Simulator, SimulatorDeps, SimulatorOptions } from "../../contract-simulator.ts";
 import { createClockwork } from "../../simulator/clockwork.ts";
 import { respond } from "../../simulator/departure.ts";
 import { unstruck } from "../../simulator/faults.ts";
@@ -37,23 +37,11 @@ export { keyFileOf, type SimulatedCredential, simulatedCredential } from "./cred
 export { type FaultRuleInput, faultCatalogue } from "./faults.ts";
 export { type Settings, settingsSchema } from "./settings.ts";
 
-export interface GcpSimulatorOptions {
-  /** All chance comes from here: the same seed, fault plan and calls make the same run. */
-  readonly seed: string;
-  /** seeded: deals are reviewed and move by themselves over days and weeks; manual: only the controls decide. */
-  readonly reviewer: "seeded" | "manual";
+export interface GcpSimulatorOptions extends SimulatorOptions {
   /** Which service accounts may sign in, each for its partner. Default: `simulatedCredential`. */
   readonly credentials?: readonly SimulatedCredential[];
   /** Anything in `settingsSchema`; changed later through the controls. */
   readonly settings?: Omit<SettingsInput, "reviewer">;
-  /** Moves a virtual clock to a time. Without it `advance` is refused. */
-  readonly advance?: (to: Date) => void | Promise<void>;
-  /** Simulated time-outs reject at once instead of hanging: for virtual time. */
-  readonly instantTimeouts?: boolean;
-  /** The longest a simulated time-out hangs, in milliseconds. Default 120,000. */
-  readonly hangMsMax?: number;
-  /** A path prefix that a router may have left in front of the vendor's host. Default `/simulator/gcp`. */
-  readonly basePath?: string;
 }
 
 const bodyBytesMax = 1_000_000;
@@ -118,7 +106,7 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
     }
   };
 
-  const plain = createControls(world, { reviews, leads, partner: credentials[0]?.partnerId ?? "" });
+  const plain = createControls(world, { reviews, leads, credential: credentials[0] ?? simulatedCredential });
   const controls = {
     accept: (id: string, input: AcceptInput = {}) => transact(() => plain.accept(id, input)),
     reject: (id: string, input: RejectInput = {}) => transact(() => plain.reject(id, input)),
@@ -129,6 +117,7 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
     revokeRole: (input: RoleInput = {}) => transact(() => plain.revokeRole(input)),
     grantRole: (input: RoleInput = {}) => transact(() => plain.grantRole(input)),
     revokeTokens: () => transact(() => plain.revokeTokens()),
+    key: () => transact(() => plain.key()),
     advance: async (days: number) => {
       const before = world.now();
       const moved = await clockwork.advance(days);

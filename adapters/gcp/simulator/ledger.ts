@@ -1,6 +1,7 @@
 /** Google's side of the truth: the tables of this simulator. */
 import { z } from "zod";
 import type { SimulatorState } from "../../contract-simulator.ts";
+import { textAt } from "../../simulator/document.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
 import { countersSchema, windowSchema } from "../../simulator/quotas.ts";
 
@@ -46,9 +47,10 @@ export const createLedger = (state: SimulatorState) => {
   // A crash may lose the last of the counting, which can only be reads and refusals.
   const { table, dueTable, ...book } = createBook(state, ["meta", "counters", "windows"]);
   const { due, ...agenda } = dueTable(dueSchema);
+  const index = createIndex();
   const tables = {
     meta: table("meta", metaSchema),
-    opportunities: table("opportunities", opportunitySchema),
+    opportunities: table("opportunities", opportunitySchema, index.add),
     leads: table("leads", crmSchema),
     leadOpportunities: table("leadOpportunities", crmSchema),
     tokens: table("tokens", tokenSchema),
@@ -58,6 +60,28 @@ export const createLedger = (state: SimulatorState) => {
     windows: table("windows", windowSchema),
     fates: table("fates", z.object({ count: z.number() })),
   };
-  return { ...book, ...agenda, ...tables, tables };
+  return { ...book, ...agenda, ...tables, tables, idsWith: index.find };
 };
 export type Ledger = ReturnType<typeof createLedger>;
+
+const indexed = ["referenceOpportunityId", "opportunityInfo.displayName"];
+
+/**
+ * Opportunities by the texts that partners mark them with: without it, a search before each of many creates would look at all of
+ * them. It remembers what a record ever said, since a query may show a version before: whoever asks looks at the record again.
+ */
+const createIndex = () => {
+  const ids = new Map<string, Set<string>>();
+  return {
+    add: ({ id, document }: OpportunityRecord): void => {
+      for (const path of indexed) {
+        const text = textAt(document, path);
+        const name = `${path}\u0000${text}`;
+        if (text !== null) ids.set(name, (ids.get(name) ?? new Set()).add(id));
+      }
+    },
+    /** The ids of all that have, or had, this text at this path; null when the path is not indexed. */
+    find: (path: string, text: string): readonly string[] | null =>
+      indexed.includes(path) ? [...(ids.get(`${path}\u0000${text}`) ?? [])] : null,
+  };
+};

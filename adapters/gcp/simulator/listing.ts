@@ -4,9 +4,10 @@
  */
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import { fold } from "../../simulator/dice.ts";
-import { at, isList } from "../../simulator/document.ts";
+import { isList, isObject } from "../../simulator/document.ts";
 import { invalid, violation } from "./answers.ts";
-import { type Fields, type Ordering, readFilter, readOrder } from "./filter.ts";
+import { type Fields, type Filter, type Look, type Ordering, readFilter, readOrder } from "./filter.ts";
+import type { OpportunityRecord } from "./ledger.ts";
 import { type Call, indexed, view } from "./opportunities.ts";
 import { channelCatalogue } from "./tables.ts";
 import type { World } from "./world.ts";
@@ -14,21 +15,29 @@ import type { World } from "./world.ts";
 const pageSizeDefault = 50;
 const pageSizeMax = 100;
 
-export const createListing = (world: World) => ({
-  query: (call: Call): JsonObject => {
+export const createListing = (world: World) => {
+  const { ledger } = world;
+
+  /** The records that a filter may let through, as few as the ledger's index can tell. */
+  const candidates = (keys: Filter["keys"]): readonly OpportunityRecord[] => {
+    const found = keys?.map(({ path, text }) => ledger.idsWith(path, text)) ?? [null];
+    if (found.includes(null)) return ledger.opportunities.all();
+    const ids = new Set(found.flatMap((some) => some ?? []));
+    return [...ids].flatMap((id) => ledger.opportunities.get(id) ?? []);
+  };
+
+  const query = (call: Call): JsonObject => {
     const { rules, searchLagSeconds } = world.settings();
     const fields: Fields = { catalogue: channelCatalogue, message: "Opportunity", allowed: rules.filterFields };
-    const fits = readFilter(call.query.get("filter") ?? "", fields);
+    const { test, keys } = readFilter(call.query.get("filter") ?? "", fields);
     const order = readOrder(call.query.get("orderBy") ?? "", { ...fields, allowed: rules.orderFields });
     const size = sizeOf(call.query.get("pageSize"));
-    const rows = world.ledger.opportunities
-      .all()
-      .filter((row) => row.partner === call.partner)
+    const rows = candidates(keys)
       .flatMap((row) => {
-        const seen = indexed(row, searchLagSeconds, call);
-        if (!seen) return [];
-        const shown = view(world, seen);
-        return fits(shown) ? [{ place: placeOf(shown, order), shown }] : [];
+        const seen = row.partner === call.partner ? indexed(row, searchLagSeconds, call) : null;
+        if (seen === null) return [];
+        const look = lookAt(seen);
+        return test(look) ? [{ place: placeOf(look, order), seen }] : [];
       })
       .toSorted((a, b) => compare(a.place, b.place, order));
     const scope = scopeOf(call);
@@ -38,11 +47,13 @@ export const createListing = (world: World) => ({
     const last = page.at(-1);
     const more = last !== undefined && rest.length > size;
     return {
-      ...(page.length === 0 ? {} : { opportunities: page.map(({ shown }) => shown) }),
+      ...(page.length === 0 ? {} : { opportunities: page.map(({ seen }) => view(world, seen)) }),
       ...(more ? { nextPageToken: writeToken(last.place, scope) } : {}),
     };
-  },
-});
+  };
+
+  return { query };
+};
 export type Listing = ReturnType<typeof createListing>;
 
 /** More than a hundred is taken for a hundred, as the page says. */
@@ -55,15 +66,30 @@ const sizeOf = (text: string | null): number => {
   return size === 0 ? pageSizeDefault : Math.min(size, pageSizeMax);
 };
 
+/** Reads a record as the wire would show it, without making it. */
+const lookAt = (row: OpportunityRecord): Look => {
+  const own: Readonly<Record<string, Json>> = {
+    name: `opportunities/${row.id}`,
+    createTime: row.createdAt,
+    updateTime: row.updatedAt,
+  };
+  return (path) => {
+    let here: Json | undefined = own[path[0] ?? ""] ?? row.document;
+    if (here !== row.document) return here;
+    for (const key of path) here = isObject(here) && Object.hasOwn(here, key) ? here[key] : undefined;
+    return here;
+  };
+};
+
 /** Where a record stands: the values it is sorted by, then when it was created, then its name. */
 type Place = readonly (string | number)[];
-const placeOf = (shown: JsonObject, order: readonly Ordering[]): Place => [
+const placeOf = (look: Look, order: readonly Ordering[]): Place => [
   ...order.map(({ path }) => {
-    const value = at(shown, path);
+    const value = look(path.split("."));
     return typeof value === "number" ? value : value === undefined || value === null ? "" : String(value);
   }),
-  String(shown.createTime),
-  String(shown.name),
+  String(look(["createTime"])),
+  String(look(["name"])),
 ];
 const compare = (a: Place, b: Place, order: readonly Ordering[]): number => {
   for (const [index, left] of a.entries()) {

@@ -131,15 +131,16 @@ export const sent = (world: World, input: JsonObject, { catalogue, message, path
   return writable(catalogue, message, value);
 };
 
+export const partnerPath = "opportunityInfo.partnerEntity";
 /** The deal is the calling partner's, whether it says so or not. */
 const belonging = (document: JsonObject, partner: string): JsonObject => {
-  const entity = textAt(document, "opportunityInfo.partnerEntity");
+  const entity = textAt(document, partnerPath);
   const mine = `partners/${partner}`;
   if (entity !== null && entity !== mine) {
-    const field = fieldOf("opportunityInfo.partnerEntity");
+    const field = fieldOf(partnerPath);
     throw invalid([violation(field, `The field '${field}' must be ${mine}, the partner of the request`)]);
   }
-  return withAt(document, "opportunityInfo.partnerEntity", mine);
+  return withAt(document, partnerPath, mine);
 };
 
 /** `after` with everything that only Google writes as `before` has it. */
@@ -193,7 +194,8 @@ export const indexed = (
   const isHidden = row.hiddenUntil !== null && now.toISOString() < row.hiddenUntil;
   const isLate = lag > 0 && now < addSeconds(new Date(row.updatedAt), lag);
   if (isHidden || isLate) return row.previous ? { ...row, ...row.previous } : null;
-  return { ...row, ...seenNow(row, { now, struck }) };
+  const seen = seenNow(row, { now, struck });
+  return seen === row ? row : { ...row, ...seen };
 };
 
 /** The record as the wire shows it. */

@@ -1,0 +1,126 @@
+/** Microsoft Partner Center: co-sell in both directions through referrals. */
+import { failed, ok } from "../../src/domain/fault.ts";
+import type { CoSell, Limits, Marketplace, Session, SessionDeps } from "../contract.ts";
+import { newer } from "../timestamp.ts";
+import { bodyBytesMax, type Credential, createClient, timeoutMs } from "./client.ts";
+import { changes, check, locate, look, run } from "./cosell.ts";
+import { createUserCredential, type UserCredential } from "./credential.ts";
+import { createHooks, organizationDefault } from "./hooks.ts";
+import { look as lookAtInvitation, nextAnswer, pending, rejectionReasons } from "./invitations.ts";
+import { involvementWords } from "./map.ts";
+import type { CoSellDeps } from "./reading.ts";
+import { dealOf } from "./referred.ts";
+import { baseOf, revise, withdraw } from "./revision.ts";
+import { rulePack, submissionGaps } from "./rules.ts";
+import { example, fieldsSchema, settingsSchema, type Target, targetOf } from "./settings.ts";
+import { createSigners } from "./signers.ts";
+import { nextAddition, nextStep, noticesOf } from "./submission.ts";
+import { theirsOf } from "./theirs.ts";
+import { createTokens, type Tokens } from "./tokens.ts";
+
+export interface AzureOptions {
+  /** Microsoft publishes no throttle for referrals: gentle numbers, which an operator may change. */
+  readonly limits?: Partial<Limits>;
+}
+
+/** The Microsoft marketplace. `open` throws, by name, on a connection whose environment, endpoint and account contradict. */
+export const createAzure = (options: AzureOptions = {}): Marketplace => {
+  // Kept for all sessions: an access token lasts an hour, a signer's certificate for years.
+  const [tokens, signers] = [createTokens(), createSigners()];
+  return {
+    id: "azure",
+    name: "Microsoft Partner Center",
+    settings: settingsSchema,
+    fields: fieldsSchema,
+    rules: rulePack,
+    example,
+    limits: {
+      readsPerSecond: 5,
+      writesPerSecond: 2,
+      readsPerDay: 50_000,
+      // What the connector that Microsoft sells may call: https://learn.microsoft.com/en-us/partner-center/referrals/connectors-troubleshoot
+      writesPerDay: 10_000,
+      pageSize: 100,
+      timeoutMs,
+      bodyBytesMax,
+      ...options.limits,
+    },
+    open: (deps: SessionDeps, connection): Session => {
+      const target = targetOf(connection);
+      const { hooks, endpoint } = target.settings;
+      const credential = credentialOf(deps, target, tokens);
+      const client = createClient(deps, target, credential ?? noCredential);
+      const at = { clock: deps.clock, client, target };
+      return {
+        lacks: {
+          ...(credential === null
+            ? { consent: "nobody can sign in before settings.consent is given: cosell connect azure" }
+            : {}),
+          ...(hooks === undefined ? { hooks: "no host of signing certificates is set: settings.hooks" } : {}),
+          hookRegistration: "no webhook can be registered by this version: register it in Partner Center",
+          queue: "Partner Center delivers webhooks only; nothing waits to be fetched",
+          assisted: "Microsoft's programme has an API for all of it",
+        },
+        check: () => check(at),
+        ...(credential === null ? {} : { consent: credential.consent }),
+        ...(hooks === undefined
+          ? {}
+          : { hooks: createHooks({ ...deps, signers }, { organization: organizationDefault, ...hooks, endpoint }) }),
+        coSell: coSellOf(at),
+      };
+    },
+  };
+};
+
+const coSellOf = (at: CoSellDeps): CoSell => {
+  const { target } = at;
+  return {
+    gaps: (draft) => submissionGaps(draft, target),
+    notices: (draft) => noticesOf(draft, target),
+    involvement: (wanted) => ({ dealType: involvementWords[wanted] }),
+    submission: (draft, done) => nextStep(draft, done, target),
+    revision: (input) => revise(input, target),
+    withdrawal: (input) => withdraw(input, target),
+    addition: (draft, observation, settled) => nextAddition(draft, observation, { settled, target }),
+    baseOf: (observation) => baseOf(observation.body),
+    theirs: (input) => theirsOf(input, target),
+    newer,
+    run: (write) => run(at, write),
+    locate: (write, _token, traces) => locate(at, write, traces),
+    // No write of Microsoft's starts a task.
+    poll: async (outcome) => ok(outcome),
+    look: (ref) => look(at, ref),
+    changes: (cursor) => changes(at, cursor),
+    invitations: {
+      reasons: rejectionReasons,
+      look: (ref) => lookAtInvitation(at, ref),
+      pending: (cursor) => pending(at, cursor),
+      answer: (input, done) => nextAnswer(input, done, target),
+      // An accepted referral is the record itself.
+      made: async ({ ref }) => ok(ref),
+      dealOf,
+    },
+  };
+};
+
+const credentialOf = (deps: SessionDeps, target: Target, tokens: Tokens): UserCredential | null => {
+  const { consent, tenantId, endpoint } = target.settings;
+  if (consent === undefined) return null;
+  return createUserCredential(
+    { ...deps, tokens },
+    {
+      ...consent,
+      connectionId: target.connectionId,
+      tenantId: consent.tenantId ?? tenantId,
+      endpoint,
+      isSimulated: target.isSimulated,
+      renew: `cosell connect azure --renew ${JSON.stringify(target.label)}`,
+    },
+  );
+};
+
+const noCredential: Credential = {
+  token: async () =>
+    failed({ kind: "denied", message: "nobody has signed in for this connection: cosell connect azure" }),
+  drop: () => {},
+};
