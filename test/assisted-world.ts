@@ -140,7 +140,13 @@ export interface TaskBody {
 
 export const openHand = async (
   seed: string,
-  options: { readonly withdraws?: boolean; readonly taskDays?: number; readonly at?: (point: string) => void } = {},
+  options: {
+    readonly withdraws?: boolean;
+    readonly taskDays?: number;
+    readonly at?: (point: string) => void;
+    /** Another marketplace than the small one, and a connection of it. */
+    readonly instead?: { readonly marketplace: Marketplace; readonly connection: Readonly<Record<string, unknown>> };
+  } = {},
 ) => {
   const database = await openTestDatabase();
   const { db } = database;
@@ -164,7 +170,7 @@ export const openHand = async (
         return new Response(null, { status: 599 });
       },
       publicHttp: { refusal: async () => null, post: async () => ({ status: 599, retryAfter: null }) },
-      marketplaces: [handMarketplace(called)],
+      marketplaces: [options.instead?.marketplace ?? handMarketplace(called)],
       simulators: {},
       signingKey: `signkey-test-${"0".repeat(64)}`,
       retentionDays: 90,
@@ -221,7 +227,9 @@ export const openHand = async (
     const made = await call("POST", "/v1/connections", {
       ...{ marketplace: "gcp", label: `Hub ${account}`, account, environment: "production" },
       settings: { withdraws: options.withdraws ?? true, ...settings },
+      ...options.instead?.connection,
     });
+    if (made.status >= 300) throw new Error(`not connected: ${made.text}`);
     return made.body.connection.id;
   };
   const connectionId = await connect("partner-1");
