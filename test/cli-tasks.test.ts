@@ -68,6 +68,7 @@ it("refuses in words: a wrong number, another share's, an unknown state, nothing
   await fails("--state late is unknown", "tasks", "--state", "late");
   await fails("needs a reason", "tasks", "cancel", "test:K3");
   await fails("needs something to tell", "tasks", "tell", "test:K2");
+  await fails("people do the partner's side there by hand", "sync");
   await fails("use one of SUBMITTED, ACCEPTED", "tasks", "tell", "test:K2", "--status", "WON");
   await at.save(dealInput("K4"));
   await fails("is not shared", "tasks", "show", "test:K4");
