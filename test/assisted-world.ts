@@ -55,6 +55,7 @@ const assisted = (withdraws: boolean): Assisted => ({
     revise: ["Change the fields below and choose Save."],
     ...(withdraws ? { withdraw: ["Choose Withdraw."] } : {}),
   },
+  standsFor: ["create"],
   statuses: [
     { word: "SUBMITTED", means: "they review it", event: "partner_stored" },
     { word: "ACCEPTED", means: "they work on it with us", event: "partner_accepted" },
@@ -83,7 +84,10 @@ const apiDoors = (called: string[]): CoSell => {
   };
   return {
     gaps: gapsOf,
-    submission: () => ({ kind: "done" }),
+    submission: (_draft, done) =>
+      done.some(({ key }) => key === "create")
+        ? { kind: "done" }
+        : { kind: "write", write: { operation: "Create", key: "create", body: {}, token: "we-search" } },
     revision: () => ({ kind: "nothing", base: {} }),
     baseOf: () => ({}),
     newer: (a, b) => a > b,
