@@ -6,6 +6,7 @@ import { backupEndpoints } from "./http/backup.ts";
 import { cloudEndpoints } from "./http/clouds.ts";
 import { companyEndpoints } from "./http/companies.ts";
 import { connectionEndpoints } from "./http/connections.ts";
+import { consentEndpoints } from "./http/consent.ts";
 import { dealEndpoints } from "./http/deals.ts";
 import { diagnosisEndpoints } from "./http/diagnosis.ts";
 import { createDocument } from "./http/document.ts";
@@ -46,6 +47,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...oauthClientEndpoints(deps),
     ...queueEndpoints(deps),
     ...hookRegistrationEndpoints(deps),
+    ...consentEndpoints(deps),
     ...diagnosisEndpoints(deps),
     ...importEndpoints(deps),
     ...dealEndpoints(deps),

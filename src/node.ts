@@ -153,6 +153,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       publicUrl,
       signingKey: config.INNGEST_SIGNING_KEY ?? `signkey-prod-${randomBytes(32).toString("hex")}`,
       retentionDays: config.COSELL_RETENTION_DAYS,
+      consentNoticeDays: config.COSELL_CONSENT_NOTICE_DAYS,
       taskDays: config.COSELL_TASK_DAYS,
       parallel: options.parallel ?? 8,
       ...(executor === null ? {} : { executor }),

@@ -185,6 +185,13 @@ export const configSchema = z.object({
     .max(3650)
     .default(90)
     .describe("days that raw bodies, deliveries and finished runs are kept"),
+  COSELL_CONSENT_NOTICE_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(60)
+    .default(14)
+    .describe("how many days before a person's sign-in at a partner lapses an exception tells of it"),
   COSELL_TASK_DAYS: z.coerce
     .number()
     .int()

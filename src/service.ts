@@ -37,6 +37,8 @@ export interface ServiceDeps {
   readonly publicUrl: string;
   readonly signingKey: string;
   readonly retentionDays: number;
+  /** How long before a person's sign-in at a partner lapses somebody is told, in days; default 14. */
+  readonly consentNoticeDays?: number;
   /** Jobs in flight at once; 1 makes the order of work reproducible. */
   readonly parallel: number;
   /** Called at named points between effects; the crash tests kill the process there. */
@@ -119,6 +121,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       at,
       kick,
       retentionDays: deps.retentionDays,
+      consentNoticeDays: deps.consentNoticeDays ?? 14,
       refreshHours: deps.refreshHours ?? 24,
       hintGapSeconds: deps.hintGapSeconds ?? 60,
       taskDays: deps.taskDays ?? 3,

@@ -147,6 +147,7 @@ const assemble = async (config: WorkerConfig, { db, log, memory }: Parts): Promi
     signingKey: config.signingKey,
     executor: { ...config.executor, isRegistered: memory.isRegistered },
     retentionDays: config.settings.COSELL_RETENTION_DAYS,
+    consentNoticeDays: config.settings.COSELL_CONSENT_NOTICE_DAYS,
     taskDays: config.settings.COSELL_TASK_DAYS,
     parallel: 1,
     ...(memory.actorId === null ? {} : { actorId: memory.actorId }),

@@ -20,6 +20,8 @@ export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
   /** Outbox rows were committed: drain soon. */
   readonly kick: () => void;
   readonly retentionDays: number;
+  /** How long before a person's sign-in at a partner lapses somebody is told, in days. */
+  readonly consentNoticeDays: number;
   /** How often connections are swept: a cron line with its time zone. */
   readonly sweepCron: string;
   /** How old a look may be before a sweep refreshes it, in hours: their advice changes without moving a version. */

@@ -6,7 +6,7 @@ import { createInvitation } from "./invitations.ts";
 import { createPush } from "./push.ts";
 import { createChanged, createRevise } from "./revise.ts";
 import { createSweep, createSweepClock, createSync } from "./sync.ts";
-import { createExpiry, createResumed } from "./upkeep.ts";
+import { createConsentWatch, createExpiry, createResumed } from "./upkeep.ts";
 import { createWebhookDeliver } from "./webhook.ts";
 
 export const createFunctions = (client: Client, deps: WorkflowDeps) => [
@@ -23,4 +23,5 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createAutoShare(client, deps),
   createRuleChanged(client, deps),
   createWebhookDeliver(client, deps),
+  createConsentWatch(client, deps),
 ];

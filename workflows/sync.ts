@@ -2,6 +2,7 @@
  * Sync: short singleton runs, started by hints and finished within a minute; and the sweep, which finds what no hint told.
  * A hint is a nudge: the database remembers it, the partner's record is the truth.
  */
+import type { Session } from "../adapters/contract.ts";
 import { isEnded } from "../src/domain/deal.ts";
 import { isByHand, remindOfTasks, tellOfRestore } from "./by-hand.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
@@ -32,8 +33,6 @@ export const createSync = (client: Client, deps: WorkflowDeps) =>
       triggers: [{ event: "hint.raised" }],
       retries: 5,
       singleton: { key: "event.data.connectionId + event.data.remoteId", mode: "skip" },
-      // Looks that wait for one partner's quota leave room for the other partners.
-      concurrency: [{ key: "event.data.connectionId", limit: 4 }],
     },
     async ({ event, step }) => {
       const { connectionId, remoteId } = dataOf("hint.raised", event);
@@ -209,6 +208,10 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null };
 };
 
+/** How old a look may be. */
+const freshMsOf = (deps: WorkflowDeps, session: Session | null): number =>
+  session?.lookMinutes === undefined ? deps.refreshHours * 3_600_000 : session.lookMinutes * 60_000 - lookSlackMs;
+
 interface Caught {
   readonly [count: string]: string | number;
   readonly connectionId: string;
@@ -225,11 +228,9 @@ const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught
   const session = connection === null ? null : deps.registry.open(connection);
   const isAsked = connection !== null && session !== null && !isByHand(coSellOf(session, connection));
   const pending = isAsked && connection.state === "active" ? await listPending(deps, connection) : null;
-  const lookMinutes = session?.lookMinutes;
-  const freshMs = lookMinutes === undefined ? deps.refreshHours * 3_600_000 : lookMinutes * 60_000 - lookSlackMs;
   const counts = await db.transaction(async (tx) => {
     const invited = pending === null ? 0 : await hintMissed(deps, tx, { connectionId, pending });
-    const staleBefore = new Date(now.getTime() - freshMs);
+    const staleBefore = new Date(now.getTime() - freshMsOf(deps, session));
     const due = isAsked ? await store.shares.dueForLook(tx, connectionId, staleBefore, refreshMax) : [];
     for (const { remoteId } of due) {
       await store.shares.hinted(tx, connectionId, remoteId);

@@ -15,6 +15,9 @@ import { parseFirst, parseRow, parseRows } from "./rows.ts";
 
 const sweepSchema = z.object({ cursor: z.json().nullable(), sweptAt: z.date().nullable() });
 
+/** The exception about a person's sign-in at a partner that will end, or has ended. */
+export const consentLapsesCode = "CONSENT_LAPSES";
+
 export interface NewConnection {
   readonly marketplace: MarketplaceId;
   readonly label: string;

@@ -5,6 +5,7 @@ import { createAnswerRules } from "./answer-rules.ts";
 import { createAutoShare } from "./auto-share.ts";
 import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
+import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
 import { createEffects } from "./effects.ts";
 import { createHealth } from "./health.ts";
@@ -47,6 +48,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     measures: createMeasures(),
     inbox: createInbox(deps),
     connections: createConnections({ ...deps, journal }),
+    consents: createConsents(deps),
     effects,
     tasks,
     recoveries: createRecoveries({ ...deps, journal }),
