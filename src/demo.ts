@@ -166,8 +166,9 @@ const readCounters = async (opened: Opened) => {
   const clouds: Partial<Record<MarketplaceId, { writes: number; reads: number; throttled: number }>> = {};
   for (const id of marketplaceIds) {
     const { counters } = countersSchema.parse(await readJson(await control(opened, id, "ledger")));
-    const [first] = counters;
-    clouds[id] = { writes: first?.writes ?? 0, reads: first?.reads ?? 0, throttled: first?.throttled ?? 0 };
+    const sum = (what: "writes" | "reads" | "throttled"): number =>
+      counters.reduce((total, row) => total + row[what], 0);
+    clouds[id] = { writes: sum("writes"), reads: sum("reads"), throttled: sum("throttled") };
   }
   return clouds;
 };

@@ -44,6 +44,15 @@ import {
 import { ruleDryRunCommand, ruleFieldsCommand, ruleRunCommand } from "./share-rules-trial.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
 import { simulatorCommand } from "./simulator.ts";
+import {
+  taskCancelCommand,
+  taskDoneCommand,
+  taskPrintCommand,
+  taskShowCommand,
+  tasksCommand,
+  taskTellCommand,
+} from "./tasks.ts";
+import { taskImportCommand } from "./tasks-import.ts";
 import { webhookLogCommand, webhookReplayCommand, webhookTestCommand } from "./webhook-log.ts";
 import {
   webhookAddCommand,
@@ -76,6 +85,13 @@ export const commands: readonly Command[] = [
   sharesCommand,
   withdrawCommand,
   syncCommand,
+  tasksCommand,
+  taskShowCommand,
+  taskPrintCommand,
+  taskDoneCommand,
+  taskCancelCommand,
+  taskTellCommand,
+  taskImportCommand,
   invitationsCommand,
   invitationShowCommand,
   invitationAcceptCommand,

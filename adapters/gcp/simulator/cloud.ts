@@ -46,7 +46,7 @@ export const simulatedGcp: SimulatedCloud = {
   create: createGcpSimulator,
   connection: (endpoint) => ({
     marketplace: "gcp",
-    label: "Google Cloud (simulated)",
+    label: "Google (simulated)",
     account: partnerId,
     environment: "simulated",
     settings: {
