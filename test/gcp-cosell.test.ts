@@ -213,22 +213,18 @@ describe("what changed", () => {
       },
     });
     const made: string[] = [];
-    for (let deal = 0; deal < 120; deal++)
-      made.push(
-        value(
-          await google.coSell.run(
-            writeOf(google.coSell, draftOf({ opportunity: { key: `k${deal}`, title: `Deal ${deal}` } })),
-            "t",
-          ),
-        ).ref.id,
-      );
+    for (let deal = 0; deal < 103; deal++) {
+      // Google's index may lag: what is younger than some minutes is listed again.
+      if (deal === 100) google.rig.pause(3_600);
+      made.push((await google.rig.create({ state: "DRAFT" })).replace("opportunities/", ""));
+    }
     const first = await sweep(google, null);
     expect([...new Set(first.ids)].toSorted()).toEqual(made.toSorted());
     google.rig.pause(3_600);
     await google.rig.controls.edit(made[7] ?? "", { "opportunityInfo.description": "Theirs" });
     const second = await sweep(google, first.cursor);
     expect(second.ids).toContain(made[7]);
-    expect(second.ids.length).toBeLessThan(20);
+    expect(second.ids.length).toBeLessThan(10);
   });
   it("carries the deal's key and the record's birth, for what a restore forgot", async () => {
     const google = openGoogle({ settings: { rules: { reference: "ignore" } } });
@@ -239,8 +235,7 @@ describe("what changed", () => {
   });
   it("starts again when a page token has run out", async () => {
     const google = openGoogle({ settings: { quotas: { writesPerSecond: 1_000, writesBurst: 1_000 } } });
-    for (let deal = 0; deal < 101; deal++)
-      value(await google.coSell.run(writeOf(google.coSell, draftOf({ opportunity: { key: `k${deal}` } })), "t"));
+    for (let deal = 0; deal < 101; deal++) await google.rig.create({ state: "DRAFT" });
     const first = value(await google.coSell.changes(null));
     expect(first.more).toBe(true);
     await google.rig.controls.addFaults([{ on: "opportunities.query", nth: 1, times: 1, fault: "page_token_expired" }]);

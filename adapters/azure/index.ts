@@ -10,6 +10,7 @@ import { look as lookAtInvitation, nextAnswer, pending, rejectionReasons } from 
 import { involvementWords } from "./map.ts";
 import type { CoSellDeps } from "./reading.ts";
 import { dealOf } from "./referred.ts";
+import { createRegistration } from "./registration.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { example, fieldsSchema, settingsSchema, type Target, targetOf } from "./settings.ts";
@@ -54,15 +55,22 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
       return {
         lacks: {
           ...(credential === null
-            ? { consent: "nobody can sign in before settings.consent is given: cosell connect azure" }
+            ? {
+                consent: "nobody can sign in before settings.consent is given: cosell connect azure",
+                hookRegistration: "webhooks are registered by whoever has signed in: cosell connect azure",
+              }
             : {}),
           ...(hooks === undefined ? { hooks: "no host of signing certificates is set: settings.hooks" } : {}),
-          hookRegistration: "no webhook can be registered by this version: register it in Partner Center",
           queue: "Partner Center delivers webhooks only; nothing waits to be fetched",
           assisted: "Microsoft's programme has an API for all of it",
         },
         check: () => check(at),
-        ...(credential === null ? {} : { consent: credential.consent }),
+        ...(credential === null
+          ? {}
+          : {
+              consent: credential.consent,
+              hookRegistration: createRegistration(deps, { endpoint, renew: renewOf(target) }, credential),
+            }),
         ...(hooks === undefined
           ? {}
           : { hooks: createHooks({ ...deps, signers }, { organization: organizationDefault, ...hooks, endpoint }) }),
@@ -72,7 +80,8 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
   };
 };
 
-const coSellOf = (at: CoSellDeps): CoSell => {
+/** Co-sell over a client. */
+export const coSellOf = (at: CoSellDeps): CoSell => {
   const { target } = at;
   return {
     gaps: (draft) => submissionGaps(draft, target),
@@ -114,10 +123,12 @@ const credentialOf = (deps: SessionDeps, target: Target, tokens: Tokens): UserCr
       tenantId: consent.tenantId ?? tenantId,
       endpoint,
       isSimulated: target.isSimulated,
-      renew: `cosell connect azure --renew ${JSON.stringify(target.label)}`,
+      renew: renewOf(target),
     },
   );
 };
+
+const renewOf = (target: Target): string => `cosell connect azure --renew ${JSON.stringify(target.label)}`;
 
 const noCredential: Credential = {
   token: async () =>

@@ -116,6 +116,7 @@ export const assistedOf = (target: Target): Assisted => ({
       const id = number.exec(text.trim())?.[1];
       return id === undefined ? null : { id };
     },
+    show: ({ id }) => `DR-${id}`,
   },
   form: (draft) => formOf(draft, target),
   steps: {
