@@ -75,9 +75,10 @@ describe("a deal shared with Microsoft", () => {
       `/v1/shares/${id}`,
     );
     expect(shown.body.people.length).toBeGreaterThan(0);
-    await change(input, { stage: "launched", nextSteps: "Go live" });
+    await change(input, { stage: "launched", title: "Go live" });
     await timeline.advance(5 * minute);
     expect(await world.state(id)).toBe("accepted");
+    expect((await held(input.key)).own[0]?.document).toMatchObject({ name: "Go live", status: "Active" });
     const edits = await service.store.shares.listEdits(db.sql, id);
     expect(edits.find(({ field }) => field === "stage")).toMatchObject({
       state: "waiting",
@@ -101,6 +102,16 @@ describe("a deal shared with Microsoft", () => {
     await controls.expire(await microsoftsId(ignored.key));
     await timeline.advance(2 * minute);
     expect(await world.state(second)).toBe("declined");
+  });
+
+  it("that nobody at Microsoft joined is won all the same, and counts as no acceptance", async () => {
+    const input = shareAs("private");
+    const id = await share(input);
+    await timeline.advance(2 * minute);
+    await change(input, { stage: "launched" });
+    await timeline.advance(5 * minute);
+    expect(await world.state(id)).toBe("won");
+    expect(await acceptances(id)).toBe(0);
   });
 
   it("heals what webhooks lost by the sweep", async () => {
