@@ -48,6 +48,10 @@ export const byHand = (
 ): CoSell & { readonly assisted: Assisted } => ({
   ...judge,
   assisted,
+  notices: (draft) => [
+    `Nothing is sent by itself: a person registers it in ${assisted.portal.name} by hand, pastes its ${assisted.number.name} back and tells what comes of it.`,
+    ...(judge.notices?.(draft) ?? []),
+  ],
   newer: isLater,
   submission: nobody,
   revision: nobody,

@@ -99,6 +99,10 @@ export interface Session {
   readonly pull?: Pull;
   readonly consent?: Consent;
   readonly coSell?: CoSell;
+  /** How often the partner is asked what changed, in minutes. Absent: as often as the installation sweeps. */
+  readonly sweepMinutes?: number;
+  /** How old what we know of a record may be before a sweep reads it again, in minutes. Absent: as the installation has it. */
+  readonly lookMinutes?: number;
 }
 
 /** A person's leave, given by signing in at the partner and kept alive by use. It lapses unless somebody renews it. */
@@ -136,6 +140,7 @@ export interface Known {
   readonly confirmed: Readonly<Record<string, string>>;
 }
 
+export type WriteToken = "partner-keeps" | "we-read" | "we-search" | "untraceable";
 /** One write on the partner's system, as data. `body` is frozen in the journal: a retry sends exactly these bytes. */
 export interface Write {
   /** The partner's operation, for example CreateOpportunity. */
@@ -146,9 +151,10 @@ export interface Write {
   readonly body: JsonObject;
   /**
    * What tells whether a lost write happened: `partner-keeps`, the partner remembers our token and a repeat is harmless;
-   * `we-read`, one record that reads true at once; `we-search`, a list that may lag, so two searches must agree.
+   * `we-read`, one record that reads true at once; `we-search`, a list that may lag, so two searches must agree;
+   * `untraceable`, nothing does: a lost one is left to a person and never repeated.
    */
-  readonly token: "partner-keeps" | "we-read" | "we-search";
+  readonly token: WriteToken;
 }
 
 /** What a write came to. Small, without personal data: it is kept and may be logged. */

@@ -2,6 +2,7 @@
 import { type AwsOptions, createAws } from "./aws/index.ts";
 import { type AzureOptions, createAzure } from "./azure/index.ts";
 import type { Marketplace } from "./contract.ts";
+import { createGcp } from "./gcp/index.ts";
 
 /** What only some runtimes have, by marketplace. */
 export interface MarketplaceOptions {
@@ -12,4 +13,5 @@ export interface MarketplaceOptions {
 export const createMarketplaces = (options: MarketplaceOptions = {}): readonly Marketplace[] => [
   createAws(options.aws),
   createAzure(options.azure),
+  createGcp(),
 ];

@@ -174,7 +174,7 @@ export const openHand = async (
       ...(options.taskDays === undefined ? {} : { taskDays: options.taskDays }),
       ...(options.at === undefined ? {} : { at: options.at }),
     });
-  const service = await start();
+  let service = await start();
   const { store } = service;
   const actorId = await store.access.actor(db.sql, "person", "tester");
   const { secret: token } = await store.access.createKey(db.sql, {
@@ -209,7 +209,14 @@ export const openHand = async (
     const answer = await fetchFrom(path, { method, body });
     return { ...answer, body: answer.body as T };
   };
-  const timeline = createTimeline({ clock, service, simulators: [] });
+  const running = {
+    drain: () => service.drain(),
+    isKicked: () => service.isKicked(),
+    get runner() {
+      return service.runner;
+    },
+  };
+  const timeline = createTimeline({ clock, service: running, simulators: [] });
   const connect = async (account: string, settings: Readonly<Record<string, unknown>> = {}): Promise<string> => {
     const made = await call("POST", "/v1/connections", {
       ...{ marketplace: "gcp", label: `Hub ${account}`, account, environment: "production" },
@@ -235,7 +242,12 @@ export const openHand = async (
   const tell = (shareId: string, body: unknown) => call("POST", `/v1/shares/${shareId}/status`, body);
   return {
     ...{ db, clock, store, service, timeline, called, logged, connectionId, token, actorId },
-    ...{ call, fetchFrom, connect, save, share, taskOf, done, tell, start },
+    ...{ call, connect, save, share, taskOf, done, tell },
+    /** The process ends and another takes its place. */
+    restart: async () => {
+      await service.stop();
+      service = await start();
+    },
     /** Shares a deal and has a person register it. */
     registered: async (deal: OpportunityInput, number: string): Promise<string> => {
       const shareId = await share(deal);

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { benchBacklog } from "./bench/backlog.ts";
+import { benchClouds } from "./bench/clouds.ts";
 import { benchDoor } from "./bench/door.ts";
 import { benchFootprint } from "./bench/footprint.ts";
 import { benchLatency } from "./bench/latency.ts";
@@ -23,6 +24,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   runner: () => benchRunner(verdict, small ? 60 : 400),
   footprint: () => benchFootprint(verdict, small ? 500 : 10_000),
   backlog: () => benchBacklog(verdict, Number(values.backlog ?? (small ? 60 : 2_000))),
+  clouds: () => benchClouds(verdict, { shares: small ? 30 : 5_000, clouds: ["aws"] }),
   latency: () => benchLatency(verdict, small ? 20 : 200),
 };
 const unknown = positionals.filter((name) => parts[name] === undefined);

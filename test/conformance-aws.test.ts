@@ -2,17 +2,9 @@
 import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator, simulatedCredential } from "../adapters/aws/simulator/index.ts";
 import { runMarketplaceConformance } from "./marketplace-conformance.ts";
-import type { Trouble } from "./marketplace-rig.ts";
+import { callsOf, faultRule } from "./marketplace-rig.ts";
 
 const { account } = simulatedCredential;
-const faults: Readonly<Record<Trouble, { readonly fault: string; readonly retryAfterSeconds?: number }>> = {
-  lost_answer: { fault: "commit_then_timeout" },
-  lost_request: { fault: "timeout_before" },
-  throttled: { fault: "throttle", retryAfterSeconds: 30 },
-  server_error: { fault: "commit_then_500" },
-  unknown_word: { fault: "unknown_status_word" },
-};
-
 const settings = {
   accountId: account,
   catalog: "AWS",
@@ -20,8 +12,16 @@ const settings = {
   hookKeys: { keyRefs: ["secret:hook"] },
 };
 
+/** The key header of forged deliveries. */
+const forged: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "no key": {},
+  "another key": { "x-cosell-key": "hook-key-0002" },
+  "half the key": { "x-cosell-key": "hook-key" },
+  "the key in another header": { authorization: "hook-key-0001" },
+};
+
 runMarketplaceConformance({
-  marketplace: createAws(),
+  create: () => createAws(),
   account,
   settings,
   otherSettings: { ...settings, defaults: { additionalComments: "set later", apnPrograms: ["ISV Accelerate"] } },
@@ -31,12 +31,8 @@ runMarketplaceConformance({
     const { controls, ...simulator } = createAwsSimulator(deps, options);
     return {
       simulator,
-      calls: async () => {
-        const { counters } = await controls.ledger();
-        const entries = Object.entries(counters[0]?.operations ?? {});
-        return Object.fromEntries(entries.map(([operation, { calls }]) => [operation, calls]));
-      },
-      strike: (on, trouble, how) => controls.setFaults([{ on, ...faults[trouble], ...how }]),
+      calls: async () => callsOf((await controls.ledger()).counters),
+      strike: (on, trouble, how) => controls.setFaults([faultRule(on, trouble, how)]),
       held: async (key) => {
         const { opportunities } = await controls.ledger();
         return opportunities.flatMap(({ id, document }) =>
@@ -52,6 +48,7 @@ runMarketplaceConformance({
       expire: (id) => controls.expire(id),
       subscribe: (url) =>
         controls.putDestination({ url, headerName: "x-cosell-key", headerValue: "hook-key-0001", account }),
+      forge: async (how, { body }) => ({ headers: forged[how] ?? {}, body }),
     };
   },
   fields: {
@@ -86,13 +83,5 @@ runMarketplaceConformance({
     lead: ["AcceptEngagementInvitation", "UpdateEngagementContext", "StartOpportunityFromEngagementTask"],
     reject: ["RejectEngagementInvitation"],
   },
-  forgeries: {
-    "no key": ({ body }) => ({ headers: {}, body }),
-    "another key": ({ headers, body }) => ({ headers: { ...headers, "x-cosell-key": "hook-key-0002" }, body }),
-    "the key in another header": ({ headers, body }) => ({
-      headers: { authorization: headers["x-cosell-key"] ?? "" },
-      body,
-    }),
-    "half the key": ({ headers, body }) => ({ headers: { ...headers, "x-cosell-key": "hook-key" }, body }),
-  },
+  forgeries: Object.keys(forged),
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createMemoryState, keyFileOf, simulatedCredential } from "../adapters/gcp/simulator/index.ts";
+import { createMemoryState, simulatedCredential } from "../adapters/gcp/simulator/index.ts";
 import { channel, codeOf, crm, fieldsOf, goodDeal, goodLead, openRig, partner, rawOf } from "./gcp-simulator-rig.ts";
 
 const rig = openRig();
@@ -129,8 +129,8 @@ describe("who may ask", () => {
 });
 
 describe("the simulated service account", () => {
-  it("comes as the key file that Google hands out", () => {
-    const file = JSON.parse(keyFileOf(simulatedCredential));
+  it("comes as the key file that Google hands out", async () => {
+    const file = (await ask("GET", "/key")).body;
     expect(file).toMatchObject({
       type: "service_account",
       client_email: simulatedCredential.clientEmail,

@@ -49,6 +49,7 @@ describe("pages of opportunities:query", () => {
   it("have at most a hundred, also when more are asked for", async () => {
     expect((await walk({ pageSize: "1000" })).sizes).toEqual([100, 23]);
     expect((await walk({ pageSize: "0" })).sizes).toEqual([50, 50, 23]);
+    expect((await walk({ page_size: "60" })).sizes).toEqual([60, 60, 3]);
   });
   it("miss nothing and repeat nothing while deals change and arrive", async () => {
     const world = openRig();

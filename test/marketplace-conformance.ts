@@ -28,7 +28,7 @@ import {
 
 /** Registers the suite for one marketplace. */
 export const runMarketplaceConformance = (harness: Harness): void => {
-  describe(`${harness.marketplace.name} as a marketplace`, () => {
+  describe(`${harness.create().name} as a marketplace`, () => {
     describeOffer(harness);
     describeSubmission(harness);
     describeQuota(harness);
@@ -42,8 +42,8 @@ export const runMarketplaceConformance = (harness: Harness): void => {
 };
 
 const describeOffer = (harness: Harness): void => {
-  const { marketplace } = harness;
   const bench = openBench(harness, "offer");
+  const { marketplace } = bench;
 
   it("tells of every capability either by its door or by a reason, never by both", () => {
     const { account } = marketplace.example;
@@ -107,7 +107,7 @@ const describeSubmission = (harness: Harness): void => {
     await lookAt(bench, ref);
     good(await bench.coSell().changes(null));
     good(await bench.open().check());
-    for (const request of bench.sent) expectBounded(harness, request);
+    for (const request of bench.sent) expectBounded(bench, request);
   });
 };
 
@@ -124,7 +124,7 @@ const describeQuota = (harness: Harness): void => {
   });
 };
 
-const expectBounded = ({ marketplace, isSignIn }: Harness, { url, limits, hasLeave }: Sent): void => {
+const expectBounded = ({ marketplace, harness: { isSignIn } }: Bench, { url, limits, hasLeave }: Sent): void => {
   expect(limits.timeoutMs).toBeLessThanOrEqual(marketplace.limits.timeoutMs);
   expect(limits.bodyBytesMax).toBeLessThanOrEqual(marketplace.limits.bodyBytesMax);
   expect(limits.hosts).toEqual([url.host]);
@@ -255,7 +255,7 @@ const describeChanges = (harness: Harness): void => {
   it("lists what changed page by page without gap or repeat, and misses nothing that moves between two pages", async () => {
     const bench = openBench(harness, "changes");
     const made: string[] = [];
-    for (let index = 0; index < harness.marketplace.limits.pageSize * 2 + 1; index++) {
+    for (let index = 0; index < bench.marketplace.limits.pageSize * 2 + 1; index++) {
       const next = bench.coSell().submission(bench.draft({ opportunity: { key: `K${index}` } }), []);
       if (next.kind !== "write") throw new Error("a submission begins with a write");
       made.push(good(await bench.coSell().run(next.write, `token-${index}`)).ref.id);

@@ -43,10 +43,11 @@ export const describeRevisions = (harness: Harness): void => {
       const bench = openBench(harness, `edit ${trouble}`);
       const at = { ...(await accepted(bench)), draft: edited(bench) };
       const revision = writeOf(await reviseNow(bench, at));
-      const before = (await bench.partner.calls())[revision.write.operation] ?? 0;
-      await bench.partner.strike(revision.write.operation, trouble, { nth: 1, times: 1 });
+      const operation = harness.operationOf?.(revision.write.operation) ?? revision.write.operation;
+      const before = (await bench.partner.calls())[operation] ?? 0;
+      await bench.partner.strike(operation, trouble, { nth: 1, times: 1 });
       const { faults } = await carry(bench, revision.write, "T");
-      const after = (await bench.partner.calls())[revision.write.operation] ?? 0;
+      const after = (await bench.partner.calls())[operation] ?? 0;
       expect([faults.map(({ kind }) => kind), after - before]).toEqual([
         ["ambiguous"],
         trouble === "lost_answer" ? 1 : 2,

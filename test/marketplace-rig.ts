@@ -60,10 +60,41 @@ export interface Partner {
   readonly expire?: (id: string) => Promise<unknown>;
   /** Where they tell of changes. */
   readonly subscribe?: (url: string) => Promise<unknown>;
+  /**
+   * A delivery that nobody at the partner has made, in the place of a genuine one. Null: somebody who is not the partner sends one
+   * of his own, which arrives as the genuine ones do.
+   */
+  readonly forge?: (how: string, genuine: RawDelivery) => Promise<RawDelivery | null>;
 }
 
+/** How often each operation was asked, whoever asked; `ignored` are sign-ins. */
+export const callsOf = (
+  counters: readonly { readonly operations: Readonly<Record<string, { readonly calls: number }>> }[],
+  ignored: ReadonlySet<string> = new Set(),
+): Readonly<Record<string, number>> => {
+  const sum: Record<string, number> = {};
+  for (const { operations } of counters)
+    for (const [operation, { calls }] of Object.entries(operations))
+      if (!ignored.has(operation)) sum[operation] = (sum[operation] ?? 0) + calls;
+  return sum;
+};
+/** A rule of a simulator's fault plan: the nth call of the operation goes wrong, `times` in a row. */
+export const faultRule = (on: string, trouble: Trouble, how: { readonly nth: number; readonly times: number }) => ({
+  on,
+  ...faults[trouble],
+  ...how,
+});
+const faults = {
+  lost_answer: { fault: "commit_then_timeout" },
+  lost_request: { fault: "timeout_before" },
+  throttled: { fault: "throttle", retryAfterSeconds: 30 },
+  server_error: { fault: "commit_then_500" },
+  unknown_word: { fault: "unknown_status_word" },
+} as const satisfies Readonly<Record<Trouble, object>>;
+
 export interface Harness {
-  readonly marketplace: Marketplace;
+  /** Anew for each test: an adapter may keep tokens between sessions. */
+  readonly create: () => Marketplace;
   readonly account: string;
   readonly settings: Connection["settings"];
   /** Settings that would make another request of the same draft, for a write that was journalled before they changed. */
@@ -95,8 +126,10 @@ export interface Harness {
   readonly isVersioned: boolean;
   /** Kinds of invitations, for `Partner.refer`, with the writes that accept one, by operation; those of a rejection under `reject`. */
   readonly invitations: Readonly<Record<string, readonly string[]>>;
-  /** Deliveries that nobody at the partner has made, each from a genuine one. */
-  readonly forgeries: Readonly<Record<string, (genuine: RawDelivery) => RawDelivery | Promise<RawDelivery>>>;
+  /** Names of forgeries, for `Partner.forge`. */
+  readonly forgeries: readonly string[];
+  /** What the simulator calls the operation of a write, where it has another name for it. */
+  readonly operationOf?: (operation: string) => string;
   /** Whether a request only signs in: it costs no quota and is bounded all the same. */
   readonly isSignIn?: (url: URL) => boolean;
 }
@@ -173,6 +206,7 @@ export interface Carried {
 export type Bench = ReturnType<typeof openBench>;
 /** A fresh partner and a connection to it. Every session is opened anew, as the engine does. */
 export const openBench = (harness: Harness, seed: string) => {
+  const marketplace = harness.create();
   const clock = createVirtualClock(start);
   const deliveries: RawDelivery[] = [];
   const sent: Sent[] = [];
@@ -196,7 +230,7 @@ export const openBench = (harness: Harness, seed: string) => {
   );
   const kept = new Map<string, SecretValue>();
   const open = (opening: Opening = {}): Session =>
-    harness.marketplace.open(
+    marketplace.open(
       {
         clock,
         ids: createSeededIds(clock, `${seed} session ${sent.length}`),
@@ -223,8 +257,8 @@ export const openBench = (harness: Harness, seed: string) => {
       },
       {
         id: "con_1",
-        marketplace: harness.marketplace.id,
-        label: harness.marketplace.name,
+        marketplace: marketplace.id,
+        label: marketplace.name,
         account: opening.account ?? harness.account,
         environment: opening.environment ?? "simulated",
         settings: opening.settings ?? harness.settings,
@@ -235,7 +269,7 @@ export const openBench = (harness: Harness, seed: string) => {
       },
     );
   const coSell = (opening: Opening = {}): CoSell => present(open(opening).coSell, "co-sell");
-  return { harness, clock, partner, deliveries, sent, pass, open, coSell, draft: draftFor(harness) };
+  return { harness, marketplace, clock, partner, deliveries, sent, pass, open, coSell, draft: draftFor(harness) };
 };
 
 const secretsOf = (kept: Map<string, SecretValue>, given: Readonly<Record<string, string>>) => ({

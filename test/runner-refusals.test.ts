@@ -1,6 +1,7 @@
 import type { Inngest, InngestFunction } from "inngest";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { nextTick, parseFunctions } from "../workflows/runner/config.ts";
+import { nextTick } from "../src/domain/timetable.ts";
+import { parseFunctions } from "../workflows/runner/config.ts";
 import { decide, limits } from "../workflows/runner/decide.ts";
 import { endOfWait, retryDelayMs } from "../workflows/runner/delay.ts";
 import { compileExpression, compileMatch } from "../workflows/runner/expression.ts";

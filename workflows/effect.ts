@@ -134,6 +134,7 @@ const recordTrace = async (
     await deps.store.effects.move(deps.db.sql, entry, "located", { outcome: found.value });
     return { kind: "confirmed" };
   }
+  if (entry.tokenKind === "untraceable") return giveUp(deps, entry);
   const countsFromMs = restoredAt === null || entry.tokenKind === "we-read" ? 0 : restoredAt.getTime() + searchLagMs;
   return deps.clock.now().getTime() < countsFromMs
     ? { kind: "wait", until: new Date(countsFromMs).toISOString() }
@@ -153,8 +154,8 @@ const recordSearch = async (
     await store.effects.move(db.sql, entry, "located", { outcome });
     return { kind: "confirmed" };
   }
-  const tokenConflict = entry.fault?.kind === "conflict";
-  if (tokenConflict || entry.refutations >= refutationMax) return giveUp(deps, entry, tokenConflict);
+  if (entry.tokenKind === "untraceable" || isTokenConflict(entry) || entry.refutations >= refutationMax)
+    return giveUp(deps, entry);
   const age = now.getTime() - (entry.sentAt?.getTime() ?? 0);
   const searched = entry.tokenKind === "we-search" || (entry.tokenKind === "partner-keeps" && age > tokenLifeMs);
   if (searched && (entry.searchedAt === null || now.getTime() - entry.searchedAt.getTime() < searchLagMs)) {
@@ -179,7 +180,17 @@ const recordFailedSearch = async (deps: WorkflowDeps, entry: EffectEntry, fault:
   return { kind: "wait", until: comeBackAt(fault, 2, now) };
 };
 
-const giveUp = async (deps: WorkflowDeps, entry: EffectEntry, tokenConflict: boolean): Promise<Fate> => {
+const isTokenConflict = (entry: EffectEntry): boolean => entry.fault?.kind === "conflict";
+
+const whyStuck = (entry: EffectEntry): string => {
+  if (entry.tokenKind === "untraceable")
+    return "whether it happened is not known, and the partner gives no way to find out; it was not sent again";
+  return isTokenConflict(entry)
+    ? "the partner says that this request's token was used for another request, and no such record was found"
+    : `it was sent ${entry.attempts} times and looked for ${entry.refutations} times, and never found`;
+};
+
+const giveUp = async (deps: WorkflowDeps, entry: EffectEntry): Promise<Fate> => {
   const { db, store } = deps;
   const subject = subjectOf(entry);
   await db.transaction(async (tx) => {
@@ -190,14 +201,11 @@ const giveUp = async (deps: WorkflowDeps, entry: EffectEntry, tokenConflict: boo
       invitationId: entry.invitationId,
       operation: entry.operation,
     });
-    const why = tokenConflict
-      ? "the partner says that this request's token was used for another request, and no such record was found"
-      : `it was sent ${entry.attempts} times and looked for ${entry.refutations} times, and never found`;
     await store.journal.openException(
       tx,
       "EFFECT_STUCK",
       subject,
-      `${entry.operation} needs a person: ${why}. Look in the partner's portal before anything is sent again.`,
+      `${entry.operation} needs a person: ${whyStuck(entry)}. Look in the partner's portal before anything is sent again.`,
     );
   });
   deps.kick();

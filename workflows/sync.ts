@@ -2,11 +2,13 @@
  * Sync: short singleton runs, started by hints and finished within a minute; and the sweep, which finds what no hint told.
  * A hint is a nudge: the database remembers it, the partner's record is the truth.
  */
+import type { Session } from "../adapters/contract.ts";
 import { isEnded } from "../src/domain/deal.ts";
 import { isByHand, remindOfTasks, tellOfRestore } from "./by-hand.ts";
-import { type Client, comeBackAt, coSellOf, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
+import { type Client, comeBackAt, coSellOf, dataOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
 import { lookOnce } from "./look.ts";
+import { nextSweepAt, requestAt } from "./pace.ts";
 import { forgetTaken, isForgotten, recover } from "./recover.ts";
 
 /** How long a record that we do not know may still be on its way back to us from our own create. */
@@ -15,8 +17,12 @@ const unknownMs = 60_000;
 const pushMsMax = 3_600_000;
 const roundsMax = 6;
 const pagesMax = 200;
+/** Sweeps of one run of a connection that is faster than the clock: every minute for an hour. */
+const againMax = 60;
 /** What moves no version (their seller's advice) is refreshed by age, at most this many looks a sweep. */
 const refreshMax = 200;
+/** A look follows its sweep by some seconds: by the next sweep it is as old as the connection wants it. */
+const lookSlackMs = 60_000;
 
 type Round = { readonly kind: "end"; readonly why: string } | { readonly kind: "again"; readonly until: string };
 
@@ -92,11 +98,12 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
   client.createFunction({ id: "sweep-clock", triggers: [{ cron: deps.sweepCron }], retries: 3 }, async ({ step }) => {
     await runStep(step, "request", async () => {
       await deps.db.transaction(async (tx) => {
+        const now = deps.clock.now();
         for (const connection of await deps.store.connections.list(tx)) {
-          if (connection.state === "active")
-            await deps.store.journal.tell(tx, "connection.sweep.requested", connection.id, {
-              connectionId: connection.id,
-            });
+          if (connection.state !== "active") continue;
+          const { sweptAt } = await deps.store.connections.readSweep(tx, connection.id);
+          const request = requestAt(deps, connection, { sweptAt, now });
+          if (request !== null) await deps.store.journal.tell(tx, "connection.sweep.requested", connection.id, request);
         }
         await remindOfExpiry(deps, tx);
         await remindOfTasks(deps, tx);
@@ -116,18 +123,34 @@ export const createSweep = (client: Client, deps: WorkflowDeps) =>
       singleton: { key: "event.data.connectionId", mode: "skip" },
     },
     async ({ event, step }) => {
-      const { connectionId } = dataOf("connection.sweep.requested", event);
-      for (let page = 0; page < pagesMax; page++) {
-        const swept = await runStep(step, `page-${page}`, () => sweepPage(deps, connectionId, page));
-        if (swept.kind === "wait") await step.sleepUntil(`page-wait-${page}`, swept.until);
-        if (swept.kind === "stop") return { connectionId, ended: swept.why };
-        if (swept.kind !== "last") continue;
-        if (swept.isRecovering) await recover(deps, step, connectionId);
-        break;
+      const { connectionId, until } = dataOf("connection.sweep.requested", event);
+      let swept = await sweepOnce(deps, step, { connectionId, name: "" });
+      for (let again = 1; until !== undefined && again <= againMax && !("ended" in swept); again++) {
+        const at = await runStep(step, `pace-${again}`, () => nextSweepAt(deps, connectionId, until));
+        if (at === null) break;
+        await step.sleepUntil(`pace-wait-${again}`, at);
+        swept = await sweepOnce(deps, step, { connectionId, name: `again-${again}-` });
       }
-      return runStep(step, "catch-up", () => catchUp(deps, connectionId));
+      return swept;
     },
   );
+
+/** One sweep through all pages. A recovery needs a run of its own: only the first sweep of a run carries one on. */
+const sweepOnce = async (
+  deps: WorkflowDeps,
+  step: Steps,
+  { connectionId, name }: { readonly connectionId: string; readonly name: string },
+): Promise<Caught | { readonly connectionId: string; readonly ended: string }> => {
+  for (let page = 0; page < pagesMax; page++) {
+    const swept = await runStep(step, `${name}page-${page}`, () => sweepPage(deps, connectionId, page));
+    if (swept.kind === "wait") await step.sleepUntil(`${name}page-wait-${page}`, swept.until);
+    if (swept.kind === "stop") return { connectionId, ended: swept.why };
+    if (swept.kind !== "last") continue;
+    if (swept.isRecovering && name === "") await recover(deps, step, connectionId);
+    break;
+  }
+  return runStep(step, `${name}catch-up`, () => catchUp(deps, connectionId));
+};
 
 type Swept =
   | { readonly kind: "more" }
@@ -185,24 +208,29 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null };
 };
 
-/** Invitations and looks that were missed, looks that are a day old, and pushes and answers whose run was lost. */
-const catchUp = async (
-  deps: WorkflowDeps,
-  connectionId: string,
-): Promise<{
+/** How old a look may be. */
+const freshMsOf = (deps: WorkflowDeps, session: Session | null): number =>
+  session?.lookMinutes === undefined ? deps.refreshHours * 3_600_000 : session.lookMinutes * 60_000 - lookSlackMs;
+
+interface Caught {
+  readonly [count: string]: string | number;
   readonly connectionId: string;
   readonly refreshed: number;
   readonly resumed: number;
   readonly invited: number;
-}> => {
+}
+
+/** Invitations and looks that were missed, looks that are a day old, and pushes and answers whose run was lost. */
+const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught> => {
   const { db, store } = deps;
   const now = deps.clock.now();
   const connection = await store.connections.find(db.sql, connectionId);
-  const isAsked = connection !== null && !isByHand(coSellOf(deps.registry.open(connection), connection));
+  const session = connection === null ? null : deps.registry.open(connection);
+  const isAsked = connection !== null && session !== null && !isByHand(coSellOf(session, connection));
   const pending = isAsked && connection.state === "active" ? await listPending(deps, connection) : null;
   const counts = await db.transaction(async (tx) => {
     const invited = pending === null ? 0 : await hintMissed(deps, tx, { connectionId, pending });
-    const staleBefore = new Date(now.getTime() - deps.refreshHours * 3_600_000);
+    const staleBefore = new Date(now.getTime() - freshMsOf(deps, session));
     const due = isAsked ? await store.shares.dueForLook(tx, connectionId, staleBefore, refreshMax) : [];
     for (const { remoteId } of due) {
       await store.shares.hinted(tx, connectionId, remoteId);

@@ -29,10 +29,11 @@ import {
 import type { JsonObject } from "../../src/domain/deal.ts";
 import { type Fault, failed, ok } from "../../src/domain/fault.ts";
 import type { HttpLimits } from "../../src/ports.ts";
+import { secretName } from "../connection-settings.ts";
 import type { SessionDeps } from "../contract.ts";
 import { codeBeforeContact } from "../reach.ts";
 import { type Answer, type Asked, faultOf, lost } from "./faults.ts";
-import { type Credentials, secretName, type Target } from "./settings.ts";
+import type { Credentials, Target } from "./settings.ts";
 
 export interface AwsKeys {
   readonly accessKeyId: string;

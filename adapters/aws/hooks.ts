@@ -14,6 +14,7 @@ import {
   type TokenVerifier,
 } from "../../src/tokens.ts";
 import { readBoundedJson } from "../bounded-json.ts";
+import { secretName } from "../connection-settings.ts";
 import {
   brandVerified,
   type Hint,
@@ -22,7 +23,7 @@ import {
   type Verdict,
   type VerifiedDelivery,
 } from "../contract.ts";
-import { type Settings, secretName, type Target } from "./settings.ts";
+import type { Settings, Target } from "./settings.ts";
 import { detailTypes, type Envelope, envelopeSchema, eventRegion, eventSource } from "./wire.ts";
 
 const headerCharactersMax = 4_096;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { tokenSecondsDefault, tokenSecondsMax, tokenSecondsMin } from "../../src/tokens.ts";
+import { endpointSchema, loose, oneOf, secretRefSchema } from "../connection-settings.ts";
 import {
   apnPrograms,
   channels,
@@ -19,17 +20,6 @@ import {
 } from "./picklists.generated.ts";
 import { apiHost, type Catalog, catalogSchema, eventRegion } from "./wire.ts";
 
-const secretRefSchema = z
-  .string()
-  .regex(/^(secret|env):.+$/, "a reference such as secret:aws-key, never the secret itself")
-  .describe("reference of a secret: secret:<name>, or env:<VARIABLE> of the service");
-/** The name under which the Secrets port knows a reference. */
-export const secretName = (ref: string): string => (ref.startsWith("secret:") ? ref.slice("secret:".length) : ref);
-
-/** Anything may arrive from a CRM: what is not as described becomes a gap, never a refusal to load the deal. */
-const loose = <T extends z.ZodType>(schema: T, description: string) =>
-  z.union([schema, z.json()]).exactOptional().describe(description);
-const oneOf = (values: readonly string[], description: string) => loose(z.enum(values), description);
 const someOf = (values: readonly string[], description: string) =>
   loose(z.array(z.enum(values)), `${description}; a list, or one text with the values separated by semicolons`);
 const money = z.object({ amount: z.string(), currency: z.string() });
@@ -103,13 +93,6 @@ const credentialsSchema = z.union([
   }),
 ]);
 export type Credentials = z.infer<typeof credentialsSchema>;
-
-const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host);
-const endpointSchema = z.string().refine((address) => {
-  const url = URL.canParse(address) ? new URL(address) : null;
-  if (url === null || url.username !== "" || url.search !== "" || url.hash !== "") return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
-}, "an https address without user, query or fragment; http only for this machine (localhost, 127.0.0.1, [::1])");
 
 const queueUrlPattern = /^https?:\/\/[^/?#]+(?:\/[^?#]*)?\/(\d{12})\/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)$/;
 const queueSchema = z.strictObject({

@@ -87,7 +87,8 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
   };
 };
 
-const coSellOf = (at: CoSellDeps): CoSell => {
+/** Co-sell over a client. */
+export const coSellOf = (at: CoSellDeps): CoSell => {
   const { target } = at;
   return {
     gaps: (draft) => submissionGaps(draft, target),

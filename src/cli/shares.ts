@@ -115,7 +115,8 @@ const readFilter = async (client: Client, typed: Arguments) => {
   return { state, connection: connection === undefined ? undefined : (await findConnection(client, connection)).id };
 };
 
-const readLimit = (typed: Arguments): number => {
+/** The most rows to show, from `--limit` and `--all`. */
+export const readLimit = (typed: Arguments): number => {
   const text = typed.text("limit") ?? String(typed.on("all") ? listedMax : listedDefault);
   const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (limit < 1) throw usageFailure(`--limit ${text} is no count`, "give a whole number from 1 on, or --all");
@@ -196,7 +197,7 @@ const renderMove = ({ share, from }: Move): string =>
   `${nameOf(share)}: ${from === null ? "" : `${from} → `}${share.state}; next: ${shareRowOf(share).next}`;
 
 /** The share with this id, or the newest one of this deal. Throws a `Failure` when there is none. */
-const findShare = async (client: Client, name: string): Promise<ListedShare> => {
+export const findShare = async (client: Client, name: string): Promise<ListedShare> => {
   if (/^shr_[0-9a-f]{32}$/.test(name)) {
     const story = await readStory(client, name);
     return listedShareSchema.parse({ ...story.share, ...dealWords(story) });

@@ -56,7 +56,11 @@ export const eventCatalogue = {
     opportunityId: z.string().nullable(),
     shareId: z.string().nullable(),
   }),
-  "connection.sweep.requested": z.object({ connectionId: z.string() }),
+  "connection.sweep.requested": z.object({
+    connectionId: z.string(),
+    /** A connection faster than the clock sweeps again by itself until then. */
+    until: z.iso.datetime().optional(),
+  }),
   "connection.parked": z.object({ connectionId: z.string(), reason: z.string() }),
   "connection.resumed": z.object({ connectionId: z.string() }),
   "effect.stuck": z.object({

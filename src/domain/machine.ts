@@ -152,6 +152,8 @@ export const effectTable: Table<EffectState, EffectEvent> = [
   ["ambiguous", "refuted", "intended"],
   ["ambiguous", "given_up", "stuck"],
   ["sent", "given_up", "stuck"],
+  // After a restore: it may have been sent, and nothing can tell.
+  ["intended", "given_up", "stuck"],
   ["stuck", "reopened", "ambiguous"],
   // The partner took the write and its task failed later: the next intent of the same write gets a token of its own.
   ["confirmed", "task_failed", "refused"],

@@ -37,6 +37,9 @@ const faultSchema = z.object({
   gaps: z.array(gapSchema).optional(),
 });
 
+/** What tells whether a lost write happened; `untraceable`: nothing does. */
+const tokenKinds = ["partner-keeps", "we-read", "we-search", "untraceable"] as const;
+
 export const effectSchema = z.object({
   id: z.string(),
   connectionId: z.string(),
@@ -46,7 +49,7 @@ export const effectSchema = z.object({
   writeKey: z.string(),
   operation: z.string(),
   token: z.string(),
-  tokenKind: z.enum(["partner-keeps", "we-read", "we-search"]),
+  tokenKind: z.enum(tokenKinds),
   state: z.enum(effectStates),
   requestHash: z.string(),
   attempts: z.number().int(),
@@ -65,7 +68,7 @@ interface PlannedWrite {
   readonly operation: string;
   readonly key: string;
   readonly body: JsonObject;
-  readonly token: "partner-keeps" | "we-read" | "we-search";
+  readonly token: (typeof tokenKinds)[number];
 }
 
 /** What a write is about: a share of ours, an invitation of theirs, or the connection itself. */

@@ -1,6 +1,6 @@
 /** What the SDK registers, checked against what the runner can do. Everything else is refused by name, before anything runs. */
-import { Cron } from "croner";
 import { z } from "zod";
+import { nextTick } from "../../src/domain/timetable.ts";
 import { compileExpression, compileMatch, type Evaluate, ExpressionError, type Match } from "./expression.ts";
 
 export interface EventTrigger {
@@ -165,10 +165,4 @@ const checkedCron = (functionId: string, expression: string): string => {
     throw new UnsupportedFunctionError(functionId, `has the cron \`${expression}\`, which is not valid (${reason})`);
   }
   return expression;
-};
-
-/** The first tick of a cron expression after `after`, or null when there is none. `TZ=Zone` in front names its time zone. */
-export const nextTick = (expression: string, after: Date): Date | null => {
-  const [, zone, pattern] = /^(?:TZ=(\S+) )?(.*)$/.exec(expression) ?? [];
-  return new Cron(pattern ?? expression, { timezone: zone ?? "UTC", mode: "5-part", paused: true }).nextRun(after);
 };

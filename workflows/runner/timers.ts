@@ -1,7 +1,8 @@
 /** What happens because time passes: sleeps and waits that end, and crons that tick. */
 import { z } from "zod";
+import { nextTick } from "../../src/domain/timetable.ts";
 import type { Db, Ids, Query } from "../../src/ports.ts";
-import { nextTick, type RunnerFunction } from "./config.ts";
+import type { RunnerFunction } from "./config.ts";
 import { type Completion, completeSteps } from "./progress.ts";
 import { createRuns, draftRun, type RunDraft } from "./runs.ts";
 

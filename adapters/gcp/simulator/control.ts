@@ -7,6 +7,7 @@ import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domai
 import { withAt } from "../../simulator/document.ts";
 import { unstruck } from "../../simulator/faults.ts";
 import { invalid, violation } from "./answers.ts";
+import { keyFileOf, type SimulatedCredential } from "./credential.ts";
 import { type FaultRuleInput, rulesSchema } from "./faults.ts";
 import type { Leads } from "./leads.ts";
 import type { CrmRecord, OpportunityRecord } from "./ledger.ts";
@@ -55,11 +56,11 @@ export type RoleInput = z.input<typeof roleSchema>;
 export interface ControlParts {
   readonly reviews: Reviews;
   readonly leads: Leads;
-  /** Whose deals Google's own are; the first of those that may call. */
-  readonly partner: string;
+  /** The first of those that may call: Google's own deals are its partner's. */
+  readonly credential: SimulatedCredential;
 }
 
-export const createControls = (world: World, { reviews, leads, partner }: ControlParts) => {
+export const createControls = (world: World, { reviews, leads, credential }: ControlParts) => {
   const { ledger } = world;
   const occasion = (): Occasion => ({ now: world.now(), struck: unstruck });
   const brief = (row: OpportunityRecord) => ({ id: row.id, opportunity: view(world, row) });
@@ -115,9 +116,9 @@ export const createControls = (world: World, { reviews, leads, partner }: Contro
       const document = withAt(
         { state: "ACCEPTED", stage, ...value, source: "GOOGLE" },
         partnerPath,
-        `partners/${partner}`,
+        `partners/${credential.partnerId}`,
       );
-      const row = born(world, { document, partner }, occasion());
+      const row = born(world, { document, partner: credential.partnerId }, occasion());
       reviews.born(row, occasion());
       return brief(row);
     },
@@ -130,6 +131,8 @@ export const createControls = (world: World, { reviews, leads, partner }: Contro
       for (const token of ids) ledger.tokens.remove(token);
       return { revoked: ids.length };
     },
+    /** The simulated service account's key file, as Google's console hands it out. */
+    key: () => keyFileOf(credential),
     faults: () => ({ rules: world.faults.list() }),
     addFaults: (rules: readonly FaultRuleInput[]) => {
       world.faults.add(rules);

@@ -58,6 +58,7 @@ const routesOf = (controls: GcpSimulatorControls): Readonly<Record<string, Contr
       controls.advance(days),
     ),
     "POST /tick": taking("do everything that is due now", empty, () => controls.tick()),
+    "GET /key": plainly("the key file of the simulated service account", () => controls.key()),
     "GET /faults": plainly("the fault plan with its counters", () => controls.faults()),
     "POST /faults": taking("add fault rules", faultsSchema, ({ rules }) => controls.addFaults(rules)),
     "PUT /faults": taking("replace the fault plan", faultsSchema, ({ rules }) => controls.setFaults(rules)),

@@ -2,6 +2,7 @@
  * The service account that every Google simulator knows unless told otherwise. Its key pair was made for this file alone, is public
  * like everything here, and opens nothing but simulators.
  */
+import type { JsonObject } from "../../../src/domain/deal.ts";
 
 export interface SimulatedCredential {
   readonly clientEmail: string;
@@ -51,15 +52,14 @@ export const simulatedCredential: SimulatedCredential = {
 };
 
 /** The key as the JSON file that Google's console hands out. */
-export const keyFileOf = (credential: SimulatedCredential): string =>
-  JSON.stringify({
-    type: "service_account",
-    project_id: credential.projectId,
-    private_key_id: credential.privateKeyId,
-    private_key: credential.privateKey,
-    client_email: credential.clientEmail,
-    client_id: "100000000000000000001",
-    auth_uri: "https://accounts.google.com/o/oauth2/auth",
-    token_uri: "https://oauth2.googleapis.com/token",
-    universe_domain: "googleapis.com",
-  });
+export const keyFileOf = (credential: SimulatedCredential): JsonObject => ({
+  type: "service_account",
+  project_id: credential.projectId,
+  private_key_id: credential.privateKeyId,
+  private_key: credential.privateKey,
+  client_email: credential.clientEmail,
+  client_id: "100000000000000000001",
+  auth_uri: "https://accounts.google.com/o/oauth2/auth",
+  token_uri: "https://oauth2.googleapis.com/token",
+  universe_domain: "googleapis.com",
+});

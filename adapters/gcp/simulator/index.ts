@@ -106,7 +106,7 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
     }
   };
 
-  const plain = createControls(world, { reviews, leads, partner: credentials[0]?.partnerId ?? "" });
+  const plain = createControls(world, { reviews, leads, credential: credentials[0] ?? simulatedCredential });
   const controls = {
     accept: (id: string, input: AcceptInput = {}) => transact(() => plain.accept(id, input)),
     reject: (id: string, input: RejectInput = {}) => transact(() => plain.reject(id, input)),
@@ -117,6 +117,7 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
     revokeRole: (input: RoleInput = {}) => transact(() => plain.revokeRole(input)),
     grantRole: (input: RoleInput = {}) => transact(() => plain.grantRole(input)),
     revokeTokens: () => transact(() => plain.revokeTokens()),
+    key: () => transact(() => plain.key()),
     advance: async (days: number) => {
       const before = world.now();
       const moved = await clockwork.advance(days);

@@ -21,7 +21,6 @@ import {
   route,
   systemParameters,
 } from "./surfaces.ts";
-import { camel } from "./tables.ts";
 import type { Tokens } from "./tokens.ts";
 import type { Occasion, World } from "./world.ts";
 
@@ -148,10 +147,10 @@ const skewed = (now: Date, struck: Struck): Occasion => {
   return { now: rule ? addSeconds(now, rule.seconds ?? 300) : now, struck };
 };
 
-/** Both spellings of a parameter are taken, and none that the method does not know. */
+/** No parameter is taken that the method does not know. */
 const checkQuery = ({ operation, query }: Routed): void => {
   const known: readonly string[] = [...operations[operation].query, ...systemParameters];
-  const unknown = [...query.keys()].filter((name) => !known.includes(camel(name)));
+  const unknown = [...query.keys()].filter((name) => !known.includes(name));
   const words = (name: string) =>
     `Invalid JSON payload received. Unknown name "${name}": Cannot bind query parameter. Field '${name}' could not be found in request message.`;
   if (unknown.length > 0) throw invalid(unknown.map((name) => violation("", words(name))));

@@ -1,5 +1,6 @@
 /** The hosts and operations that the simulator answers for, and how a request finds its operation. */
 import { placeOf } from "../../simulator/place.ts";
+import { camel } from "./tables.ts";
 
 export const tokenHost = "oauth2.googleapis.com";
 export const channelHost = "cloudchannel.googleapis.com";
@@ -87,11 +88,14 @@ export const route = (request: Request, basePath: string): Routed | { readonly u
   for (const operation of operationNames) {
     const { host, method, path: pattern } = operations[operation];
     const found = host === place.host && method === request.method ? pattern.exec(path) : null;
-    if (found) return { operation, names: found.slice(1), query: place.query };
+    if (found) return { operation, names: found.slice(1), query: inCamelCase(place.query) };
   }
   return { unknown: `There is no method ${request.method} ${place.host}${place.path}` };
 };
 
+/** Google takes both spellings of a parameter. */
+const inCamelCase = (query: URLSearchParams): URLSearchParams =>
+  new URLSearchParams([...query].map(([name, value]) => [camel(name), value]));
 const decoded = (path: string): string => {
   try {
     return decodeURIComponent(path);

@@ -10,6 +10,7 @@ import restore from "./0010_restore.sql";
 import consent from "./0011_consent.sql";
 import tasks from "./0012_tasks.sql";
 import related from "./0013_related.sql";
+import untraceable from "./0014_untraceable.sql";
 import quotaPromises from "./0016_quota_promises.sql";
 
 /** In order. Append only: an applied migration is never edited. */
@@ -26,5 +27,6 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0011_consent", text: consent },
   { name: "0012_tasks", text: tasks },
   { name: "0013_related", text: related },
+  { name: "0014_untraceable", text: untraceable },
   { name: "0016_quota_promises", text: quotaPromises },
 ];
