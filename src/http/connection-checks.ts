@@ -64,7 +64,7 @@ const stateCheck = ({ state, parkedReason, label }: Connection): Check => ({
 
 /** The ways in which the partner's word reaches us. */
 const inletChecks = (deps: AppDeps, connection: Connection, session: Session): readonly Check[] => {
-  const { id, label } = connection;
+  const { id } = connection;
   const isSet = session.hooks !== undefined || session.pull !== undefined;
   const setUp: Check = {
     id: "events",
@@ -75,7 +75,7 @@ const inletChecks = (deps: AppDeps, connection: Connection, session: Session): r
             [session.hooks ? "webhook" : "", session.pull ? "queue" : ""].filter((way) => way !== "").join(" and "),
           )
         : found.skipped(
-            `neither webhook nor queue is set up: answers come by the sweep every 15 minutes. cosell connections oauth ${JSON.stringify(label)}, or cosell connections queue`,
+            `answers come by asking at each sweep. A webhook: ${session.lacks.hooks ?? "none"}; a queue: ${session.lacks.queue ?? "none"}`,
           ),
   };
   if (!isSet) return [setUp];
@@ -89,7 +89,7 @@ const inletChecks = (deps: AppDeps, connection: Connection, session: Session): r
       run: async () => {
         const { at, count } = await deps.store.health.deliveries(deps.db.sql, id);
         return at === null
-          ? found.skipped("nothing came yet: AWS tells of changes only, so share a deal and look again")
+          ? found.skipped("nothing came yet: partners tell of changes only, so share a deal and look again")
           : found.ok(`${at.toISOString()}; ${count} kept`);
       },
     },
