@@ -9,6 +9,7 @@ import type { Tracer } from "@opentelemetry/api";
 import type { Marketplace, SimulatorState } from "../adapters/contract.ts";
 import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
+import { resolveWorkloadIdentity } from "./azure-credentials.ts";
 import { readVersion } from "./cli/version.ts";
 import { createShiftableClock, createSystemClock } from "./clock.ts";
 import type { MarketplaceId } from "./domain/deal.ts";
@@ -148,9 +149,10 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       http: createBoundedHttp(fetch),
       machineChecks: config.DATABASE_URL === undefined ? [diskCheck(directory)] : [],
       publicHttp: createNodePublicHttp({ allowance: config.COSELL_WEBHOOK_ALLOW }),
-      marketplaces: createMarketplaces({ aws: { credentials: resolveAwsCredentials } }).map(
-        options.adapt ?? ((marketplace) => marketplace),
-      ),
+      marketplaces: createMarketplaces({
+        aws: { credentials: resolveAwsCredentials },
+        azure: { workload: resolveWorkloadIdentity },
+      }).map(options.adapt ?? ((marketplace) => marketplace)),
       simulators,
       publicUrl,
       signingKey: config.INNGEST_SIGNING_KEY ?? `signkey-prod-${randomBytes(32).toString("hex")}`,

@@ -34,6 +34,7 @@ describe("a partner's own referral", () => {
   it("is made twice when it is sent twice: nothing makes POST idempotent", async () => {
     const [first, second] = [await rig.create(), await rig.create()];
     expect(first.id).not.toBe(second.id);
+    await rig.controls.change({ listing: { externalReferenceId: true } });
     expect((await rig.list({ $filter: "externalReferenceId eq 'CRM-1'" })).value).toHaveLength(2);
   });
   const lacking: readonly (readonly [string, object, string])[] = [

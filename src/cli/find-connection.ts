@@ -15,6 +15,7 @@ export const listedConnectionSchema = z.looseObject({
   environment: z.string(),
   state: z.string(),
   parkedReason: z.string().nullish(),
+  capabilities: z.looseObject({ assisted: z.boolean().optional() }).nullish(),
 });
 export type ListedConnection = z.infer<typeof listedConnectionSchema>;
 
@@ -23,6 +24,9 @@ export const listConnections = async (client: Client): Promise<readonly ListedCo
   for await (const one of client.each("/v1/connections", listedConnectionSchema, {}, connectionsMax)) all.push(one);
   return all.toSorted((a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : 0));
 };
+
+/** Whether people do the partner's side of it: nothing is sent or read there by itself. */
+export const isByHand = ({ capabilities }: ListedConnection): boolean => capabilities?.assisted === true;
 
 /** The connection with this label, account or id, or the only one to this marketplace; without a name, the only one there is. */
 export const findConnection = async (client: Client, name: string | undefined): Promise<ListedConnection> => {

@@ -3,13 +3,13 @@
  * https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-referrals
  */
 import { z } from "zod";
-import type { Json, JsonObject } from "../../../src/domain/deal.ts";
+import type { JsonObject } from "../../../src/domain/deal.ts";
 import type { WireAnswer } from "../../simulator/departure.ts";
 import { at, isObject, listAt, pick, textAt } from "../../simulator/document.ts";
 import { answered, invalid } from "./answers.ts";
 import { accountOf, type Call } from "./calls.ts";
 import type { ReferralRecord } from "./ledger.ts";
-import { type Filter, filterOf, instantOf, type Read } from "./odata.ts";
+import { type Filter, filterOf, type Read } from "./odata.ts";
 import type { Records, Views } from "./records.ts";
 import type { Referrals } from "./referrals.ts";
 import type { World } from "./world.ts";
@@ -50,9 +50,11 @@ export interface ListingParts {
   readonly views: Views;
   readonly referrals: Referrals;
 }
+type Version = ReturnType<Records["shown"]>;
 interface Shown {
   readonly row: ReferralRecord;
-  readonly item: JsonObject;
+  readonly version: Version;
+  /** What it is ordered by. Times of the simulator's all have one form, so that they sort as text. */
   readonly key: string;
 }
 
@@ -86,9 +88,7 @@ export const createListing = (world: World, { records, views, referrals }: Listi
   const shownOf = (row: ReferralRecord, asked: Asked, call: Call): Shown => {
     const lags = (row.hiddenUntil ?? "") > call.now.toISOString() && row.previous !== null;
     const version = lags ? (row.previous ?? row) : records.shown(row, call);
-    const item = views.view(row, version, "item");
-    const key = asked.orderBy === "createdDateTime" ? row.createdAt : version.modifiedAt;
-    return { row, item, key: instantOf(key) ?? key };
+    return { row, version, key: asked.orderBy === "createdDateTime" ? row.createdAt : version.modifiedAt };
   };
   const found = (asked: Asked, call: Call): readonly Shown[] => {
     const filter = filterFor(asked);
@@ -96,7 +96,7 @@ export const createListing = (world: World, { records, views, referrals }: Listi
     return candidates(filter)
       .filter((row) => isListed(row, filter, call))
       .map((row) => shownOf(row, asked, call))
-      .filter(({ item }) => filter.test(reader(item)))
+      .filter(({ row, version }) => filter.test(reader(row, version)))
       .toSorted((a, b) => sign * order([a.key, a.row.id], [b.key, b.row.id]));
   };
 
@@ -115,7 +115,10 @@ export const createListing = (world: World, { records, views, referrals }: Listi
       const remains = left === null ? null : left - page.length;
       const hasMore = last !== undefined && rest.length > page.length && remains !== 0;
       const next: Asked = { ...asked, skip: 0, left: remains, after: last ? [last.key, last.row.id] : null };
-      const value = page.map(({ item }) => (asked.select === null ? item : pick(item, asked.select)));
+      const value = page.map(({ row, version }) => {
+        const item = views.view(row, version, "item");
+        return asked.select === null ? item : pick(item, asked.select);
+      });
       return answered(200, {
         "@odata.context": "http://api.partner.microsoft.com/v1.0/$metadata#Referrals",
         "@odata.count": asked.counts ? all.length : page.length,
@@ -132,13 +135,16 @@ export type Listing = ReturnType<typeof createListing>;
 const order = ([keyA, idA]: readonly [string, string], [keyB, idB]: readonly [string, string]): number =>
   keyA === keyB ? (idA < idB ? -1 : idA > idB ? 1 : 0) : keyA < keyB ? -1 : 1;
 
-/** How a filter reads an item. An e-mail is that of anybody in the partner's team. */
+/** How a filter reads a referral. An e-mail is that of anybody in the partner's team. */
 const reader =
-  (item: JsonObject): Read =>
-  (path) =>
-    path === "email"
-      ? listAt(item, "team").map((person): Json | undefined => (isObject(person) ? person.email : undefined))
-      : [at(item, path.replaceAll("/", "."))];
+  (row: ReferralRecord, { modifiedAt, document }: Version): Read =>
+  (path) => {
+    if (path === "email")
+      return listAt(document, "team").map((person) => (isObject(person) ? person.email : undefined));
+    const { engagementId, direction, createdAt } = row;
+    const beside: JsonObject = { engagementId, direction, createdDateTime: createdAt, updatedDateTime: modifiedAt };
+    return [beside[path] ?? at(document, path.replaceAll("/", "."))];
+  };
 
 const askedOf = (call: Call, pageSize: number): Asked => {
   const { query } = call.place;
