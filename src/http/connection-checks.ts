@@ -66,7 +66,7 @@ const stateCheck = ({ state, parkedReason, label }: Connection): Check => ({
 
 /** The ways in which the partner's word reaches us. */
 const inletChecks = (deps: AppDeps, connection: Connection, session: Session): readonly Check[] => {
-  const { id, label } = connection;
+  const { id } = connection;
   const isSet = session.hooks !== undefined || session.pull !== undefined;
   const setUp: Check = {
     id: "events",
@@ -77,7 +77,7 @@ const inletChecks = (deps: AppDeps, connection: Connection, session: Session): r
             [session.hooks ? "webhook" : "", session.pull ? "queue" : ""].filter((way) => way !== "").join(" and "),
           )
         : found.skipped(
-            `neither webhook nor queue is set up: answers come by the sweep every 15 minutes. cosell connections oauth ${JSON.stringify(label)}, or cosell connections queue`,
+            `answers come by asking at each sweep. A webhook: ${session.lacks.hooks ?? "none"}; a queue: ${session.lacks.queue ?? "none"}`,
           ),
   };
   if (!isSet) return [setUp];
