@@ -12,6 +12,7 @@ import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
+import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -67,6 +68,7 @@ export const commands: readonly Command[] = [
   demoCommand,
   serveCommand,
   connectAwsCommand,
+  connectGcpCommand,
   connectionsCommand,
   connectionCheckCommand,
   connectionResumeCommand,
