@@ -55,6 +55,7 @@ const assisted = (withdraws: boolean): Assisted => ({
     revise: ["Change the fields below and choose Save."],
     ...(withdraws ? { withdraw: ["Choose Withdraw."] } : {}),
   },
+  standsFor: ["create"],
   statuses: [
     { word: "SUBMITTED", means: "they review it", event: "partner_stored" },
     { word: "ACCEPTED", means: "they work on it with us", event: "partner_accepted" },
@@ -83,7 +84,10 @@ const apiDoors = (called: string[]): CoSell => {
   };
   return {
     gaps: gapsOf,
-    submission: () => ({ kind: "done" }),
+    submission: (_draft, done) =>
+      done.some(({ key }) => key === "create")
+        ? { kind: "done" }
+        : { kind: "write", write: { operation: "Create", key: "create", body: {}, token: "we-search" } },
     revision: () => ({ kind: "nothing", base: {} }),
     baseOf: () => ({}),
     newer: (a, b) => a > b,
@@ -140,7 +144,13 @@ export interface TaskBody {
 
 export const openHand = async (
   seed: string,
-  options: { readonly withdraws?: boolean; readonly taskDays?: number; readonly at?: (point: string) => void } = {},
+  options: {
+    readonly withdraws?: boolean;
+    readonly taskDays?: number;
+    readonly at?: (point: string) => void;
+    /** Another marketplace than the small one, and a connection of it. */
+    readonly instead?: { readonly marketplace: Marketplace; readonly connection: Readonly<Record<string, unknown>> };
+  } = {},
 ) => {
   const database = await openTestDatabase();
   const { db } = database;
@@ -164,7 +174,7 @@ export const openHand = async (
         return new Response(null, { status: 599 });
       },
       publicHttp: { refusal: async () => null, post: async () => ({ status: 599, retryAfter: null }) },
-      marketplaces: [handMarketplace(called)],
+      marketplaces: [options.instead?.marketplace ?? handMarketplace(called)],
       simulators: {},
       signingKey: `signkey-test-${"0".repeat(64)}`,
       retentionDays: 90,
@@ -221,7 +231,9 @@ export const openHand = async (
     const made = await call("POST", "/v1/connections", {
       ...{ marketplace: "gcp", label: `Hub ${account}`, account, environment: "production" },
       settings: { withdraws: options.withdraws ?? true, ...settings },
+      ...options.instead?.connection,
     });
+    if (made.status >= 300) throw new Error(`not connected: ${made.text}`);
     return made.body.connection.id;
   };
   const connectionId = await connect("partner-1");

@@ -41,7 +41,10 @@ describe("a push", () => {
     expect(answer.body).toMatchObject({ task: { state: "done" }, share: { id: shareId, state: "submitted" } });
     const told = await story(shareId);
     expect(told).toMatchObject({ state: "submitted", reason: null, task: null, engagement: { remoteId: "deals/2" } });
-    expect(told.effects).toMatchObject([{ state: "confirmed", attempts: 0, outcome: { ref: { id: "deals/2" } } }]);
+    expect(told.effects).toMatchObject([
+      { operation: "(by hand) create", state: "confirmed", attempts: 0, outcome: { ref: { id: "deals/2" } } },
+      { operation: "(done already)", state: "confirmed", attempts: 0 },
+    ]);
     expect(await at.told(id)).toEqual(["task.opened", "task.done"]);
     expect(await at.told(shareId)).toContain("share.submitted");
     await timeline.settle();
@@ -166,7 +169,10 @@ describe("an edit", () => {
     expect((await story(shareId)).edits).toMatchObject([{ field: "nextSteps", state: "sent" }]);
     await change("C3", { nextSteps: "Visit them" });
     expect((await taskOf(shareId)).fields).toMatchObject([{ field: "nextSteps", was: "Write to them" }]);
-    const states = (await story(shareId)).effects.map((effect: { state: string }) => effect.state);
+    const byHand = (await story(shareId)).effects.filter((effect: { operation: string }) =>
+      /by hand/.test(effect.operation),
+    );
+    const states = byHand.map((effect: { state: string }) => effect.state);
     expect(states).toEqual(["confirmed", "refused", "confirmed", "intended"]);
   });
 
@@ -294,6 +300,21 @@ describe("a connection", () => {
     expect(at.called).toEqual([]);
     await call("POST", `/v1/tasks/${task.id}/cancel`, { reason: "the API does it now" });
     expect((await story(shareId)).state).toBe("needs_action");
+  });
+
+  it("that gets the API later sends nothing a second time for what a person registered", async () => {
+    const id = await at.connect("partner-10");
+    const shareId = await share(dealInput("V2"), id);
+    await done((await taskOf(shareId)).id, { number: "DR-602", status: "NOT_ACCEPTED" });
+    await at.connect("partner-10", { api: true });
+    const stored = await at.store.shares.find(at.db.sql, shareId);
+    const revised = { event: "revised", actorId: at.actorId, reason: null } as const;
+    await at.db.transaction(async (tx) => {
+      if (stored !== null)
+        await at.store.shares.wish(tx, "share.push.requested", await at.store.shares.move(tx, stored, revised));
+    });
+    await timeline.settle();
+    expect(at.called.splice(0)).toEqual(["look"]);
   });
 
   it("that was restored from a backup warns before anything is registered twice", async () => {

@@ -68,6 +68,7 @@ it("refuses in words: a wrong number, another share's, an unknown state, nothing
   await fails("--state late is unknown", "tasks", "--state", "late");
   await fails("needs a reason", "tasks", "cancel", "test:K3");
   await fails("needs something to tell", "tasks", "tell", "test:K2");
+  await fails("people do the partner's side there by hand", "sync");
   await fails("use one of SUBMITTED, ACCEPTED", "tasks", "tell", "test:K2", "--status", "WON");
   await at.save(dealInput("K4"));
   await fails("is not shared", "tasks", "show", "test:K4");
@@ -100,7 +101,7 @@ it.each([
   ["no numbers", "status\nACCEPTED\n", ["line 1 (number): the column is missing"]],
   ["no rows", "number,status\n", ["has no rows"]],
   ["a ragged row", "number,status\nDR-7\n", ["line 2, column 1: the row has 1 cells"]],
-  ["a number twice", "number,status\nDR-7,ACCEPTED\ndr-7,SUBMITTED\n", ["line 3 (number): the same number as line 2"]],
+  ["a number twice", "number,status\nDR-7,ACCEPTED\nDR-7,SUBMITTED\n", ["line 3 (number): the same number as line 2"]],
   [
     "unknown words, numbers and days",
     "number,status,stage,owner,date\nDR-7,ACCEPTED,,,\nDR-77,,,,\nDR-7x,DONE,LATE,a@@b,1.2.2027\n",

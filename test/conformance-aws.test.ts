@@ -2,7 +2,7 @@
 import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator, simulatedCredential } from "../adapters/aws/simulator/index.ts";
 import { runMarketplaceConformance } from "./marketplace-conformance.ts";
-import { callsOf, faultRule } from "./marketplace-rig.ts";
+import { callsOf } from "./marketplace-rig.ts";
 
 const { account } = simulatedCredential;
 const settings = {
@@ -32,7 +32,7 @@ runMarketplaceConformance({
     return {
       simulator,
       calls: async () => callsOf((await controls.ledger()).counters),
-      strike: (on, trouble, how) => controls.setFaults([faultRule(on, trouble, how)]),
+      strike: (rules) => controls.setFaults(rules),
       held: async (key) => {
         const { opportunities } = await controls.ledger();
         return opportunities.flatMap(({ id, document }) =>

@@ -7,7 +7,7 @@ import {
   simulatedCredential,
 } from "../adapters/azure/simulator/index.ts";
 import { runMarketplaceConformance } from "./marketplace-conformance.ts";
-import { callsOf, faultRule } from "./marketplace-rig.ts";
+import { callsOf } from "./marketplace-rig.ts";
 
 const { organizationId, tenantId, clientId, clientSecret, refreshToken, rootCertificate } = simulatedCredential;
 const solution = { id: "SOL-34104-EBA", name: "Business Insights" };
@@ -56,7 +56,7 @@ runMarketplaceConformance({
     return {
       simulator,
       calls: async () => callsOf((await controls.ledger()).counters, signIns),
-      strike: (on, trouble, how) => controls.setFaults([faultRule(on, trouble, how)]),
+      strike: (rules) => controls.setFaults(rules),
       held: async (key) => {
         const { referrals } = await controls.ledger();
         return referrals.flatMap(({ id, document }) =>

@@ -15,6 +15,7 @@ import {
   type Bench,
   expectNobody,
   expectReason,
+  type FaultRule,
   good,
   type Harness,
   lookAt,
@@ -24,6 +25,7 @@ import {
   start,
   submit,
   type Trouble,
+  wrong,
 } from "./marketplace-rig.ts";
 
 /** Registers the suite for one marketplace. */
@@ -137,15 +139,14 @@ const occurrence = ({ writes }: Harness, index: number): number =>
 
 const describeTroubles = (harness: Harness): void => {
   const steps = harness.writes.map((operation, index) => ({ operation, nth: occurrence(harness, index) }));
-  const strike = (bench: Bench, step: (typeof steps)[number], trouble: Trouble) =>
-    bench.partner.strike(step.operation, trouble, { nth: step.nth, times: 1 });
-  const struck = async (step: (typeof steps)[number], trouble: Trouble) => {
+  const struck = async (step: (typeof steps)[number], trouble: Trouble, ...besides: readonly FaultRule[]) => {
     const bench = openBench(harness, `${trouble} ${step.operation} ${step.nth}`);
-    await strike(bench, step, trouble);
-    const { faults, ref } = await submit(bench, bench.draft());
+    await bench.partner.strike([wrong(step.operation, trouble, step.nth), ...besides]);
+    const { faults, ref, writes } = await submit(bench, bench.draft());
     expect((await lookAt(bench, ref)).event).toMatch(/^(partner_stored|review_started)$/);
     expect(await bench.partner.held(bench.draft().opportunity.key)).toHaveLength(harness.records);
-    return { kinds: faults.map(({ kind }) => kind), calls: await bench.partner.calls(), faults };
+    const write = writes[harness.writes.indexOf(step.operation) + step.nth - 1];
+    return { kinds: faults.map(({ kind }) => kind), calls: await bench.partner.calls(), faults, write };
   };
   const sends = (step: (typeof steps)[number], extra: number) =>
     harness.writes.filter((operation) => operation === step.operation).length + extra;
@@ -158,6 +159,18 @@ const describeTroubles = (harness: Harness): void => {
     const { kinds, calls } = await struck(step, "server_error");
     expect([kinds, calls[step.operation]]).toEqual([["ambiguous"], sends(step, 0)]);
   });
+  it.each(steps)(
+    "makes what $operation $nth makes once, though its answer is lost and lists lag behind",
+    async (step) => {
+      const { kinds, calls, write } = await struck(step, "lost_answer", {
+        ...wrong(harness.reads.list, "lagging_list"),
+        times: 20,
+      });
+      expect(kinds).toEqual(["ambiguous"]);
+      // Where the partner keeps our token it may be asked again.
+      expect(calls[step.operation]).toBeLessThanOrEqual(sends(step, write?.token === "partner-keeps" ? 1 : 0));
+    },
+  );
   it.each(steps)("repeats $operation $nth once when the request never arrived", async (step) => {
     const { kinds, calls } = await struck(step, "lost_request");
     expect([kinds, calls[step.operation]]).toEqual([["ambiguous"], sends(step, 1)]);
@@ -170,7 +183,7 @@ const describeTroubles = (harness: Harness): void => {
   it("comes back to a read no earlier than the partner says", async () => {
     const bench = openBench(harness, "throttled read");
     const { ref } = await submit(bench, bench.draft());
-    await bench.partner.strike(harness.reads.look, "throttled", { nth: 1, times: 1 });
+    await bench.partner.strike([wrong(harness.reads.look, "throttled")]);
     const result = await bench.coSell().look(ref);
     const at = bench.clock.now().getTime();
     const retryAt = !result.ok && result.fault.kind === "throttled" ? Date.parse(result.fault.retryAt) : 0;
@@ -180,14 +193,14 @@ const describeTroubles = (harness: Harness): void => {
     const bench = openBench(harness, "lost read");
     const { ref } = await submit(bench, bench.draft());
     for (const trouble of ["lost_answer", "server_error"] as const) {
-      await bench.partner.strike(harness.reads.look, trouble, { nth: 1, times: 1 });
+      await bench.partner.strike([wrong(harness.reads.look, trouble)]);
       expect(await bench.coSell().look(ref)).toMatchObject({ ok: false, fault: { kind: "unavailable" } });
     }
   });
   it("keeps the state on a status word that nobody knows: drift that names it, never a default", async () => {
     const bench = openBench(harness, "drift");
     const { ref } = await submit(bench, bench.draft());
-    await bench.partner.strike(harness.reads.look, "unknown_word", { nth: 1, times: 1 });
+    await bench.partner.strike([wrong(harness.reads.look, "unknown_word")]);
     const result = await bench.coSell().look(ref);
     expect(result).toMatchObject({ ok: false, fault: { kind: "drift", message: expect.stringMatching(/.{20}/) } });
     expectNobody(result);

@@ -11,6 +11,7 @@ import {
   invitationsOf,
   lookAt,
   openBench,
+  wrong,
 } from "./marketplace-rig.ts";
 
 export const describeInvitations = (harness: Harness): void => {
@@ -71,7 +72,7 @@ export const describeInvitations = (harness: Harness): void => {
       const bench = openBench(harness, `lost ${kind} ${operation}`);
       const id = await referred(bench, kind === "reject" ? (kinds[0] ?? "") : kind);
       const [reason] = invitationsOf(bench).reasons;
-      await bench.partner.strike(operation, "lost_answer", { nth: 1, times: 1 });
+      await bench.partner.strike([wrong(operation, "lost_answer")]);
       const given = kind === "reject" ? ({ kind, reason: reason?.code ?? "" } as const) : ({ kind: "accept" } as const);
       expect(await answer(bench, id, given)).toMatchObject({ faults: [{ kind: "ambiguous" }] });
       expect((await look(bench, id)).event).toBe(kind === "reject" ? "rejected" : "accepted");

@@ -12,6 +12,7 @@ import {
   openBench,
   Refused,
   submit,
+  wrong,
 } from "./marketplace-rig.ts";
 
 const writeOf = (revision: Revision | undefined) => {
@@ -45,7 +46,7 @@ export const describeRevisions = (harness: Harness): void => {
       const revision = writeOf(await reviseNow(bench, at));
       const operation = harness.operationOf?.(revision.write.operation) ?? revision.write.operation;
       const before = (await bench.partner.calls())[operation] ?? 0;
-      await bench.partner.strike(operation, trouble, { nth: 1, times: 1 });
+      await bench.partner.strike([wrong(operation, trouble)]);
       const { faults } = await carry(bench, revision.write, "T");
       const after = (await bench.partner.calls())[operation] ?? 0;
       expect([faults.map(({ kind }) => kind), after - before]).toEqual([

@@ -38,6 +38,8 @@ export type Trouble =
   | "throttled"
   /** The effect happens, the answer says that the server failed. */
   | "server_error"
+  /** Lists do not show what changed in the last five minutes. */
+  | "lagging_list"
   /** The record's status is a word that nobody knows. */
   | "unknown_word";
 
@@ -46,8 +48,8 @@ export interface Partner {
   readonly simulator: Simulator;
   /** How often each operation was asked since the beginning. Sign-ins are none. */
   readonly calls: () => Promise<Readonly<Record<string, number>>>;
-  /** The nth call of the operation from now on goes wrong, `times` in a row. */
-  readonly strike: (on: string, trouble: Trouble, how: { nth: number; times: number }) => Promise<unknown>;
+  /** From now on these go wrong, and nothing else. */
+  readonly strike: (rules: readonly FaultRule[]) => Promise<unknown>;
   /** Ids of the records that carry this key of ours; without one, of all. */
   readonly held: (key?: string) => Promise<readonly string[]>;
   /** Their people take the deal. */
@@ -78,17 +80,15 @@ export const callsOf = (
       if (!ignored.has(operation)) sum[operation] = (sum[operation] ?? 0) + calls;
   return sum;
 };
-/** A rule of a simulator's fault plan: the nth call of the operation goes wrong, `times` in a row. */
-export const faultRule = (on: string, trouble: Trouble, how: { readonly nth: number; readonly times: number }) => ({
-  on,
-  ...faults[trouble],
-  ...how,
-});
+/** A rule of a simulator's fault plan: one call of the operation, the first or the nth, goes wrong. */
+export const wrong = (on: string, trouble: Trouble, nth = 1) => ({ on, ...faults[trouble], nth, times: 1 });
+export type FaultRule = ReturnType<typeof wrong>;
 const faults = {
   lost_answer: { fault: "commit_then_timeout" },
   lost_request: { fault: "timeout_before" },
   throttled: { fault: "throttle", retryAfterSeconds: 30 },
   server_error: { fault: "commit_then_500" },
+  lagging_list: { fault: "search_lag", seconds: 300 },
   unknown_word: { fault: "unknown_status_word" },
 } as const satisfies Readonly<Record<Trouble, object>>;
 

@@ -99,8 +99,7 @@ const cursorSchema = z
     pageToken: z.string().nullable(),
     way: z.enum(ways),
   })
-  .nullable()
-  .transform((cursor) => cursor ?? { after: null, seen: null, pageToken: null, way: "filtered" as const });
+  .catch({ after: null, seen: null, pageToken: null, way: "filtered" });
 type Cursor = z.infer<typeof cursorSchema>;
 
 const askingOf = ({ after, way, pageToken }: Cursor): Asking => {

@@ -13,6 +13,7 @@ import { capabilitiesCommand } from "./capabilities.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectAzureCommand } from "./connect-azure.ts";
+import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -70,6 +71,7 @@ export const commands: readonly Command[] = [
   serveCommand,
   connectAwsCommand,
   connectAzureCommand,
+  connectGcpCommand,
   connectionsCommand,
   connectionCheckCommand,
   connectionResumeCommand,

@@ -6,7 +6,7 @@ import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { findDeal } from "./deals.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
-import { findConnection, listConnections } from "./find-connection.ts";
+import { findConnection, isByHand, listConnections } from "./find-connection.ts";
 import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { readStory, renderStory } from "./share-story.ts";
@@ -236,7 +236,12 @@ const runSync = async (shell: Shell, client: Client, typed: Arguments): Promise<
   if (!/^\d{1,4}$/.test(waitText)) throw usageFailure(`--wait ${waitText} is no count of seconds`, "give 0 to 9999");
   const label = typed.text("connection");
   const all = label === undefined ? await listConnections(client) : [await findConnection(client, label)];
-  const active = all.filter((connection) => connection.state === "active");
+  const byHand = all.filter(isByHand);
+  const active = all.filter((connection) => connection.state === "active" && !isByHand(connection));
+  if (active.length === 0 && byHand.length > 0)
+    throw new Failure("nothing can be asked: people do the partner's side there by hand", {
+      fix: "look in the partner's portal and tell what it says: cosell tasks tell, or cosell tasks import",
+    });
   if (active.length === 0) throw new Failure("there is no active connection", { fix: "cosell connections tells why" });
   const before = new Map((await readShares(client, {})).map((share) => [share.id, share]));
   for (const connection of active) await client.post(`/v1/connections/${connection.id}/sweep`, undefined, z.unknown());
@@ -248,6 +253,7 @@ const runSync = async (shell: Shell, client: Client, typed: Arguments): Promise<
     ...all
       .filter((one) => one.state !== "active")
       .map((one) => `${one.label} is ${one.state}: ${one.parkedReason ?? ""}\n`),
+    ...byHand.map(({ label: name }) => `${name} cannot be asked: tell what its partner says with cosell tasks tell\n`),
   ].join("");
   return {
     exitCode: exitCodes.ok,

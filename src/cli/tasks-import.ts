@@ -6,7 +6,7 @@ import { type Client, problemFailure, problemSchema, withClient } from "./client
 import { type Command, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { openCsv } from "./csv-file.ts";
 import { exitCodes, Failure, type FailureRow, usageFailure } from "./failure.ts";
-import { findConnection, listConnections } from "./find-connection.ts";
+import { findConnection, isByHand, listConnections } from "./find-connection.ts";
 import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { createProgress } from "./progress.ts";
@@ -81,7 +81,7 @@ const readRows = async (path: string, ignored: readonly string[]): Promise<reado
       columns.flatMap((name, at) => (name === null ? [] : [[name, formulaRestored(cells[at] ?? "")]])),
     );
     const number = row.number ?? "";
-    const key = number.trim().toUpperCase();
+    const key = number.trim();
     const first = lines.get(key);
     if (first !== undefined && key !== "")
       faults.push({
@@ -145,10 +145,7 @@ const refused = (path: string, faults: readonly FailureRow[]): Failure => {
 /** The connection that was named, or the only one whose partner's side is done by hand. */
 const byHandConnection = async (client: Client, name: string | undefined) => {
   if (name !== undefined) return findConnection(client, name);
-  const kindSchema = z.looseObject({ capabilities: z.looseObject({ assisted: z.boolean().optional() }).nullish() });
-  const byHand = (await listConnections(client)).filter(
-    (connection) => kindSchema.safeParse(connection).data?.capabilities?.assisted === true,
-  );
+  const byHand = (await listConnections(client)).filter(isByHand);
   const [only, other] = byHand;
   if (only === undefined)
     throw new Failure("no connection is done by hand", {

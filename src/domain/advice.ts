@@ -34,11 +34,11 @@ export const nextStep = (situation: Situation): string => {
 
 const stepIn = (situation: Situation): string => {
   const { state, partner, said, advised, reason, parked, gaps } = situation;
+  if (situation.isTask === true)
+    return `Do its task at ${partner} by hand: cosell tasks show tells what, cosell tasks done ends it.`;
   const isOpen = !shareEndStates.some((end) => end === state);
   if (parked !== null && isOpen && state !== "needs_action" && gaps.length === 0)
     return `Mend the connection to ${partner}, which is parked: ${sentence(parked)}`;
-  if (situation.isTask === true)
-    return `Do its task at ${partner} by hand: cosell tasks show tells what, cosell tasks done ends it.`;
   switch (state) {
     case "draft":
       return fixGaps(situation) ?? "Share it: nothing is missing.";
