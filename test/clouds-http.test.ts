@@ -1,5 +1,6 @@
 /** One deal at three clouds over HTTP: shared by one request, followed side by side, and by rules that name any of them. */
 import { afterAll, describe, expect, test } from "vitest";
+import { simulatedGcp } from "../adapters/gcp/simulator/cloud.ts";
 import type { MarketplaceId } from "../src/domain/deal.ts";
 import { cloudsDeal } from "./deals.ts";
 import { openWorld } from "./world.ts";
@@ -130,5 +131,28 @@ test("share rules address any cloud: each rule's deals go to its own connection"
     const told = (await sides(id)).clouds;
     expect(told.map(({ marketplace }) => marketplace)).toEqual([cloud]);
     expect(["submitted", "in_review"]).toContain(told[0]?.state);
+  }
+});
+
+test("a simulated connection whose simulator is not here says so, and which address would help", async () => {
+  const lonely = await openWorld({ seed: "lonely", clouds: ["aws"] });
+  try {
+    const asked = await lonely.call<{ detail: string }>("POST", "/v1/connections", simulatedGcp.connection());
+    expect(asked.status).toBe(422);
+    expect(asked.body.detail).toMatch(/no simulator of gcp runs in this service[\s\S]*npx cosell simulator/);
+    const kept = await lonely.call<{ connection: { id: string } }>("POST", "/v1/connections", {
+      ...simulatedGcp.connection("http://127.0.0.1:9/gcp"),
+      check: false,
+    });
+    const connectionId = kept.body.connection.id;
+    await lonely.db.sql`update connection set settings = settings - 'endpoint' where id = ${connectionId}`;
+    const deal = await lonely.call<{ id: string }>("POST", "/v1/opportunities", cloudsDeal("lonely"));
+    const shared = await lonely.call<{ detail: string }>("POST", `/v1/opportunities/${deal.body.id}/clouds`, {
+      connectionIds: [connectionId],
+    });
+    expect(shared.status).toBe(422);
+    expect(shared.body.detail).toMatch(/no simulator of gcp/);
+  } finally {
+    await lonely.close();
   }
 });

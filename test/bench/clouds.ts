@@ -2,7 +2,9 @@
  * Three clouds side by side, in virtual time in which waiting for one partner's quota holds nobody else up: how long one deal
  * takes at three clouds against the slowest of them alone, and whether a backlog at one cloud delays the others.
  */
-import type { MarketplaceId } from "../../src/domain/deal.ts";
+import { spawn } from "node:child_process";
+import { z } from "zod";
+import { type MarketplaceId, marketplaceIds } from "../../src/domain/deal.ts";
 import { cloudsDeal } from "../deals.ts";
 import { createPatientClock, type PatientClock, watchDb } from "./patient-clock.ts";
 import { openStand, type Stand } from "./stand.ts";
@@ -29,6 +31,7 @@ const openTrial = async (clouds: readonly MarketplaceId[]): Promise<Trial> => {
     clock,
     clouds,
     fast: false,
+    onDisk: true,
     parallel: 32,
     wrapDb: (db) => {
       const watched = watchDb(db);
@@ -87,7 +90,7 @@ const step = async ({ clock, service, simulators }: Trial): Promise<void> => {
 
 /** Until nothing is computed any more: whoever is left waits for time to pass. */
 const quiet = async ({ underWay }: Trial): Promise<void> => {
-  for (let calm = 0; calm < 3; ) {
+  for (let calm = 0; calm < 2; ) {
     await new Promise((done) => setTimeout(done, quietMs));
     calm = underWay() === 0 ? calm + 1 : 0;
   }
@@ -100,44 +103,63 @@ const openByCloud = async (trial: Trial): Promise<Readonly<Record<string, number
   return Object.fromEntries(rows.map(({ marketplace, open }) => [marketplace, open]));
 };
 
-const timeOf = async (clouds: readonly MarketplaceId[], count: number): Promise<Readonly<Record<string, number>>> => {
+export interface CloudsTrial {
+  readonly clouds: readonly MarketplaceId[];
+  readonly deals: number;
+}
+const tookSchema = z.object({ seconds: z.record(z.string(), z.number()), peakMb: z.number() });
+
+/** Runs one trial in this process and prints what it took as the last line, as JSON. */
+export const runCloudsTrial = async ({ clouds, deals }: CloudsTrial): Promise<void> => {
   const trial = await openTrial(clouds);
   try {
-    await shareAll(trial, count, clouds.join("-"));
-    return await finish(trial);
+    await shareAll(trial, deals, clouds.join("-"));
+    const seconds = await finish(trial);
+    const peakMb = process.resourceUsage().maxRSS / 1_024;
+    process.stdout.write(`${JSON.stringify({ seconds, peakMb })}\n`);
   } finally {
     await trial.close();
   }
 };
 
-export const benchClouds = async (
-  verdict: Verdict,
-  { shares, clouds }: { readonly shares: number; readonly clouds: readonly MarketplaceId[] },
-): Promise<void> => {
-  const deals = Math.ceil(shares / clouds.length);
-  const together = await timeOf(clouds, deals);
-  verdict.atMost(
-    `MB at most while ${deals * clouds.length} shares go to ${clouds.length} clouds`,
-    peakMb(),
-    memoryMbMax,
-  );
-  for (const cloud of clouds) {
-    const alone = (await timeOf([cloud], deals))[cloud] ?? 0;
-    const beside = together[cloud] ?? Number.POSITIVE_INFINITY;
+/** Each trial in a process of its own, so that its memory is its own. */
+const inProcess = async (trial: CloudsTrial): Promise<z.infer<typeof tookSchema>> => {
+  const { DATABASE_URL: _d, TEST_DATABASE_URL: _t, ...env } = process.env;
+  const [script = ""] = process.argv.slice(1);
+  const child = spawn(process.execPath, ["--max-semi-space-size=4", script, "--trial", JSON.stringify(trial)], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let out = "";
+  child.stdout.on("data", (part) => {
+    out += String(part);
+  });
+  const code = await new Promise((done) => child.once("close", done));
+  if (code !== 0) throw new Error(`the trial ${JSON.stringify(trial)} ended with ${code}`);
+  return tookSchema.parse(JSON.parse(out.trimEnd().split("\n").at(-1) ?? ""));
+};
+
+export const benchClouds = async (verdict: Verdict, shares: number): Promise<void> => {
+  const deals = Math.ceil(shares / marketplaceIds.length);
+  const together = await inProcess({ clouds: marketplaceIds, deals });
+  const many = `${deals * marketplaceIds.length} shares at ${marketplaceIds.length} clouds`;
+  verdict.atMost(`resident memory at its highest with ${many}, MiB`, together.peakMb, memoryMbMax);
+  for (const cloud of marketplaceIds) {
+    const alone = (await inProcess({ clouds: [cloud], deals })).seconds[cloud] ?? 0;
+    const beside = together.seconds[cloud] ?? Number.POSITIVE_INFINITY;
     verdict.atMost(
-      `${cloud}: seconds for ${deals} shares beside the other clouds / alone (${beside.toFixed(0)} / ${alone.toFixed(0)})`,
+      `${cloud}: virtual seconds for ${deals} shares beside the others / alone (${beside.toFixed(0)} / ${alone.toFixed(0)})`,
       beside / alone,
       slowdownMax,
     );
   }
-  const one = Math.max(...Object.values(await timeOf(clouds, 1)));
-  const alone = [];
-  for (const cloud of clouds) alone.push((await timeOf([cloud], 1))[cloud] ?? 0);
+  const one = Math.max(...Object.values((await inProcess({ clouds: marketplaceIds, deals: 1 })).seconds));
+  const alone: number[] = [];
+  for (const cloud of marketplaceIds)
+    alone.push((await inProcess({ clouds: [cloud], deals: 1 })).seconds[cloud] ?? Number.POSITIVE_INFINITY);
   verdict.atMost(
-    `one deal at ${clouds.length} clouds / at the slowest of them alone (${one.toFixed(1)} s / ${alone.map((seconds) => seconds.toFixed(1)).join(", ")} s)`,
+    `one deal: virtual seconds at three clouds / at the slowest alone (${one.toFixed(1)} / ${alone.map((seconds) => seconds.toFixed(1)).join(", ")})`,
     one / Math.max(...alone),
     togetherMax,
   );
 };
-
-const peakMb = (): number => process.resourceUsage().maxRSS / 1_024;

@@ -1,4 +1,7 @@
 /** A whole service against the simulated clouds, by default AWS alone, for measuring: on the embedded database in memory, or with TEST_DATABASE_URL on PostgreSQL. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createAwsSimulator, createMemoryState } from "../../adapters/aws/simulator/index.ts";
 import type { Marketplace } from "../../adapters/contract.ts";
 import { createMarketplaces } from "../../adapters/marketplaces.ts";
@@ -7,10 +10,12 @@ import { createIds, createSeededIds } from "../../src/ids.ts";
 import type { Clock, Db, Log } from "../../src/ports.ts";
 import { createService, type Service } from "../../src/service.ts";
 import { connectSimulators, createSimulators, type Simulators } from "../../src/simulation.ts";
+import { migrate } from "../../src/store/database.ts";
+import { openEmbedded } from "../../src/store/embedded.ts";
 import { createSeal, createSecrets } from "../../src/store/seal.ts";
 import { vacuumChanged } from "../../src/store/vacuum.ts";
 import { awsDeal } from "../deals.ts";
-import { openTestDatabase } from "../template.ts";
+import { openTestDatabase, type TestDatabase } from "../template.ts";
 
 export const publicUrl = "http://cosell.bench";
 export const sealKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -42,12 +47,14 @@ export interface StandOptions {
   /** Calls in flight at once; default 8 where it is fast, else 1, which virtual time that jumps needs. */
   readonly parallel?: number;
   readonly wrapDb?: (db: Db) => Db;
+  /** On an embedded database in a directory, as `npm start` has it; else in memory or on PostgreSQL. */
+  readonly onDisk?: boolean;
 }
 
 export const openStand = async (options: StandOptions): Promise<Stand> => {
   const { clock, fast } = options;
   const clouds = options.clouds ?? ["aws"];
-  const database = await openTestDatabase({ isDurable: fast });
+  const database = options.onDisk === true ? await openOnDisk() : await openTestDatabase({ isDurable: fast });
   const db = options.wrapDb?.(database.db) ?? database.db;
   const ids = fast ? createIds(clock) : createSeededIds(clock, "bench");
   const seal = await createSeal(sealKey, ids);
@@ -122,6 +129,17 @@ export const openStand = async (options: StandOptions): Promise<Stand> => {
       await database.close();
     },
   };
+};
+
+const openOnDisk = async (): Promise<Pick<TestDatabase, "db" | "close">> => {
+  const directory = mkdtempSync(join(tmpdir(), "cosell-bench-"));
+  const database = await openEmbedded(directory);
+  await migrate(database.db);
+  const close = async (): Promise<void> => {
+    await database.close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { db: database.db, close };
 };
 
 const unhurried = (marketplace: Marketplace): Marketplace => ({
