@@ -10,8 +10,7 @@ import { openRig, type Rig, type RigOptions } from "./gcp-simulator-rig.ts";
 import { testIds } from "./ids.ts";
 
 export const { partnerId } = simulatedCredential;
-const made: unknown = keyFileOf(simulatedCredential);
-const keyFile = typeof made === "string" ? made : JSON.stringify(made);
+const keyFile = JSON.stringify(keyFileOf(simulatedCredential));
 export const start = new Date("2026-06-01T09:00:00.000Z");
 
 export const settings = {

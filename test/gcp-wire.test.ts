@@ -113,8 +113,7 @@ describe("signing in", () => {
   });
   it("with a key of another pair is refused with what to do about it", async () => {
     const { privateKey } = await generateKeyPair("RS256", { extractable: true });
-    const made: unknown = keyFileOf(simulatedCredential);
-    const file = typeof made === "string" ? JSON.parse(made) : made;
+    const file = keyFileOf(simulatedCredential);
     const google = openGoogle();
     const session = openSession({
       http: (request) => google.rig.simulator.fetch(request),
