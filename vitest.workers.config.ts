@@ -64,6 +64,8 @@ export default defineConfig({
       "test/outbound.test.ts",
       ...(isServerThere ? onDatabase : []),
     ],
+    // A whole service in virtual time, on PGlite.
+    exclude: ["**/node_modules/**", "test/gcp-world.test.ts"],
     globalSetup: ["test/odd-server.ts", ...(isServerThere ? ["test/template.ts"] : [])],
     maxWorkers: 1,
     // One workerd for all files: it is started, and the modules are loaded, once.

@@ -30,6 +30,11 @@ export interface Assisted {
   readonly steps: Readonly<Record<Exclude<HandKind, "withdraw">, readonly string[]>> & {
     readonly withdraw?: readonly string[];
   };
+  /**
+   * Keys of the API's writes that a registration by hand makes needless: a connection that gets the API later must not send
+   * them for a record that is there already.
+   */
+  readonly standsFor: readonly string[];
   /** Every word for a record's status that a person may report, and what it means. The first is what a record has once its form is sent. */
   readonly statuses: readonly [PartnerStatus, ...PartnerStatus[]];
   /** Every word for a sales stage that a person may report; empty: the programme has none. */
@@ -48,6 +53,10 @@ export const byHand = (
 ): CoSell & { readonly assisted: Assisted } => ({
   ...judge,
   assisted,
+  notices: (draft) => [
+    `Nothing is sent by itself: a person registers it in ${assisted.portal.name} by hand, pastes its ${assisted.number.name} back and tells what comes of it.`,
+    ...(judge.notices?.(draft) ?? []),
+  ],
   newer: isLater,
   submission: nobody,
   revision: nobody,

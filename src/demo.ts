@@ -1,6 +1,6 @@
 /**
- * The demo: the product's own path on a throw-away installation. A CRM export is imported, shared with a simulated AWS over
- * real HTTP through the vendor's SDK, reviewed over simulated weeks, and told as a table.
+ * The demo: the product's own path on a throw-away installation. A CRM export is imported, shared with three simulated clouds over
+ * real HTTP, reviewed over simulated weeks, and told as a table with a column for each cloud.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,23 +9,25 @@ import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
 import { z } from "zod";
 import { createMemoryState } from "../adapters/aws/simulator/index.ts";
-import type { Simulator } from "../adapters/contract.ts";
 import { parseArguments } from "./cli/arguments.ts";
 import type { Command, Report, Shell } from "./cli/command.ts";
 import { importCommand } from "./cli/import.ts";
 import { invitationAcceptCommand, invitationRejectCommand, invitationsCommand } from "./cli/invitations.ts";
+import { jsonOf } from "./cli/json.ts";
 import { createProgress } from "./cli/progress.ts";
 import { shareCommand } from "./cli/share.ts";
 import { ruleSaveCommand } from "./cli/share-rules.ts";
-import { listedShareSchema, renderShareTable, renderStateCounts, shareRowOf } from "./cli/share-table.ts";
+import { listedShareSchema, renderStateCounts } from "./cli/share-table.ts";
+import { dealRowsOf, jsonOfDealRow, renderDealRows } from "./cli/side-by-side.ts";
 import { createVirtualClock } from "./clock.ts";
+import { type JsonObject, type MarketplaceId, marketplaceIds, partnerNames } from "./domain/deal.ts";
 import { freePort, type Opened, openLocal, readConfig } from "./node.ts";
 import { createTimeline } from "./rehearsal.ts";
 import { connectSimulators } from "./simulation.ts";
 
 /** The demo's calendar starts here, so that it tells the same story in any year. */
 const start = new Date("2026-11-23T08:00:00Z");
-const weeks = 8;
+const weeks = 6;
 const dayMs = 24 * 3_600_000;
 /** Webhooks carry the news; the safety net may be wide while weeks pass in seconds. */
 const sweepCron = "TZ=UTC 0 5 * * 1";
@@ -35,18 +37,30 @@ const answerAfterDay = 14;
 const answer =
   "The customer has named an owner, agreed on the outcome to measure, and planned a first joint session next month.";
 
-/** What AWS refers on the first morning: one that fits the seller, and one that does not. */
-const referrals = [
-  { customer: { Account: { CompanyName: "Harrowgate Tools", Industry: "Retail", WebsiteUrl: "harrowgate.example" } } },
-  { customer: { Account: { CompanyName: "Basalt Mining", Industry: "Mining", WebsiteUrl: "basalt.example" } } },
-] as const;
+/** Deals that all three clouds are asked to join. */
+const sharedWithAll = [
+  "006Hs00001A0107",
+  "006Hs00001A0135",
+  "006Hs00001A0156",
+  "006Hs00001A0163",
+  "006Hs00001A0275",
+  "006Hs00001A0310",
+].map((key) => `salesforce:${key}`);
+
+const harrowgate = { CompanyName: "Harrowgate Tools", Industry: "Retail", WebsiteUrl: "harrowgate.example" };
+const basalt = { CompanyName: "Basalt Mining", Industry: "Mining", WebsiteUrl: "basalt.example" };
+/** What is referred on the first morning: two by AWS, of which one does not fit the seller, and one by Microsoft. */
+const referrals: readonly { readonly from: MarketplaceId; readonly referral: JsonObject }[] = [
+  { from: "aws", referral: { customer: { Account: harrowgate } } },
+  { from: "aws", referral: { customer: { Account: basalt } } },
+  { from: "azure", referral: { kind: "co_sell", name: "Claims portal for Nordic Mutual" } },
+];
 const referredSchema = z.looseObject({ id: z.string() });
 const quarterHourMs = 900_000;
 
 const pageSchema = z.object({ items: z.array(listedShareSchema), next: z.string().nullable() });
 const countersSchema = z.looseObject({
   counters: z.array(z.looseObject({ writes: z.number(), reads: z.number(), throttled: z.number() })),
-  opportunities: z.array(z.unknown()),
 });
 
 /** Runs the whole story in a temporary directory and removes it afterwards. */
@@ -54,7 +68,7 @@ export const runDemo = async (shell: Shell): Promise<Report> => {
   const directory = mkdtempSync(join(tmpdir(), "cosell-demo-"));
   const clock = createVirtualClock(start);
   const config = { ...readConfig({}), COSELL_DATA: directory, PORT: await freePort("127.0.0.1") };
-  shell.tell("Opening an embedded database, the workflow runner and a simulated AWS …");
+  shell.tell("Opening an embedded database, the workflow runner and three simulated clouds …");
   const opened = await openLocal(config, {
     clock,
     parallel: 1,
@@ -100,39 +114,35 @@ const tellStory = async (
   };
   const example = (name: string): string =>
     fileURLToPath(import.meta.url.replace(/\/(dist|src)\/.*$/, `/examples/${name}`));
-  shell.tell("1. A rule for what is shared by itself: cosell rules save examples/share-rules.json");
+  shell.tell("1. Rules for what is shared by itself: cosell rules save examples/share-rules.json");
   const ruled = await command(inside, ruleSaveCommand, [example("share-rules.json")]);
   shell.tell("2. Import: cosell import examples/deals.csv");
   const imported = await command(inside, importCommand, [example("deals.csv")]);
   await timeline.settle();
   const byRule = (await allShares(opened)).length;
-  shell.tell(`   ${byRule} deals were shared by the rule.`);
-  shell.tell("\n3. Share what else qualifies: cosell share --all");
-  const shared = await command(inside, shareCommand, ["--all"]);
-  shell.tell("\n4. AWS refers two customers; one is accepted, one declined: cosell invitations");
+  shell.tell(`   ${byRule} shares were made by the rules.`);
+  const to = marketplaceIds.join(",");
+  shell.tell(`\n3. Share more with all three, by one plan: cosell share ${sharedWithAll[0]} … --to ${to} --yes`);
+  const shared = await command(inside, shareCommand, [...sharedWithAll, "--to", to, "--yes"]);
+  shell.tell("\n4. AWS and Microsoft refer customers; two are accepted, one is declined: cosell invitations");
   const invitations = await answerReferrals(inside, opened, timeline);
-  shell.tell(`\n5. ${weeks} weeks pass: AWS's reviewers approve, ask, reject; their sellers launch or lose deals`);
+  shell.tell(`\n5. ${weeks} weeks pass: the clouds' reviewers approve, ask, reject; their sellers win or lose deals`);
   const answered = await passWeeks(shell, opened, timeline);
   const shares = await allShares(opened);
-  const rows = shares.map((share) => shareRowOf(share));
-  const ledger = countersSchema.parse(
-    await readJson(await controlOf(opened)(new Request("http://simulator.invalid/ledger"))),
+  const rows = dealRowsOf(shares);
+  const clouds = await readCounters(opened);
+  const calls = marketplaceIds.map(
+    (id) =>
+      `${partnerNames[id]} took ${clouds[id]?.writes} writes and ${clouds[id]?.reads} reads, and throttled ${clouds[id]?.throttled}.`,
   );
-  const [counters] = ledger.counters;
-  const aws = {
-    opportunities: ledger.opportunities.length,
-    writes: counters?.writes ?? 0,
-    reads: counters?.reads ?? 0,
-    throttled: counters?.throttled ?? 0,
-  };
-  const text = `${renderShareTable(rows, shell.columns)}
+  const text = `${renderDealRows(rows, shell.columns)}
 
-${shares.length} shares: ${renderStateCounts(rows)}
-${byRule} of them made by the rule; 1 came from AWS: of its two referrals one was accepted and one declined.
-${answered} questions of AWS's reviewers were answered after week 2.
-AWS holds ${aws.opportunities} opportunities; it took ${aws.writes} writes and ${aws.reads} reads, and throttled ${aws.throttled}.
+${shares.length} shares of ${rows.length} deals: ${renderStateCounts(shares)}
+${byRule} of them made by the rules; 2 came from the clouds, which referred three customers.
+${answered} questions of the clouds' reviewers were answered after week 2.
+${calls.join("\n")}
 
-Next:  npm start   then   npx cosell import examples/deals.csv && npx cosell share --all && npx cosell shares --watch`;
+Next:  npm start   then   npx cosell import examples/deals.csv && npx cosell share --all --to ${to} && npx cosell shares --by deal`;
   return {
     exitCode: imported.exitCode === 2 || shared.exitCode === 2 ? 1 : 0,
     json: {
@@ -145,16 +155,33 @@ Next:  npm start   then   npx cosell import examples/deals.csv && npx cosell sha
       invitations,
       answered,
       counts: await readCounts(opened),
-      aws,
-      shares: rows.map((row) => ({ ...row })),
+      clouds: jsonOf(clouds),
+      deals: rows.map(jsonOfDealRow),
     },
     text,
   };
 };
 
-const controlOf = ({ simulators: { aws } }: Opened): Simulator["control"] => {
-  if (aws === undefined) throw new Error("no AWS is simulated here");
-  return aws.control;
+const readCounters = async (opened: Opened) => {
+  const clouds: Partial<Record<MarketplaceId, { writes: number; reads: number; throttled: number }>> = {};
+  for (const id of marketplaceIds) {
+    const { counters } = countersSchema.parse(await readJson(await control(opened, id, "ledger")));
+    const sum = (what: "writes" | "reads" | "throttled"): number =>
+      counters.reduce((total, row) => total + row[what], 0);
+    clouds[id] = { writes: sum("writes"), reads: sum("reads"), throttled: sum("throttled") };
+  }
+  return clouds;
+};
+
+/** Asks a simulator's controls, or with a body tells them something. */
+const control = async (opened: Opened, id: MarketplaceId, ...[path, body]: [path: string, body?: JsonObject]) => {
+  const simulator = opened.simulators[id];
+  if (simulator === undefined) throw new Error(`no ${partnerNames[id]} is simulated here`);
+  const headers = { "content-type": "application/json" };
+  const told = body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) };
+  const answer = await simulator.control(new Request(`http://simulator.invalid/${path}`, told));
+  if (!answer.ok) throw new Error(`the simulated ${id} answered ${path} with ${answer.status}: ${await answer.text()}`);
+  return answer;
 };
 
 /** A command as typed; what it prints stands in the story. */
@@ -164,26 +191,22 @@ const command = async (shell: Shell, row: Command, words: readonly string[]): Pr
   return report;
 };
 
-/** AWS refers; the partner manager accepts the first as a new deal and declines the second. Returns the inbox after that. */
+/** The partner manager accepts the first and the last as new deals and declines the second. Returns the inbox after that. */
 const answerReferrals = async (
   shell: Shell,
   opened: Opened,
   timeline: ReturnType<typeof createTimeline>,
 ): Promise<Report["json"]> => {
   const ids: string[] = [];
-  for (const referral of referrals) {
-    const request = new Request("http://simulator.invalid/refer", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(referral),
-    });
-    ids.push(referredSchema.parse(await readJson(await controlOf(opened)(request))).id);
-  }
+  for (const { from, referral } of referrals)
+    ids.push(referredSchema.parse(await readJson(await control(opened, from, "refer", referral))).id);
   await timeline.advance(quarterHourMs);
   await command(shell, invitationsCommand, []);
-  const [wanted = "", unwanted = ""] = ids;
-  shell.tell(`   cosell invitations accept ${wanted}`);
-  await command(shell, invitationAcceptCommand, [wanted, "--new"]);
+  const [wanted = "", unwanted = "", fromMicrosoft = ""] = ids;
+  for (const id of [wanted, fromMicrosoft]) {
+    shell.tell(`   cosell invitations accept ${id}`);
+    await command(shell, invitationAcceptCommand, [id, "--new"]);
+  }
   shell.tell(`   cosell invitations reject ${unwanted} --reason unable_to_support`);
   await command(shell, invitationRejectCommand, [unwanted, "--reason", "unable_to_support"]);
   await timeline.advance(quarterHourMs);

@@ -53,7 +53,7 @@ export interface OutgoingEvent {
 }
 
 export interface Engine {
-  readonly runner: Pick<Runner, "sync" | "runDue" | "nextDueAt" | "start" | "stop" | "runs" | "purge">;
+  readonly runner: Pick<Runner, "sync" | "runDue" | "nextDueAt" | "wake" | "start" | "stop" | "runs" | "purge">;
   /** Hands events over, each once per id. Throws when they were not taken. */
   readonly send: (events: readonly OutgoingEvent[]) => Promise<void>;
   /** Whether events start anything yet: on a server, only once it has our functions. */
@@ -151,7 +151,8 @@ const isAtRoot = (request: Request): boolean => new URL(request.url).pathname ==
 const nothingThere = async (): Promise<Response> => new Response(null, { status: 404 });
 
 /** What a server does elsewhere: here there is nothing to run, list or purge. */
-const nothingHere: Pick<Runner, "runDue" | "nextDueAt" | "runs" | "purge"> = {
+const nothingHere: Pick<Runner, "runDue" | "nextDueAt" | "wake" | "runs" | "purge"> = {
+  wake: () => {},
   runDue: async () => 0,
   nextDueAt: async () => null,
   runs: async () => ({ runs: [], next: null }),

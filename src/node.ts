@@ -9,6 +9,7 @@ import type { Tracer } from "@opentelemetry/api";
 import type { Marketplace, SimulatorState } from "../adapters/contract.ts";
 import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { resolveAwsCredentials } from "./aws-credentials.ts";
+import { resolveWorkloadIdentity } from "./azure-credentials.ts";
 import { readVersion } from "./cli/version.ts";
 import { createShiftableClock, createSystemClock } from "./clock.ts";
 import type { MarketplaceId } from "./domain/deal.ts";
@@ -26,6 +27,8 @@ import { migrate, openDatabase, refuseHalfRestored } from "./store/database.ts";
 import { type EmbeddedDatabase, openEmbedded } from "./store/embedded.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
 
+/** A connection holds at most four of a kind, most of them waiting for its quota: enough for several of them side by side. */
+const parallelDefault = 32;
 const stopMsMax = 9_000;
 /** Longer than callers keep an idle connection: one closed just as they reuse it looks like a lost request to them. */
 export const keepAliveTimeout = 65_000;
@@ -81,7 +84,7 @@ export interface Opened {
 export interface OpenOptions {
   readonly clock?: Clock;
   readonly log?: Log;
-  /** Jobs in flight at once; default 8. */
+  /** Jobs in flight at once; default 32. */
   readonly parallel?: number;
   /** Makes the simulators' reviewers and delays reproducible. */
   readonly seed?: string;
@@ -146,16 +149,17 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       http: createBoundedHttp(fetch),
       machineChecks: config.DATABASE_URL === undefined ? [diskCheck(directory)] : [],
       publicHttp: createNodePublicHttp({ allowance: config.COSELL_WEBHOOK_ALLOW }),
-      marketplaces: createMarketplaces({ aws: { credentials: resolveAwsCredentials } }).map(
-        options.adapt ?? ((marketplace) => marketplace),
-      ),
+      marketplaces: createMarketplaces({
+        aws: { credentials: resolveAwsCredentials },
+        azure: { workload: resolveWorkloadIdentity },
+      }).map(options.adapt ?? ((marketplace) => marketplace)),
       simulators,
       publicUrl,
       signingKey: config.INNGEST_SIGNING_KEY ?? `signkey-prod-${randomBytes(32).toString("hex")}`,
       retentionDays: config.COSELL_RETENTION_DAYS,
       consentNoticeDays: config.COSELL_CONSENT_NOTICE_DAYS,
       taskDays: config.COSELL_TASK_DAYS,
-      parallel: options.parallel ?? 8,
+      parallel: options.parallel ?? parallelDefault,
       ...(executor === null ? {} : { executor }),
       ...("dump" in database ? { backup: () => backUp(database, clock) } : {}),
       ...(options.at === undefined ? {} : { at: options.at }),
@@ -279,7 +283,7 @@ cosell listens on ${publicUrl}
   workflows      ${config.INNGEST_MODE === "embedded" ? "embedded runner" : `Inngest server: ${config.INNGEST_BASE_URL ?? "Inngest Cloud"}`}
   data           ${config.DATABASE_URL === undefined ? `${resolve(config.COSELL_DATA)} (embedded database; API key of this machine in local-token there)` : "PostgreSQL (DATABASE_URL)"}
 
-  Try:  npx cosell import examples/deals.csv && npx cosell share --all && npx cosell shares
+  Try:  npx cosell import examples/deals.csv && npx cosell share --all --to ${Object.keys(simulators).join(",")} && npx cosell shares --by deal
 
 `;
 

@@ -3,6 +3,7 @@
  * the workflows. Sockets, promises and bindings of one invocation are useless in the next one, so each invocation assembles its own
  * service and closes its own database client; an isolate remembers plain values only.
  */
+import type { Marketplace } from "../adapters/contract.ts";
 import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { ServerRefusedError } from "../workflows/runner/outside.ts";
 import { createSystemClock } from "./clock.ts";
@@ -38,7 +39,7 @@ export interface Worker {
 
 export const createWorker = (write: (line: string) => void = (line) => console.log(line)): Worker => {
   const log = createLog({ clock: createSystemClock(), write, level: "info" });
-  const memory: Memory = { actorId: null, isRegistered: false, notBeforeMs: 0 };
+  const memory: Memory = { actorId: null, isRegistered: false, notBeforeMs: 0, marketplaces: createMarketplaces() };
   return {
     fetch: async (request, env, invocation) => {
       let opened: Opened;
@@ -88,6 +89,8 @@ interface Memory {
   isRegistered: boolean;
   /** After a failed hand-over only the cron tries before this time: a server that is away is not stormed. */
   notBeforeMs: number;
+  /** They keep access tokens and signers' certificates from one invocation to the next. */
+  readonly marketplaces: readonly Marketplace[];
 }
 
 interface Opened {
@@ -140,7 +143,7 @@ const assemble = async (config: WorkerConfig, { db, log, memory }: Parts): Promi
     http: createBoundedHttp(),
     publicHttp: createFetchPublicHttp({ allowance: config.settings.COSELL_WEBHOOK_ALLOW }),
     // Without a resolver, credentials by profile or role are refused by name: there is no machine to find them on.
-    marketplaces: createMarketplaces(),
+    marketplaces: memory.marketplaces,
     // A simulated connection names the address of a simulator that runs elsewhere.
     simulators: {},
     publicUrl: config.publicUrl,

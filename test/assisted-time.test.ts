@@ -29,4 +29,7 @@ it("reminds once of an open task when its day has come, asks nobody at the partn
   expect([sync.status, sync.body.detail]).toEqual([409, expect.stringContaining("Nothing of this connection is read")]);
   await timeline.advance(2 * day);
   expect(at.called).toEqual([]);
+  const { items } = (await call("GET", "/v1/runs?state=failed")).body;
+  const complaints = at.logged.filter((line) => !line.startsWith("info"));
+  expect([items, complaints]).toEqual([[], []]);
 });

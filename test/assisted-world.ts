@@ -55,6 +55,7 @@ const assisted = (withdraws: boolean): Assisted => ({
     revise: ["Change the fields below and choose Save."],
     ...(withdraws ? { withdraw: ["Choose Withdraw."] } : {}),
   },
+  standsFor: ["create"],
   statuses: [
     { word: "SUBMITTED", means: "they review it", event: "partner_stored" },
     { word: "ACCEPTED", means: "they work on it with us", event: "partner_accepted" },
@@ -83,7 +84,10 @@ const apiDoors = (called: string[]): CoSell => {
   };
   return {
     gaps: gapsOf,
-    submission: () => ({ kind: "done" }),
+    submission: (_draft, done) =>
+      done.some(({ key }) => key === "create")
+        ? { kind: "done" }
+        : { kind: "write", write: { operation: "Create", key: "create", body: {}, token: "we-search" } },
     revision: () => ({ kind: "nothing", base: {} }),
     baseOf: () => ({}),
     newer: (a, b) => a > b,
@@ -140,7 +144,13 @@ export interface TaskBody {
 
 export const openHand = async (
   seed: string,
-  options: { readonly withdraws?: boolean; readonly taskDays?: number; readonly at?: (point: string) => void } = {},
+  options: {
+    readonly withdraws?: boolean;
+    readonly taskDays?: number;
+    readonly at?: (point: string) => void;
+    /** Another marketplace than the small one, and a connection of it. */
+    readonly instead?: { readonly marketplace: Marketplace; readonly connection: Readonly<Record<string, unknown>> };
+  } = {},
 ) => {
   const database = await openTestDatabase();
   const { db } = database;
@@ -164,7 +174,7 @@ export const openHand = async (
         return new Response(null, { status: 599 });
       },
       publicHttp: { refusal: async () => null, post: async () => ({ status: 599, retryAfter: null }) },
-      marketplaces: [handMarketplace(called)],
+      marketplaces: [options.instead?.marketplace ?? handMarketplace(called)],
       simulators: {},
       signingKey: `signkey-test-${"0".repeat(64)}`,
       retentionDays: 90,
@@ -174,7 +184,7 @@ export const openHand = async (
       ...(options.taskDays === undefined ? {} : { taskDays: options.taskDays }),
       ...(options.at === undefined ? {} : { at: options.at }),
     });
-  const service = await start();
+  let service = await start();
   const { store } = service;
   const actorId = await store.access.actor(db.sql, "person", "tester");
   const { secret: token } = await store.access.createKey(db.sql, {
@@ -209,12 +219,21 @@ export const openHand = async (
     const answer = await fetchFrom(path, { method, body });
     return { ...answer, body: answer.body as T };
   };
-  const timeline = createTimeline({ clock, service, simulators: [] });
+  const running = {
+    drain: () => service.drain(),
+    isKicked: () => service.isKicked(),
+    get runner() {
+      return service.runner;
+    },
+  };
+  const timeline = createTimeline({ clock, service: running, simulators: [] });
   const connect = async (account: string, settings: Readonly<Record<string, unknown>> = {}): Promise<string> => {
     const made = await call("POST", "/v1/connections", {
       ...{ marketplace: "gcp", label: `Hub ${account}`, account, environment: "production" },
       settings: { withdraws: options.withdraws ?? true, ...settings },
+      ...options.instead?.connection,
     });
+    if (made.status >= 300) throw new Error(`not connected: ${made.text}`);
     return made.body.connection.id;
   };
   const connectionId = await connect("partner-1");
@@ -235,7 +254,12 @@ export const openHand = async (
   const tell = (shareId: string, body: unknown) => call("POST", `/v1/shares/${shareId}/status`, body);
   return {
     ...{ db, clock, store, service, timeline, called, logged, connectionId, token, actorId },
-    ...{ call, fetchFrom, connect, save, share, taskOf, done, tell, start },
+    ...{ call, connect, save, share, taskOf, done, tell },
+    /** The process ends and another takes its place. */
+    restart: async () => {
+      await service.stop();
+      service = await start();
+    },
     /** Shares a deal and has a person register it. */
     registered: async (deal: OpportunityInput, number: string): Promise<string> => {
       const shareId = await share(deal);

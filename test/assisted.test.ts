@@ -41,7 +41,10 @@ describe("a push", () => {
     expect(answer.body).toMatchObject({ task: { state: "done" }, share: { id: shareId, state: "submitted" } });
     const told = await story(shareId);
     expect(told).toMatchObject({ state: "submitted", reason: null, task: null, engagement: { remoteId: "deals/2" } });
-    expect(told.effects).toMatchObject([{ state: "confirmed", attempts: 0, outcome: { ref: { id: "deals/2" } } }]);
+    expect(told.effects).toMatchObject([
+      { operation: "(by hand) create", state: "confirmed", attempts: 0, outcome: { ref: { id: "deals/2" } } },
+      { operation: "(done already)", state: "confirmed", attempts: 0 },
+    ]);
     expect(await at.told(id)).toEqual(["task.opened", "task.done"]);
     expect(await at.told(shareId)).toContain("share.submitted");
     await timeline.settle();
@@ -166,7 +169,10 @@ describe("an edit", () => {
     expect((await story(shareId)).edits).toMatchObject([{ field: "nextSteps", state: "sent" }]);
     await change("C3", { nextSteps: "Visit them" });
     expect((await taskOf(shareId)).fields).toMatchObject([{ field: "nextSteps", was: "Write to them" }]);
-    const states = (await story(shareId)).effects.map((effect: { state: string }) => effect.state);
+    const byHand = (await story(shareId)).effects.filter((effect: { operation: string }) =>
+      /by hand/.test(effect.operation),
+    );
+    const states = byHand.map((effect: { state: string }) => effect.state);
     expect(states).toEqual(["confirmed", "refused", "confirmed", "intended"]);
   });
 
@@ -230,5 +236,95 @@ describe("a withdrawal", () => {
     const task = await taskOf(shareId);
     expect((await tell(shareId, { status: "WITHDRAWN" })).body.share.state).toBe("withdrawn");
     expect((await call("GET", `/v1/tasks/${task.id}`)).body).toMatchObject({ state: "cancelled" });
+  });
+});
+
+describe("what is done twice", () => {
+  it("by a run whose step was lost after its commit opens one task, and a restarted service goes on with it", async () => {
+    const lost = new Map<string, number>();
+    const world = await openHand("assisted-lost", {
+      at: (point) => {
+        lost.set(point, (lost.get(point) ?? 0) + 1);
+        if (point === "push.begun" && lost.get(point) === 1) throw new Error("the process died here");
+      },
+    });
+    try {
+      const shareId = await world.share(dealInput("W1"));
+      await world.timeline.advance(5 * 60_000);
+      expect(lost.get("push.begun")).toBe(2);
+      const { id } = await world.taskOf(shareId);
+      expect((await world.told(id)).filter((name) => name === "task.opened")).toHaveLength(1);
+      expect((await world.story(shareId)).effects).toHaveLength(1);
+      await world.restart();
+      expect((await world.done(id, { number: "DR-1" })).body.share.state).toBe("submitted");
+      await world.timeline.settle();
+      expect(await world.story(shareId)).toMatchObject({ state: "submitted", task: null });
+    } finally {
+      await world.close();
+    }
+  });
+
+  it("by two people at once is done once", async () => {
+    const shareId = await share(dealInput("W2"));
+    const { id } = await taskOf(shareId);
+    const answers = await Promise.all([done(id, { number: "DR-501" }), done(id, { number: "DR-501" })]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect((await at.told(id)).filter((name) => name === "task.done")).toHaveLength(1);
+  });
+
+  it("by two people for two deals with one number is refused to one of them", async () => {
+    const shares = [await share(dealInput("W3")), await share(dealInput("W4"))];
+    const tasks = await Promise.all(shares.map(taskOf));
+    const answers = await Promise.all(tasks.map(({ id }) => done(id, { number: "DR-502" })));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+  });
+});
+
+describe("a connection", () => {
+  it("says what is done by hand before anything is shared, and that it is assisted", async () => {
+    const connection = (await call("GET", `/v1/connections/${at.connectionId}`)).body;
+    expect(connection.capabilities).toMatchObject({ coSell: true, assisted: true, withdrawal: true, hooks: false });
+    const stored = await at.store.connections.find(at.db.sql, at.connectionId);
+    const { coSell } = stored === null ? {} : at.service.registry.open(stored);
+    expect(coSell?.notices?.({} as never)[0]).toContain("a person registers it in Small Hub by hand");
+    expect(() => coSell?.look({ id: "deals/1" })).toThrow("by hand");
+  });
+
+  it("that gets the API while a task is open sends nothing before that task is cancelled", async () => {
+    const id = await at.connect("partner-9");
+    const shareId = await share(dealInput("V1"), id);
+    const task = await taskOf(shareId);
+    await at.connect("partner-9", { api: true });
+    expect((await done(task.id, { number: "DR-601" })).body.detail).toContain("works by the partner's API");
+    await timeline.advance(2 * 3_600_000);
+    expect(at.called).toEqual([]);
+    await call("POST", `/v1/tasks/${task.id}/cancel`, { reason: "the API does it now" });
+    expect((await story(shareId)).state).toBe("needs_action");
+  });
+
+  it("that gets the API later sends nothing a second time for what a person registered", async () => {
+    const id = await at.connect("partner-10");
+    const shareId = await share(dealInput("V2"), id);
+    await done((await taskOf(shareId)).id, { number: "DR-602", status: "NOT_ACCEPTED" });
+    await at.connect("partner-10", { api: true });
+    const stored = await at.store.shares.find(at.db.sql, shareId);
+    const revised = { event: "revised", actorId: at.actorId, reason: null } as const;
+    await at.db.transaction(async (tx) => {
+      if (stored !== null)
+        await at.store.shares.wish(tx, "share.push.requested", await at.store.shares.move(tx, stored, revised));
+    });
+    await timeline.settle();
+    expect(at.called.splice(0)).toEqual(["look"]);
+  });
+
+  it("that was restored from a backup warns before anything is registered twice", async () => {
+    const { db, connectionId } = at;
+    const now = at.clock.now();
+    await db.sql`insert into recovery (connection_id, taken_at, restored_at) values (${connectionId}, ${now}, ${now})`;
+    await call("POST", `/v1/connections/${connectionId}/sweep`);
+    await timeline.settle();
+    expect(await at.exceptions(connectionId)).toEqual(["TASKS_AFTER_RESTORE"]);
+    expect(await at.store.recoveries.find(db.sql, connectionId)).toBeNull();
+    expect(at.called).toEqual([]);
   });
 });

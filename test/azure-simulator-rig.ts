@@ -15,6 +15,8 @@ export interface RigOptions extends Partial<AzureSimulatorOptions> {
   readonly state?: SimulatorState;
   readonly deliver?: (request: Request) => Promise<Response>;
   readonly start?: Date;
+  /** The simulator cannot move its clock. */
+  readonly isReal?: boolean;
 }
 export interface Raw {
   readonly status: number;
@@ -66,7 +68,13 @@ export const openRig = (options: RigOptions = {}) => {
   };
   const simulator = createAzureSimulator(
     { clock, ids: createSeededIds(clock, "rig"), state, deliver: options.deliver ?? record },
-    { seed: "rig", reviewer: "manual", advance: clock.advanceTo, instantTimeouts: true, ...options },
+    {
+      seed: "rig",
+      reviewer: "manual",
+      instantTimeouts: true,
+      ...(options.isReal ? {} : { advance: clock.advanceTo }),
+      ...options,
+    },
   );
   const raw = async (url: string, init: RequestInit = {}): Promise<Raw> =>
     rawOf(await simulator.fetch(new Request(url, init)));
@@ -83,13 +91,15 @@ export const openRig = (options: RigOptions = {}) => {
         ...more,
       }),
     );
-  let kept: string | null = null;
+  let kept: { readonly token: string; readonly until: number } | null = null;
   const bearer = async (): Promise<string> => {
-    kept ??= (await refresh()).body.access_token as string;
-    return kept;
+    const now = clock.now().getTime();
+    if (kept === null || now >= kept.until)
+      kept = { token: (await refresh()).body.access_token, until: now + 3_600_000 };
+    return kept.token;
   };
   let calls = 0;
-  /** Calls the referrals API as a user whose token is fetched once. */
+  /** Calls the referrals API as a user whose token is renewed by the hour. */
   const call = async (
     method: string,
     path = "",

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { benchBacklog } from "./bench/backlog.ts";
+import { benchClouds, type CloudsTrial, runCloudsTrial } from "./bench/clouds.ts";
 import { benchDoor } from "./bench/door.ts";
 import { benchFootprint } from "./bench/footprint.ts";
 import { benchLatency } from "./bench/latency.ts";
@@ -14,8 +15,12 @@ import setUpTemplate from "./template.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { small: { type: "boolean", default: false }, backlog: { type: "string" } },
+  options: { small: { type: "boolean", default: false }, backlog: { type: "string" }, trial: { type: "string" } },
 });
+if (values.trial !== undefined) {
+  await runCloudsTrial(JSON.parse(values.trial) as CloudsTrial);
+  process.exit(0);
+}
 const small = values.small;
 const verdict = createVerdict(small ? 0.5 : 1);
 const parts: Readonly<Record<string, () => Promise<void>>> = {
@@ -23,6 +28,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   runner: () => benchRunner(verdict, small ? 60 : 400),
   footprint: () => benchFootprint(verdict, small ? 500 : 10_000),
   backlog: () => benchBacklog(verdict, Number(values.backlog ?? (small ? 60 : 2_000))),
+  clouds: () => benchClouds(verdict, small ? 30 : 5_000),
   latency: () => benchLatency(verdict, small ? 20 : 200),
 };
 const unknown = positionals.filter((name) => parts[name] === undefined);

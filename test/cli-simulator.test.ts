@@ -102,3 +102,56 @@ test("it listens on this machine, answers the wire protocol and the controls, an
   });
   expect(second.code).toBe(0);
 });
+
+test("it serves every cloud below a path of its own, with its ledger and how to connect it, and names the paths elsewhere", async () => {
+  const path = join(directory, "three");
+  const stop = new AbortController();
+  let worked: Promise<void> | null = null;
+  const work = async (text: string): Promise<void> => {
+    const { address, clouds } = z
+      .object({
+        address: z.string(),
+        clouds: z.record(
+          z.string(),
+          z.object({ endpoint: z.string(), control: z.string(), ledger: z.string(), connect: z.string() }).loose(),
+        ),
+      })
+      .parse(JSON.parse(text));
+    expect(Object.keys(clouds)).toEqual(["aws", "azure", "gcp"]);
+    for (const [id, cloud] of Object.entries(clouds)) {
+      expect(cloud.endpoint).toBe(`${address}/${id}`);
+      expect(cloud.connect).toContain(`cosell connect ${id} `);
+      expect(cloud.connect).toContain(cloud.endpoint);
+      expect((await fetch(`${cloud.control}/ledger`)).status).toBe(200);
+      expect(readFileSync(cloud.ledger, "utf8").length).toBeGreaterThanOrEqual(0);
+    }
+    const elsewhere = await fetch(`${address}/oracle`);
+    expect(elsewhere.status).toBe(404);
+    expect(await elsewhere.text()).toMatch(/\/aws, \/azure, \/gcp/);
+    const advanced = await fetch(`${clouds.gcp?.control}/advance`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ days: 7 }),
+    });
+    expect(advanced.status).toBe(200);
+    const times: number[] = [];
+    for (const { control } of Object.values(clouds)) {
+      const ledger = z.looseObject({ now: z.string() }).parse(await (await fetch(`${control}/ledger`)).json());
+      times.push(Date.parse(ledger.now) - Date.now());
+    }
+    // One clock: whichever cloud is told to advance, all of them are a week ahead.
+    for (const aheadMs of times) expect(aheadMs).toBeGreaterThan(6.9 * 86_400_000);
+  };
+  const words = ["simulator", "--port", "0", "--state", path, "--reviewer", "manual", "--json"];
+  const ran = await cosell(words, {
+    stopped: stop.signal,
+    onWrite: (text) => {
+      worked ??= work(text).finally(() => stop.abort());
+    },
+  });
+  await worked;
+  expect(ran.code).toBe(0);
+  const file = await cosell(["simulator", "--state", join(path, "aws-simulator.jsonl")]);
+  expect(file.err).toMatch(/is a file[\s\S]*name a directory/);
+  expect(file.code).toBe(2);
+});

@@ -49,3 +49,7 @@ export const awsDeal = (key: string, overrides: Partial<OpportunityInput> = {}):
     },
     ...overrides,
   });
+
+/** A deal that every cloud takes as it is. */
+export const cloudsDeal = (key: string, overrides: Partial<OpportunityInput> = {}): OpportunityInput =>
+  awsDeal(key, overrides);

@@ -174,7 +174,7 @@ describe("the doctor of the ways in", () => {
     const checks = await checksOf({ settings: { keyRef: "secret:key" } });
     expect(of(checks, "events")).toMatchObject({
       result: "skipped",
-      detail: expect.stringContaining("cosell connections oauth"),
+      detail: expect.stringContaining("answers come by asking at each sweep"),
     });
     expect(checks.map(({ id }) => id)).not.toContain("hook");
   });

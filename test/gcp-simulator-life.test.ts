@@ -174,7 +174,7 @@ describe("an accepted opportunity", () => {
     );
     expect(same.status).toBe(200);
   });
-  it("lets its client move the stage, but never to CLOSED", async () => {
+  it("lets its client move the stage to one of Google's, but never to CLOSED", async () => {
     const id = await accepted();
     expect((await rig.patch(id, { stage: "REFINE" }, "stage")).body.stage).toBe("REFINE");
     expect(refusal(await rig.patch(id, { stage: "CLOSED" }, "stage"))).toEqual([
@@ -182,6 +182,7 @@ describe("an accepted opportunity", () => {
       "INVALID_ARGUMENT",
       ["opportunity.stage"],
     ]);
+    expect(fieldsOf(await rig.patch(id, { stage: "BUSINESS_VALIDATION" }, "stage"))).toEqual(["opportunity.stage"]);
     expect((await rig.get(id)).stage).toBe("REFINE");
   });
   it("is closed by Google as won or lost, with the reason, and then takes no more edits", async () => {

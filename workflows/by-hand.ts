@@ -3,7 +3,7 @@
  * until the person is done, and nothing here contacts anybody.
  */
 import type { Assisted, CoSell } from "../adapters/contract.ts";
-import { changesOf, type HandKind, type Typed, typedOf } from "../src/domain/by-hand.ts";
+import { changesOf, type HandKind, typedOf } from "../src/domain/by-hand.ts";
 import type { Json, Share } from "../src/domain/deal.ts";
 import { gapSentence } from "../src/domain/fault.ts";
 import type { Tx } from "../src/ports.ts";
@@ -58,7 +58,7 @@ export const reviseByHand = async (deps: WorkflowDeps, tx: Tx, at: ByHand): Prom
   }
   const { frozen } = coSell.assisted;
   const status = textOf(engagement.facts.reviewStatus);
-  const typed = typedIn(await shares.readBase(tx, share.id));
+  const typed = await tasks.readTyped(tx, share.id);
   const change = changesOf(coSell.assisted.form(drafted.draft), typed, (field) => frozen?.(field, status) ?? null);
   const isWaiting = change.waiting.length > 0;
   if (isWaiting) {
@@ -124,14 +124,6 @@ const intend = async (deps: WorkflowDeps, tx: Tx, at: Assignment): Promise<strin
   } as const;
   const { opportunity } = draft;
   return (await effects.intend(tx, { connection, share: at.share, opportunity, write })).id;
-};
-
-/** What stands in the partner's form, as far as we know: the base that a task left when it was done. */
-export const typedIn = (base: Json): Typed | null => {
-  if (typeof base !== "object" || base === null || !("typed" in base)) return null;
-  const { typed } = base;
-  if (typeof typed !== "object" || typed === null || Array.isArray(typed)) return null;
-  return Object.fromEntries(Object.entries(typed).map(([field, value]) => [field, textOf(value)]));
 };
 
 /** After a restore nobody can be asked what was registered since: people must look before they register anything twice. */

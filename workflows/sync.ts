@@ -33,6 +33,8 @@ export const createSync = (client: Client, deps: WorkflowDeps) =>
       triggers: [{ event: "hint.raised" }],
       retries: 5,
       singleton: { key: "event.data.connectionId + event.data.remoteId", mode: "skip" },
+      // Looks that wait for one partner's quota leave room for the other partners.
+      concurrency: [{ key: "event.data.connectionId", limit: 4 }],
     },
     async ({ event, step }) => {
       const { connectionId, remoteId } = dataOf("hint.raised", event);

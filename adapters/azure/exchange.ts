@@ -6,7 +6,7 @@ import { codeBeforeContact } from "../reach.ts";
 import { jsonOf } from "../text.ts";
 
 /** A wait for one answer, and the most that is read of it, where nothing else is asked. */
-const usual = { timeoutMs: 15_000, bodyBytesMax: 512 * 1024 };
+export const usual = { timeoutMs: 15_000, bodyBytesMax: 512 * 1024 };
 const retrySecondsDefault = 30;
 const retrySecondsMax = 3_600;
 

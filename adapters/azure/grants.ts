@@ -90,9 +90,10 @@ const endings: ReadonlySet<string> = new Set([
 /** The fault of Partner Center's refusal for want of MFA. It answers 401 with this code, whatever else is right. */
 export const isMfaRefused = (text: string): boolean => /\b900421\b/.test(text);
 /** A sentence with the exact remedy; `renew` is the command that renews. */
-export const mfaMessage = (renew: string): string => sentenceOf("900421", renew);
+export const mfaMessage = (renew: string): string => meaningOf("900421", renew);
 
-const sentenceOf = (code: string, renew: string): string => {
+/** What a code of Entra's means, in a sentence with the remedy; `renew` is the command to mend it with. */
+export const meaningOf = (code: string, renew: string): string => {
   const { says, fix } = meanings[code] ?? { says: "no reason that is known here", fix: "sign in again" };
   return `Microsoft refuses the sign-in: ${says} (${code}). To mend it, ${fix}: ${renew}`;
 };
@@ -145,7 +146,7 @@ const refusalOf = (answer: Answered, { renew, now }: Pick<Asking, "renew" | "now
     return { fault: { kind: "unavailable", message: `${what}: ${error}` }, ended: null };
   const stated = [...error_codes.map(String), ...(/AADSTS(\d{4,7})/.exec(error_description)?.slice(1) ?? [])];
   const code = stated.find((one) => one in meanings) ?? stated[0] ?? error.slice(0, 40).replaceAll(/[^a-z_]/g, "");
-  const message = sentenceOf(code, renew);
+  const message = meaningOf(code, renew);
   // A wrong client secret says so beside the same error: it is mended without anybody signing in.
   const isOver = endings.has(error) && !/^(7000\d{3}|700016)$/.test(code);
   return { fault: { kind: "denied", message }, ended: isOver ? message : null };

@@ -2,14 +2,17 @@
 import { failed, ok } from "../../src/domain/fault.ts";
 import type { CoSell, Limits, Marketplace, Session, SessionDeps } from "../contract.ts";
 import { newer } from "../timestamp.ts";
+import { type AppOptions, createAppCredentials } from "./app-credential.ts";
 import { bodyBytesMax, type Credential, createClient, timeoutMs } from "./client.ts";
 import { changes, check, locate, look, run } from "./cosell.ts";
 import { createUserCredential, type UserCredential } from "./credential.ts";
+import { checksOf } from "./diagnosis.ts";
 import { createHooks, organizationDefault } from "./hooks.ts";
 import { look as lookAtInvitation, nextAnswer, pending, rejectionReasons } from "./invitations.ts";
 import { involvementWords } from "./map.ts";
 import type { CoSellDeps } from "./reading.ts";
 import { dealOf } from "./referred.ts";
+import { createRegistration } from "./registration.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { example, fieldsSchema, settingsSchema, type Target, targetOf } from "./settings.ts";
@@ -18,7 +21,7 @@ import { nextAddition, nextStep, noticesOf } from "./submission.ts";
 import { theirsOf } from "./theirs.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 
-export interface AzureOptions {
+export interface AzureOptions extends AppOptions {
   /** Microsoft publishes no throttle for referrals: gentle numbers, which an operator may change. */
   readonly limits?: Partial<Limits>;
 }
@@ -26,7 +29,7 @@ export interface AzureOptions {
 /** The Microsoft marketplace. `open` throws, by name, on a connection whose environment, endpoint and account contradict. */
 export const createAzure = (options: AzureOptions = {}): Marketplace => {
   // Kept for all sessions: an access token lasts an hour, a signer's certificate for years.
-  const [tokens, signers] = [createTokens(), createSigners()];
+  const [tokens, signers, apps] = [createTokens(), createSigners(), createAppCredentials(options)];
   return {
     id: "azure",
     name: "Microsoft Partner Center",
@@ -47,8 +50,13 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
     },
     open: (deps: SessionDeps, connection): Session => {
       const target = targetOf(connection);
-      const { hooks, endpoint } = target.settings;
+      const { hooks, endpoint, app, tenantId } = target.settings;
       const credential = credentialOf(deps, target, tokens);
+      // Where a surface takes the application alone, no person's leave is spent on it.
+      const bearer =
+        app === undefined ? credential : apps.of(deps, { connectionId: target.connectionId, tenantId, app, endpoint });
+      const registration =
+        bearer === null ? null : createRegistration(deps, { endpoint, renew: renewOf(target) }, bearer);
       const client = createClient(deps, target, credential ?? noCredential);
       const at = { clock: deps.clock, client, target };
       return {
@@ -57,7 +65,12 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
             ? { consent: "nobody can sign in before settings.consent is given: cosell connect azure" }
             : {}),
           ...(hooks === undefined ? { hooks: "no host of signing certificates is set: settings.hooks" } : {}),
-          hookRegistration: "no webhook can be registered by this version: register it in Partner Center",
+          ...(registration === null
+            ? {
+                hookRegistration:
+                  "nobody can sign in before settings.consent or settings.app is given: cosell connect azure",
+              }
+            : {}),
           queue: "Partner Center delivers webhooks only; nothing waits to be fetched",
           assisted: "Microsoft's programme has an API for all of it",
         },
@@ -66,13 +79,16 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
         ...(hooks === undefined
           ? {}
           : { hooks: createHooks({ ...deps, signers }, { organization: organizationDefault, ...hooks, endpoint }) }),
+        ...(registration === null ? {} : { hookRegistration: registration }),
+        diagnose: (known) => checksOf({ deps, target, credential, app: app === undefined ? null : bearer, known }),
         coSell: coSellOf(at),
       };
     },
   };
 };
 
-const coSellOf = (at: CoSellDeps): CoSell => {
+/** Co-sell over a client. */
+export const coSellOf = (at: CoSellDeps): CoSell => {
   const { target } = at;
   return {
     gaps: (draft) => submissionGaps(draft, target),
@@ -114,10 +130,12 @@ const credentialOf = (deps: SessionDeps, target: Target, tokens: Tokens): UserCr
       tenantId: consent.tenantId ?? tenantId,
       endpoint,
       isSimulated: target.isSimulated,
-      renew: `cosell connect azure --renew ${JSON.stringify(target.label)}`,
+      renew: renewOf(target),
     },
   );
 };
+
+const renewOf = (target: Target): string => `cosell connect azure --renew ${JSON.stringify(target.label)}`;
 
 const noCredential: Credential = {
   token: async () =>

@@ -112,8 +112,11 @@ export const peopleRules: readonly Rule[] = [
 ];
 
 const regions = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
-/** Two letters that stand for a region of today. */
+/** Codes that ISO leaves to its users, or keeps for what is no country. Kosovo's is used as if it were one. */
+const notCountries = /^(AA|Q[M-Z]|X[A-JL-Z]|ZZ|EU|EZ|UN)$/;
+/** Two letters that stand for a country of today. */
 const isRegion = (code: string): boolean => {
+  if (notCountries.test(code)) return false;
   try {
     return regions.of(code) !== undefined;
   } catch {

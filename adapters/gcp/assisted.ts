@@ -130,6 +130,7 @@ export const assistedOf = (target: Target): Assisted => ({
       "Change the fields below. A deal that Google declined goes to review again: submit it once more.",
     ],
   },
+  standsFor: ["create", "submit"],
   statuses: [
     { word: "SUBMITTED", means: "Google is reviewing the deal", event: "partner_stored" },
     { word: "DRAFT", means: "the deal is not submitted yet", event: null },

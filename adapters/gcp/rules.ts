@@ -145,6 +145,9 @@ const demandRules: readonly Rule[] = demandable.map((field): Rule => {
       if (!given.target.required.has(field) || !isEmpty(saidOf(about, given))) return none;
       // Something is there that is no amount: the money rule tells what is wrong with it.
       if (field === "amount" && isBadAmount(given)) return none;
+      // The region follows from the country: one gap is enough.
+      if (field === "gcp.region" && given.target.required.has("account.country") && !given.draft.account.country)
+        return none;
       return finding("required", `Google needs ${name} and it is missing.`, fix, field);
     },
   };

@@ -34,15 +34,21 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 export interface Client {
   readonly get: <T>(path: string, schema: z.ZodType<T>, query?: Query) => Promise<T>;
+  /** What is no JSON, for example a page. */
+  readonly text: (path: string) => Promise<string>;
   readonly post: <T>(path: string, body: unknown, schema: z.ZodType<T>) => Promise<T>;
-  /** Replaces what is at this version; refused when somebody changed it since. */
+  /** Replaces what is there; with a version, refused when somebody changed it since. */
   readonly put: <T>(
+    path: string,
+    change: { readonly body: unknown; readonly version?: number },
+    schema: z.ZodType<T>,
+  ) => Promise<T>;
+  /** Changes members of what is at this version; refused when somebody changed it since. */
+  readonly patch: <T>(
     path: string,
     change: { readonly body: unknown; readonly version: number },
     schema: z.ZodType<T>,
   ) => Promise<T>;
-  /** Changes members of what is at this version; refused when somebody changed it since. */
-  readonly patch: Client["put"];
   readonly remove: (path: string) => Promise<void>;
   /** The answer whatever its status, for commands for which a refusal is a result. */
   readonly attempt: (method: "GET" | "POST", path: string, body?: unknown) => Promise<Answer>;
@@ -82,7 +88,7 @@ interface Asked {
 }
 
 export const createClient = (reached: Reached, sleep: (milliseconds: number) => Promise<void>): Client => {
-  const ask = async ({ method, path, body, version }: Asked): Promise<Answer> => {
+  const ask = async ({ method, path, body, version }: Asked): Promise<RawAnswer> => {
     const headers: Record<string, string> = { accept: "application/json" };
     if (version !== undefined) headers["if-match"] = `"${version}"`;
     if (reached.token !== null) headers.authorization = `Bearer ${reached.token}`;
@@ -111,6 +117,11 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
     where: reached.where,
     settle: reached.settle,
     attempt: (method, path, body) => ask({ method, path, body }),
+    text: async (path) => {
+      const answer = await ask({ method: "GET", path });
+      if (answer.status >= 400) throw problemFailure(answer, reached.where);
+      return answer.text;
+    },
     get: (path, schema, query) => demand({ method: "GET", path: withQuery(path, query) }, schema),
     post: (path, body, schema) => demand({ method: "POST", path, body }, schema),
     put: (path, change, schema) => demand({ method: "PUT", path, ...change }, schema),
@@ -138,6 +149,7 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
 };
 
 interface RawAnswer extends Answer {
+  readonly text: string;
   readonly retryAfterSeconds: number;
 }
 const send = async (reached: Reached, request: Request): Promise<RawAnswer> => {
@@ -155,7 +167,7 @@ const send = async (reached: Reached, request: Request): Promise<RawAnswer> => {
   if (text.length > answerCharactersMax) throw new Failure(`${reached.where} sent an answer that is too large`);
   const after = Number(response.headers.get("retry-after") ?? "1");
   const retryAfterSeconds = Number.isFinite(after) ? Math.min(Math.max(after, 0.2), waitSecondsMax) : 1;
-  return { status: response.status, body: parse(text), retryAfterSeconds };
+  return { status: response.status, body: parse(text), text, retryAfterSeconds };
 };
 
 const parse = (text: string): unknown => {

@@ -12,10 +12,13 @@ import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
+import { connectAzureCommand } from "./connect-azure.ts";
+import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
+import { hookRegistrationCommand } from "./hook-registration.ts";
 import { importCommand } from "./import.ts";
 import {
   invitationAcceptCommand,
@@ -44,6 +47,15 @@ import {
 import { ruleDryRunCommand, ruleFieldsCommand, ruleRunCommand } from "./share-rules-trial.ts";
 import { sharesCommand, syncCommand, withdrawCommand } from "./shares.ts";
 import { simulatorCommand } from "./simulator.ts";
+import {
+  taskCancelCommand,
+  taskDoneCommand,
+  taskPrintCommand,
+  taskShowCommand,
+  tasksCommand,
+  taskTellCommand,
+} from "./tasks.ts";
+import { taskImportCommand } from "./tasks-import.ts";
 import { webhookLogCommand, webhookReplayCommand, webhookTestCommand } from "./webhook-log.ts";
 import {
   webhookAddCommand,
@@ -58,10 +70,13 @@ export const commands: readonly Command[] = [
   demoCommand,
   serveCommand,
   connectAwsCommand,
+  connectAzureCommand,
+  connectGcpCommand,
   connectionsCommand,
   connectionCheckCommand,
   connectionResumeCommand,
   hookKeysCommand,
+  hookRegistrationCommand,
   oauthCommand,
   queueCommand,
   capabilitiesCommand,
@@ -76,6 +91,13 @@ export const commands: readonly Command[] = [
   sharesCommand,
   withdrawCommand,
   syncCommand,
+  tasksCommand,
+  taskShowCommand,
+  taskPrintCommand,
+  taskDoneCommand,
+  taskCancelCommand,
+  taskTellCommand,
+  taskImportCommand,
   invitationsCommand,
   invitationShowCommand,
   invitationAcceptCommand,

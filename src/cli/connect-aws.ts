@@ -1,13 +1,19 @@
 /** `cosell connect aws`: a seller account at AWS Partner Central, checked before it is saved, and what to set up at AWS. */
-import { z } from "zod";
-import { environments, type Json, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
+import { environments, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
-import { type Client, problemFailure, problemSchema, withClient } from "./client.ts";
-import { type Command, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
-import { exitCodes, Failure, usageFailure } from "./failure.ts";
-import { readSmallFile } from "./import.ts";
-import { readField } from "./programme-fields.ts";
-import { whereabouts } from "./shares.ts";
+import { type Command, listFlag, type Shell, textFlag } from "./command.ts";
+import {
+  asked,
+  type Connecting,
+  connect,
+  connectFlags,
+  environmentOf,
+  readConnectionFile,
+  readDefaults,
+  settingsFileSays,
+  type Wanted,
+} from "./connecting.ts";
+import { usageFailure } from "./failure.ts";
 
 export const connectAwsCommand: Command = {
   name: "connect aws",
@@ -18,8 +24,7 @@ export const connectAwsCommand: Command = {
   about: `
 Credentials: access keys (flags, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or asked for without echo), a profile of
 this machine, or a role. What is missing is asked for on a terminal. The connection is tried with one read before it is
-saved. The same account and environment again changes the settings. --settings gives everything as a file: the members
-label, account, environment, settings and secrets of POST /v1/connections; flags overlay it.`,
+saved. The same account and environment again changes the settings. ${settingsFileSays}`,
   flags: [
     textFlag("label", "text", 'how you call it; default "AWS"'),
     textFlag("account", "12 digits", "the AWS account that is linked to Partner Central"),
@@ -43,81 +48,22 @@ label, account, environment, settings and secrets of POST /v1/connections; flags
       "what a deal asks of AWS where it does not say; default Co-Sell",
     ),
     textFlag("visibility", "Full|Limited", "who at AWS sees a deal where it does not say; default Full"),
-    listFlag("default", "field=value", "any other programme field for deals that do not state it; may be repeated"),
-    textFlag("settings", "file.json", "everything from a file"),
-    switchFlag("dry-run", "check, save nothing"),
-    switchFlag("no-check", "save without asking AWS"),
+    ...connectFlags,
   ],
   examples: [
     "cosell connect aws --account 123456789012 --profile partner --solution S-0000001 --dry-run",
     "cosell connect aws --account 123456789012 --environment vendor_test --profile partner",
     "cosell connect aws --settings aws.json",
   ],
-  run: (shell, typed) => runConnect(shell, typed),
-};
-
-const fileSchema = z.strictObject({
-  marketplace: z.literal("aws").optional(),
-  label: z.string().optional(),
-  account: z.string().optional(),
-  environment: z.enum(environments).optional(),
-  settings: jsonObjectSchema.default({}),
-  secrets: z.record(z.string(), z.string()).default({}),
-});
-
-interface Wanted {
-  readonly label: string;
-  readonly account: string;
-  readonly environment: string;
-  readonly settings: JsonObject;
-  readonly secrets: Readonly<Record<string, string>>;
-}
-
-const savedSchema = z.looseObject({
-  connection: z.looseObject({ id: z.string(), hookUrl: z.string().default("") }).nullish(),
-  outcome: z.string(),
-  facts: jsonObjectSchema.nullish(),
-});
-
-const runConnect = async (shell: Shell, typed: Arguments): Promise<Report> => {
-  const wanted = await readWanted(shell, typed);
-  return withClient(shell, whereabouts(typed), async (client) => {
-    const dryRun = typed.on("dry-run");
-    shell.progress(typed.on("no-check") ? "" : "asking AWS …");
-    const answer = await client.attempt("POST", "/v1/connections", {
-      marketplace: "aws",
-      ...wanted,
-      dryRun,
-      check: !typed.on("no-check"),
-    });
-    shell.progress("");
-    if (answer.status >= 400) throw refusal(answer, client, wanted);
-    const saved = savedSchema.parse(answer.body);
-    const facts = Object.entries(saved.facts ?? {}).map(
-      ([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}\n`,
-    );
-    const checked = saved.facts === null || saved.facts === undefined ? "not checked" : "AWS accepts it";
-    const head = `${wanted.label} (account ${wanted.account}, ${wanted.environment}): ${checked}; ${dryRun ? `would be ${saved.outcome} (dry run: nothing was saved)` : saved.outcome}\n`;
-    const next = saved.connection ? nextSteps(wanted, saved.connection.hookUrl) : "";
-    return {
-      exitCode: exitCodes.ok,
-      text: [head, ...facts, next].join(""),
-      json: {
-        outcome: saved.outcome,
-        dryRun,
-        connection: saved.connection?.id ?? null,
-        hookUrl: saved.connection?.hookUrl ?? null,
-        facts: saved.facts ?? null,
-      },
-    };
-  });
+  run: async (shell, typed) => {
+    const wanted = await readWanted(shell, typed);
+    return connect(shell, typed, { wanted, about: connecting(wanted) });
+  },
 };
 
 const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
-  const file = await readFileSettings(typed.text("settings"));
-  const environment = typed.text("environment") ?? file.environment ?? "production";
-  if (!environments.some((known) => known === environment))
-    throw usageFailure(`--environment ${environment} is unknown`, `use ${environments.join(", ")}`);
+  const file = await readConnectionFile(typed, "aws");
+  const environment = environmentOf(typed, file);
   const account =
     typed.text("account") ??
     file.account ??
@@ -135,22 +81,14 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       accountId: account,
       ...jsonObjectSchema.parse(JSON.parse(JSON.stringify(optional))),
       ...(credentials === null ? {} : { credentials: credentials.settings }),
-      defaults: readDefaults(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
+      defaults: defaultsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
     },
     secrets: { ...file.secrets, ...credentials?.secrets },
   };
 };
 
 /** What AWS always asks for and few deals state: flags over the file over the usual answers. */
-const readDefaults = (typed: Arguments, inFile: JsonObject): JsonObject => {
-  const given: Record<string, Json> = {};
-  for (const text of typed.list("default")) {
-    const [, name, value] = /^(?:aws\.)?([A-Za-z]+)=(.*)$/s.exec(text) ?? [];
-    const read = name === undefined || value === undefined ? null : readField("text", value);
-    if (name === undefined || read === null)
-      throw usageFailure(`--default ${text} is not field=value`, 'write for example --default competitor="On-Prem"');
-    given[name] = read.value;
-  }
+const defaultsOf = (typed: Arguments, inFile: JsonObject): JsonObject => {
   const solutions = typed.list("solution");
   const involvementType = typed.text("involvement");
   const visibility = typed.text("visibility");
@@ -159,28 +97,11 @@ const readDefaults = (typed: Arguments, inFile: JsonObject): JsonObject => {
     visibility: "Full",
     marketing: { source: "None" },
     ...inFile,
-    ...given,
+    ...readDefaults(typed, "aws", 'competitor="On-Prem"'),
     ...(solutions.length > 0 ? { solutions: [...solutions] } : {}),
     ...(involvementType === undefined ? {} : { involvementType }),
     ...(visibility === undefined ? {} : { visibility }),
   };
-};
-
-const readFileSettings = async (path: string | undefined) => {
-  if (path === undefined) return fileSchema.parse({});
-  const text = await readSmallFile(path);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new Failure(`${path} is not JSON`, { fix: "see the example in cosell help connect aws" });
-  }
-  const parsed = fileSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw new Failure(`the settings file ${path} is not valid`, {
-    rows: parsed.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message })),
-    fix: "its members are label, account, environment, settings and secrets",
-  });
 };
 
 interface GivenCredentials {
@@ -226,24 +147,12 @@ const readCredentials = async (shell: Shell, typed: Arguments, inFile: boolean):
   };
 };
 
-const asked = async (shell: Shell, question: string, flag: string, hidden = false): Promise<string> => {
-  if (!shell.interactive) throw usageFailure(`the ${question} is missing`, `give ${flag}`);
-  const answer = (await shell.ask(`${question}: `, hidden)).trim();
-  if (answer === "") throw usageFailure(`the ${question} is missing`, `give ${flag}`);
-  return answer;
-};
-
-const refusal = (
-  answer: { readonly status: number; readonly body: unknown },
-  client: Client,
-  wanted: Wanted,
-): Failure => {
-  const failure = problemFailure(answer, client.where);
-  const problem = problemSchema.safeParse(answer.body);
-  const fault = problem.success && typeof problem.data.fault === "string" ? problem.data.fault : null;
-  if (fault === null) return failure;
-  return new Failure(failure.message, { rows: [...failure.rows, ...remedies(fault, wanted)] });
-};
+const connecting = (wanted: Wanted): Connecting => ({
+  marketplace: "aws",
+  partner: "AWS",
+  remedies: (fault) => remedies(fault, wanted),
+  next: (hookUrl) => nextSteps(wanted, hookUrl),
+});
 
 /** What most often stands behind a refusal by AWS, and how it is mended. */
 const remedies = (fault: string, { account, environment }: Wanted) => {
@@ -269,8 +178,6 @@ const remedies = (fault: string, { account, environment }: Wanted) => {
       },
     ];
   }
-  if (fault === "unavailable" || fault === "ambiguous")
-    return [{ path: "network", message: "AWS gave no usable answer", fix: "try again; check proxies and --endpoint" }];
   return [];
 };
 

@@ -35,7 +35,7 @@ export const connectionsCommand: Command = {
       );
       const text =
         all.length === 0
-          ? "no connections; cosell connect aws makes one\n"
+          ? "no connections; cosell connect aws (or gcp) makes one\n"
           : `${table}\n${counted(all.length, "connection")}\n`;
       return { exitCode: exitCodes.ok, text, json: { connections: jsonOf(all) } };
     }),

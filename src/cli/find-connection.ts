@@ -15,6 +15,7 @@ export const listedConnectionSchema = z.looseObject({
   environment: z.string(),
   state: z.string(),
   parkedReason: z.string().nullish(),
+  capabilities: z.looseObject({ assisted: z.boolean().optional() }).nullish(),
 });
 export type ListedConnection = z.infer<typeof listedConnectionSchema>;
 
@@ -24,7 +25,10 @@ export const listConnections = async (client: Client): Promise<readonly ListedCo
   return all.toSorted((a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : 0));
 };
 
-/** The connection with this label, account or id; without a name, the only one there is. */
+/** Whether people do the partner's side of it: nothing is sent or read there by itself. */
+export const isByHand = ({ capabilities }: ListedConnection): boolean => capabilities?.assisted === true;
+
+/** The connection with this label, account or id, or the only one to this marketplace; without a name, the only one there is. */
 export const findConnection = async (client: Client, name: string | undefined): Promise<ListedConnection> => {
   const all = await listConnections(client);
   return name === undefined ? onlyOne(all, "--connection <label>") : named(all, name);
@@ -45,10 +49,7 @@ export const findConnections = async (
   const found = parts
     .map((part) => part.trim())
     .filter((part) => part !== "")
-    .map((part) => {
-      const marketplace = marketplaceIdSchema.safeParse(part.toLowerCase());
-      return marketplace.success ? ofMarketplace(all, marketplace.data) : named(all, part);
-    });
+    .map((part) => named(all, part));
   if (found.length === 0) throw usageFailure("--to names nothing", "write --to aws,azure,gcp, or --to <label>");
   return [...new Map(found.map((one) => [one.id, one])).values()];
 };
@@ -82,6 +83,8 @@ const onlyOne = (all: readonly ListedConnection[], flag: string): ListedConnecti
 
 const named = (all: readonly ListedConnection[], name: string): ListedConnection => {
   const [only, other] = all.filter((one) => one.id === name || one.label === name || one.account === name);
+  const marketplace = marketplaceIdSchema.safeParse(name.toLowerCase());
+  if (only === undefined && marketplace.success) return ofMarketplace(all, marketplace.data);
   if (only === undefined) {
     const labels = all.map((one) => one.label);
     throw new Failure(`there is no connection ${name}${didYouMean(name, labels)}`, {

@@ -55,6 +55,7 @@ const storySchema = z.looseObject({
       }),
     )
     .default([]),
+  task: z.looseObject({ id: z.string(), kind: z.string() }).nullish(),
   effects: z
     .array(
       z.looseObject({
@@ -103,6 +104,8 @@ export const renderStory = ({ share, history }: Story, columns: number): string 
     advised: text("nextBestActions"),
     parked: connection.state === "parked" ? (connection.parkedReason ?? "no reason was kept") : null,
     waiting,
+    isTask: share.task != null,
+    isByHand: facts.toldByHand === true,
   });
   const heads: readonly (readonly [string, string])[] = [
     ["deal", `${opportunity.source}:${opportunity.key} ${opportunity.title}`],
@@ -117,6 +120,8 @@ export const renderStory = ({ share, history }: Story, columns: number): string 
     ["state", `${share.state}${share.reason ? `: ${share.reason}` : ""}`],
     ["they said", saidBy(facts).join("; ") || "nothing yet"],
     ["their people", share.people.map(personLine).join(", ") || "nobody yet"],
+    ...(share.task ? ([["by hand", `${share.task.kind}, a person's task: ${share.task.id}`]] as const) : []),
+    ...(facts.toldByHand === true ? ([["told by", "people here: nothing of it is read by itself"]] as const) : []),
     ["next", next],
   ];
   return [

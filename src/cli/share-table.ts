@@ -32,6 +32,7 @@ export const listedShareSchema = z.looseObject({
   parkedReason: z.string().nullish(),
   remoteId: z.string().nullish(),
   facts: z.record(z.string(), z.json()).nullish(),
+  taskId: z.string().nullish(),
 });
 export type ListedShare = z.infer<typeof listedShareSchema>;
 
@@ -68,6 +69,8 @@ export const shareRowOf = (share: ListedShare): ShareRow => {
       advised: textIn(facts, "nextBestActions"),
       parked: share.parkedReason ?? null,
       waiting: [],
+      isTask: share.taskId != null,
+      isByHand: facts.toldByHand === true,
     }),
   };
 };

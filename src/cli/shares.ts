@@ -6,7 +6,7 @@ import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { findDeal } from "./deals.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
-import { findConnection, listConnections } from "./find-connection.ts";
+import { findConnection, isByHand, listConnections } from "./find-connection.ts";
 import { jsonOf } from "./json.ts";
 import { didYouMean } from "./nearest.ts";
 import { readStory, renderStory } from "./share-story.ts";
@@ -115,7 +115,8 @@ const readFilter = async (client: Client, typed: Arguments) => {
   return { state, connection: connection === undefined ? undefined : (await findConnection(client, connection)).id };
 };
 
-const readLimit = (typed: Arguments): number => {
+/** The most rows to show, from `--limit` and `--all`. */
+export const readLimit = (typed: Arguments): number => {
   const text = typed.text("limit") ?? String(typed.on("all") ? listedMax : listedDefault);
   const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (limit < 1) throw usageFailure(`--limit ${text} is no count`, "give a whole number from 1 on, or --all");
@@ -196,7 +197,7 @@ const renderMove = ({ share, from }: Move): string =>
   `${nameOf(share)}: ${from === null ? "" : `${from} → `}${share.state}; next: ${shareRowOf(share).next}`;
 
 /** The share with this id, or the newest one of this deal. Throws a `Failure` when there is none. */
-const findShare = async (client: Client, name: string): Promise<ListedShare> => {
+export const findShare = async (client: Client, name: string): Promise<ListedShare> => {
   if (/^shr_[0-9a-f]{32}$/.test(name)) {
     const story = await readStory(client, name);
     return listedShareSchema.parse({ ...story.share, ...dealWords(story) });
@@ -235,7 +236,12 @@ const runSync = async (shell: Shell, client: Client, typed: Arguments): Promise<
   if (!/^\d{1,4}$/.test(waitText)) throw usageFailure(`--wait ${waitText} is no count of seconds`, "give 0 to 9999");
   const label = typed.text("connection");
   const all = label === undefined ? await listConnections(client) : [await findConnection(client, label)];
-  const active = all.filter((connection) => connection.state === "active");
+  const byHand = all.filter(isByHand);
+  const active = all.filter((connection) => connection.state === "active" && !isByHand(connection));
+  if (active.length === 0 && byHand.length > 0)
+    throw new Failure("nothing can be asked: people do the partner's side there by hand", {
+      fix: "look in the partner's portal and tell what it says: cosell tasks tell, or cosell tasks import",
+    });
   if (active.length === 0) throw new Failure("there is no active connection", { fix: "cosell connections tells why" });
   const before = new Map((await readShares(client, {})).map((share) => [share.id, share]));
   for (const connection of active) await client.post(`/v1/connections/${connection.id}/sweep`, undefined, z.unknown());
@@ -247,6 +253,7 @@ const runSync = async (shell: Shell, client: Client, typed: Arguments): Promise<
     ...all
       .filter((one) => one.state !== "active")
       .map((one) => `${one.label} is ${one.state}: ${one.parkedReason ?? ""}\n`),
+    ...byHand.map(({ label: name }) => `${name} cannot be asked: tell what its partner says with cosell tasks tell\n`),
   ].join("");
   return {
     exitCode: exitCodes.ok,

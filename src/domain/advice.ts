@@ -17,6 +17,10 @@ export interface Situation {
   readonly parked: string | null;
   /** Fields of edits that wait until their record opens. */
   readonly waiting: readonly string[];
+  /** A person's task stands for it: what is to be done there by hand. */
+  readonly isTask?: boolean;
+  /** What the partner says is known only when a person tells it. */
+  readonly isByHand?: boolean;
 }
 
 /** One sentence, never empty. */
@@ -30,6 +34,8 @@ export const nextStep = (situation: Situation): string => {
 
 const stepIn = (situation: Situation): string => {
   const { state, partner, said, advised, reason, parked, gaps } = situation;
+  if (situation.isTask === true)
+    return `Do its task at ${partner} by hand: cosell tasks show tells what, cosell tasks done ends it.`;
   const isOpen = !shareEndStates.some((end) => end === state);
   if (parked !== null && isOpen && state !== "needs_action" && gaps.length === 0)
     return `Mend the connection to ${partner}, which is parked: ${sentence(parked)}`;
@@ -40,9 +46,9 @@ const stepIn = (situation: Situation): string => {
     case "submitting":
       return `Nothing: it is on its way to ${partner}.`;
     case "submitted":
-      return advised === null ? `Wait: ${partner} has it and will review it.` : sentence(advised);
+      return advised === null ? `Wait: ${partner} has it and will review it.${asked(situation)}` : sentence(advised);
     case "in_review":
-      return `Wait for the review of ${partner}; it may take some working days.`;
+      return `Wait for the review of ${partner}; it may take some working days.${asked(situation)}`;
     case "needs_action":
       return (
         fixGaps(situation) ??
@@ -64,6 +70,9 @@ const stepIn = (situation: Situation): string => {
       return "Nothing; share it again if the deal comes back.";
   }
 };
+
+const asked = ({ isByHand }: Situation): string =>
+  isByHand === true ? " Look there, and tell what comes of it: cosell tasks tell." : "";
 
 const fixGaps = ({ gaps }: Situation): string | null => {
   const [first, ...others] = gaps;

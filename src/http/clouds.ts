@@ -1,7 +1,8 @@
 /** One deal and several clouds over HTTP: shared with all of them by one request, and read side by side. */
 import { z } from "zod";
+import type { CoSell } from "../../adapters/contract.ts";
 import { nextStep } from "../domain/advice.ts";
-import { type Json, jsonObjectSchema, marketplaceIdSchema, partnerNames } from "../domain/deal.ts";
+import { type Connection, type Json, jsonObjectSchema, marketplaceIdSchema, partnerNames } from "../domain/deal.ts";
 import { gapSentence } from "../domain/fault.ts";
 import { shareStates } from "../domain/machine.ts";
 import {
@@ -244,9 +245,18 @@ const changedByThem = async (
   { share, connection, draft }: Awaited<ReturnType<AppDeps["store"]["shares"]["drafted"]>>,
 ): Promise<ReadonlySet<string>> => {
   const { shares } = deps.store;
-  const theirs = deps.registry.open(connection).coSell?.theirs;
+  const theirs = coSellWhereItOpens(deps, connection)?.theirs;
   const observation = theirs === undefined ? null : await shares.readObservation(query, share.id);
   if (theirs === undefined || observation === null) return new Set();
   const { values } = theirs({ draft, observation, ...(await shares.readBases(query, share.id)) });
   return new Set(values.filter(({ isEdit }) => isEdit).map(({ field }) => field));
+};
+
+/** What was read stays readable when a connection's simulator or settings are gone; then nothing is known of their changes. */
+const coSellWhereItOpens = (deps: AppDeps, connection: Connection): CoSell | null => {
+  try {
+    return deps.registry.open(connection).coSell ?? null;
+  } catch {
+    return null;
+  }
 };

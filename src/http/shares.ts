@@ -6,6 +6,7 @@ import { type Connection, isEnded, jsonObjectSchema, type Share, shareSchema } f
 import { type Gap, gapSentence } from "../domain/fault.ts";
 import { shareStates, shareTable, step } from "../domain/machine.ts";
 import type { Tx } from "../ports.ts";
+import { sessionOf } from "./credentials.ts";
 import {
   type AppDeps,
   checkMatch,
@@ -268,7 +269,7 @@ const lockShare = async (deps: AppDeps, tx: Tx, id: string): Promise<Share> => {
 };
 
 const coSellOf = (deps: AppDeps, connection: Connection): CoSell => {
-  const { coSell } = deps.registry.open(connection);
+  const { coSell } = sessionOf(deps, connection);
   if (coSell === undefined)
     throw new ProblemError(
       "conflict",

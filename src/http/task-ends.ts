@@ -121,13 +121,18 @@ interface Settling extends Held {
 }
 /** The write is confirmed, and what stands at the partner from now on is known. */
 const settle = async (deps: AppDeps, tx: Tx, at: Settling): Promise<void> => {
-  const { shares, effects, journal } = deps.store;
-  const { task, share, ref, form, told, actorId } = at;
+  const { shares, tasks, effects, journal } = deps.store;
+  const { task, share, assisted, ref, form, told, actorId } = at;
   const entry = await effects.read(tx, task.effectId);
   const outcome = { key: entry.writeKey, ref, version: told?.at ?? null, task: null };
   await effects.move(tx, entry, "done_by_hand", { outcome });
-  if (task.kind === "create") await shares.engage(tx, share, ref, null);
-  if (form.next !== null) await shares.keepBase(tx, share.id, { typed: form.next });
+  if (task.kind === "create") {
+    await shares.engage(tx, share, ref, null);
+    const { connection, draft } = await shares.drafted(tx, share);
+    const needless = assisted.standsFor.map((key) => ({ key, ref, version: null, task: null }));
+    await effects.adopt(tx, { connection, share, opportunity: draft.opportunity }, needless);
+  }
+  if (form.next !== null) await tasks.keepTyped(tx, share.id, form.next);
   if (task.kind !== "revise") return;
   const fields = form.fields.map(({ field }) => field);
   await shares.settleEdits(tx, share.id, fields, []);

@@ -6,12 +6,13 @@ import { type Connection, connectionSchema, shareSchema } from "../domain/deal.t
 import { taskStates } from "../domain/machine.ts";
 import { type ListedTask, listedTaskSchema, taskSchema } from "../store/tasks.ts";
 import { reportShape, shownNumber } from "./by-hand.ts";
-import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageQuery } from "./endpoint.ts";
+import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageQuery, sqlStateOf } from "./endpoint.ts";
 import { mustFindConnection } from "./invitation-answers.ts";
 import { notFound } from "./problem.ts";
 import { cancelTask, finishTask } from "./task-ends.ts";
 import { createTaskPage } from "./task-page.ts";
 
+const uniqueViolation = "23505";
 const taskParams = z.strictObject({ id: idOf("tsk", "task") });
 
 const wordSchema = z.object({ word: z.string(), means: z.string() });
@@ -133,10 +134,16 @@ const doneEndpoint = (deps: AppDeps): Endpoint =>
     bodyExample: { number: "DR-0123456" },
     answers: { 200: { description: "the task and its share", schema: endedSchema } },
     problems: ["not-found", "conflict"],
-    handle: async ({ params, body, caller }) => ({
-      status: 200,
-      body: await commit(deps, (tx) => finishTask(deps, tx, { ...body, id: params.id, actorId: caller.actorId })),
-    }),
+    handle: async ({ params, body, caller }) => {
+      const asked = { ...body, id: params.id, actorId: caller.actorId };
+      const finish = () => commit(deps, (tx) => finishTask(deps, tx, asked));
+      // Another share took the number at the same time: the second look finds it and refuses it by name.
+      const ended = await finish().catch((error: unknown) => {
+        if (sqlStateOf(error) !== uniqueViolation) throw error;
+        return finish();
+      });
+      return { status: 200, body: ended };
+    },
   });
 
 const cancelEndpoint = (deps: AppDeps): Endpoint =>

@@ -149,10 +149,17 @@ const judge = async (deps: AppDeps, batch: Batch): Promise<readonly Judged[]> =>
     const line = row.line ?? index + 1;
     const ref = refs[index];
     if (ref === undefined) continue;
-    const read = isMisfit(ref) ? [ref] : judgeRow(deps, assisted, { row, line, share: byRemote.get(ref.id) });
+    const share = isMisfit(ref) ? undefined : byRemote.get(ref.id);
     const firstLine = isMisfit(ref) ? undefined : firstLines.get(ref.id);
     if (!isMisfit(ref)) firstLines.set(ref.id, firstLine ?? line);
-    const misfits = firstLine === undefined ? read : [repeated(firstLine)];
+    const unfit = isMisfit(ref)
+      ? ref
+      : firstLine !== undefined
+        ? repeated(firstLine)
+        : share === undefined
+          ? unknown
+          : null;
+    const misfits = judgeRow(deps, assisted, { row, line, share, unfit });
     if ("told" in misfits) judged.push(misfits);
     else for (const misfit of misfits) wrong.push({ index, line, misfit });
   }
@@ -167,20 +174,28 @@ const repeated = (line: number): Misfit => ({
   fix: "keep the row that says how it stands now",
 });
 
+const unknown: Misfit = {
+  field: "number",
+  code: "unknown",
+  message: "no share has this number",
+  fix: "end its task with this number first: cosell tasks done; or remove the row",
+};
+
 const judgeRow = (
   deps: AppDeps,
   assisted: Assisted,
-  at: { readonly row: Row; readonly line: number; readonly share: RecordedShare | undefined },
+  at: {
+    readonly row: Row;
+    readonly line: number;
+    readonly share: RecordedShare | undefined;
+    /** What is wrong with its number; the other cells are judged all the same. */
+    readonly unfit: Misfit | null;
+  },
 ): Judged | readonly Misfit[] => {
-  const { row, line, share } = at;
-  const assumed = knownStatus(assisted, share?.facts ?? {});
-  const read = readTold(row, assisted, { now: deps.clock.now(), assumed });
+  const { row, line, share, unfit } = at;
+  const read = readTold(row, assisted, { now: deps.clock.now(), assumed: knownStatus(assisted, share?.facts ?? {}) });
   const misfits = "misfits" in read ? read.misfits : [];
-  if (share === undefined) {
-    const fix = "end its task with this number first: cosell tasks done; or remove the row";
-    return [{ field: "number", code: "unknown", message: "no share has this number", fix }, ...misfits];
-  }
-  if ("misfits" in read) return misfits;
+  if (unfit !== null || share === undefined || "misfits" in read) return unfit === null ? misfits : [unfit, ...misfits];
   const { told } = read;
   const judged = outcomeOf(share, told, share.remoteVersion !== null && isLater(share.remoteVersion, told.at));
   if ("misfit" in judged) return [judged.misfit];

@@ -168,7 +168,7 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
      */
     adopt: async (tx: Query, subject: Subject, outcomes: readonly StoredOutcome[]): Promise<void> => {
       for (const outcome of outcomes) {
-        const write = { operation: "(done by the partner)", key: outcome.key, body: {}, token: "we-read" } as const;
+        const write = { operation: "(done already)", key: outcome.key, body: {}, token: "we-read" } as const;
         const entry = await intend(tx, { ...subject, write });
         if (entry.state === "intended") await move(tx, entry, "adopted", { outcome });
       }

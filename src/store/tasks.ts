@@ -39,10 +39,11 @@ export const listedTaskSchema = taskSchema.extend({
 });
 export type ListedTask = z.infer<typeof listedTaskSchema>;
 
+const typedSchema = z.record(z.string(), z.string());
 const formSchema = z.object({
   fields: z.array(taskFieldSchema),
   /** What stands at the partner once the fields are typed; null: the task types no form. */
-  next: z.record(z.string(), z.string()).nullable(),
+  next: typedSchema.nullable(),
 });
 export interface HandForm {
   readonly fields: readonly TaskField[];
@@ -133,6 +134,19 @@ export const createTasks = (
     cancel,
     lock: async (tx: Query, id: string): Promise<Task> =>
       mustParse(taskSchema, await tx`select ${columns(tx)} from task where id = ${id} for update`, `task ${id}`),
+
+    /** What stands in the partner's form; null: not known. */
+    readTyped: async (query: Query, shareId: string): Promise<Typed | null> => {
+      const [row] = await query<
+        { sealed_typed: Uint8Array | null }[]
+      >`select sealed_typed from share where id = ${shareId}`;
+      if (!row?.sealed_typed) return null;
+      return typedSchema.parse(JSON.parse(await deps.seal.open(row.sealed_typed, `typed:${shareId}`)));
+    },
+    keepTyped: async (tx: Query, shareId: string, typed: Typed): Promise<void> => {
+      const sealed = await deps.seal.close(JSON.stringify(typed), `typed:${shareId}`);
+      await tx`update share set sealed_typed = ${sealed} where id = ${shareId}`;
+    },
 
     /** Opens a task for a write that was just intended. One at a time may be open for a share. */
     open: async (

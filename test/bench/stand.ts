@@ -1,14 +1,21 @@
-/** A whole service against the AWS simulator, for measuring: on the embedded database in memory, or with TEST_DATABASE_URL on PostgreSQL. */
-import { createAws } from "../../adapters/aws/index.ts";
+/** A whole service against the simulated clouds, by default AWS alone, for measuring: on the embedded database in memory, or with TEST_DATABASE_URL on PostgreSQL. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createAwsSimulator, createMemoryState } from "../../adapters/aws/simulator/index.ts";
+import type { Marketplace } from "../../adapters/contract.ts";
+import { createMarketplaces } from "../../adapters/marketplaces.ts";
+import type { MarketplaceId } from "../../src/domain/deal.ts";
 import { createIds, createSeededIds } from "../../src/ids.ts";
 import type { Clock, Db, Log } from "../../src/ports.ts";
 import { createService, type Service } from "../../src/service.ts";
-import { connectSimulators } from "../../src/simulation.ts";
+import { connectSimulators, createSimulators, type Simulators } from "../../src/simulation.ts";
+import { migrate } from "../../src/store/database.ts";
+import { openEmbedded } from "../../src/store/embedded.ts";
 import { createSeal, createSecrets } from "../../src/store/seal.ts";
 import { vacuumChanged } from "../../src/store/vacuum.ts";
 import { awsDeal } from "../deals.ts";
-import { openTestDatabase } from "../template.ts";
+import { openTestDatabase, type TestDatabase } from "../template.ts";
 
 export const publicUrl = "http://cosell.bench";
 export const sealKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -22,7 +29,11 @@ export interface Stand {
   readonly db: Db;
   readonly service: Service;
   readonly aws: ReturnType<typeof createAwsSimulator>;
+  readonly simulators: Simulators;
+  /** The connection to AWS. */
   readonly connectionId: string;
+  /** The connection to each cloud. */
+  readonly connections: Readonly<Partial<Record<MarketplaceId, string>>>;
   readonly token: string;
   readonly post: (path: string, body: unknown) => Promise<Record<string, unknown>>;
   readonly close: () => Promise<void>;
@@ -32,25 +43,38 @@ export interface StandOptions {
   readonly clock: Clock;
   /** Without AWS's quotas and delays, for figures about ourselves. */
   readonly fast: boolean;
+  readonly clouds?: readonly MarketplaceId[];
+  /** Calls in flight at once; default 8 where it is fast, else 1, which virtual time that jumps needs. */
+  readonly parallel?: number;
+  readonly wrapDb?: (db: Db) => Db;
+  /** On an embedded database in a directory, as `npm start` has it; else in memory or on PostgreSQL. */
+  readonly onDisk?: boolean;
 }
 
-export const openStand = async ({ clock, fast }: StandOptions): Promise<Stand> => {
-  const database = await openTestDatabase({ isDurable: fast });
-  const { db } = database;
+export const openStand = async (options: StandOptions): Promise<Stand> => {
+  const { clock, fast } = options;
+  const clouds = options.clouds ?? ["aws"];
+  const database = options.onDisk === true ? await openOnDisk() : await openTestDatabase({ isDurable: fast });
+  const db = options.wrapDb?.(database.db) ?? database.db;
   const ids = fast ? createIds(clock) : createSeededIds(clock, "bench");
   const seal = await createSeal(sealKey, ids);
   let inside: Service["app"] | null = null;
+  const deps = {
+    clock,
+    ids,
+    deliver: async (request: Request) =>
+      inside === null ? new Response(null, { status: 503 }) : inside.fetch(request),
+  };
+  const manner = { seed: "bench", reviewer: "manual", instantTimeouts: true } as const;
   const aws = createAwsSimulator(
-    {
-      clock,
-      ids,
-      state: createMemoryState(),
-      deliver: async (request) => (inside === null ? new Response(null, { status: 503 }) : inside.fetch(request)),
-    },
-    { seed: "bench", reviewer: "manual", instantTimeouts: true, settings: fast ? fastSettings : {} },
+    { ...deps, state: createMemoryState() },
+    { ...manner, settings: fast ? fastSettings : {} },
   );
-  const builtIn = createAws({});
-  const limits = { ...builtIn.limits, writesPerSecond: 500, readsPerSecond: 500 };
+  const others = createSimulators(
+    { ...deps, stateOf: createMemoryState },
+    { ...manner, clouds: clouds.filter((id) => id !== "aws") },
+  );
+  const simulators = { ...(clouds.includes("aws") ? { aws } : {}), ...others };
   const service = await createService({
     db,
     clock,
@@ -60,12 +84,12 @@ export const openStand = async ({ clock, fast }: StandOptions): Promise<Stand> =
     secrets: createSecrets({ db, clock, seal, env: {} }),
     http: async () => new Response(null, { status: 599 }),
     publicHttp: { refusal: async () => null, post: async () => ({ status: 599, retryAfter: null }) },
-    marketplaces: [fast ? { ...builtIn, limits } : builtIn],
-    simulators: { aws },
+    marketplaces: createMarketplaces().map((marketplace) => (fast ? unhurried(marketplace) : marketplace)),
+    simulators,
     publicUrl,
     signingKey: `signkey-test-${"0".repeat(64)}`,
     retentionDays: 90,
-    parallel: fast ? 8 : 1,
+    parallel: options.parallel ?? (fast ? 8 : 1),
     sweepCron: "TZ=UTC 0 */6 * * *",
   });
   inside = service.app;
@@ -76,15 +100,20 @@ export const openStand = async ({ clock, fast }: StandOptions): Promise<Stand> =
     scopes: ["read", "write", "admin"],
     expiresAt: null,
   });
-  await connectSimulators({ service, token, simulators: { aws }, publicUrl });
-  const [connection] = await service.store.connections.list(db.sql);
+  await connectSimulators({ service, token, simulators, publicUrl });
+  const connected = await service.store.connections.list(db.sql);
+  const connections: Stand["connections"] = Object.fromEntries(
+    connected.map(({ marketplace, id }) => [marketplace, id]),
+  );
   // A server whose autovacuum is off, as on machines made for tests, would measure its own neglect.
   const vacuum = setInterval(() => void vacuumChanged(db.sql).catch(() => {}), 60_000);
   return {
     db,
     service,
     aws,
-    connectionId: connection?.id ?? "",
+    simulators,
+    connectionId: connections.aws ?? "",
+    connections,
     token,
     post: async (path, body) => {
       const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
@@ -102,6 +131,21 @@ export const openStand = async ({ clock, fast }: StandOptions): Promise<Stand> =
   };
 };
 
+const openOnDisk = async (): Promise<Pick<TestDatabase, "db" | "close">> => {
+  const directory = mkdtempSync(join(tmpdir(), "cosell-bench-"));
+  const database = await openEmbedded(directory);
+  await migrate(database.db);
+  const close = async (): Promise<void> => {
+    await database.close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { db: database.db, close };
+};
+
+const unhurried = (marketplace: Marketplace): Marketplace => ({
+  ...marketplace,
+  limits: { ...marketplace.limits, writesPerSecond: 500, readsPerSecond: 500 },
+});
 const fastSettings = {
   quotas: { writesPerSecond: 1_000, readsPerSecond: 1_000, writesBurst: 1_000, readsBurst: 1_000 },
   timing: { taskSeconds: [0.05, 0.1] as [number, number], eventSeconds: [0.01, 0.05] as [number, number] },

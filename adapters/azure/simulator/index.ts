@@ -3,12 +3,12 @@
  * Microsoft's hosts; what happens on Microsoft's side happens by its own clockwork or by the controls.
  */
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
-import type { Simulator, SimulatorDeps } from "../../contract.ts";
+import type { Simulator, SimulatorDeps, SimulatorOptions } from "../../contract.ts";
 import { createClockwork } from "../../simulator/clockwork.ts";
 import { respond } from "../../simulator/departure.ts";
 import { unstruck } from "../../simulator/faults.ts";
 import { createQuotas } from "../../simulator/quotas.ts";
-import { answerOf, refusal } from "./answers.ts";
+import { answerOf, internalError, refusal } from "./answers.ts";
 import { createArrivals } from "./arrivals.ts";
 import { createControls, type ForgeInput, type ReferInput } from "./control.ts";
 import { createAzureControlApi } from "./controlapi.ts";
@@ -35,19 +35,11 @@ export { type FaultRuleInput, faultCatalogue, operations } from "./faults.ts";
 export type { Forgery } from "./ledger.ts";
 export { type Settings, settingsSchema } from "./settings.ts";
 
-export interface AzureSimulatorOptions {
-  /** All chance comes from here: the same seed, fault plan and calls make the same run. */
-  readonly seed: string;
-  /** seeded: Microsoft's sellers answer by themselves over days; manual: only the controls decide. */
-  readonly reviewer: "seeded" | "manual";
+export interface AzureSimulatorOptions extends SimulatorOptions {
   /** The organizations the simulator knows. Default: `simulatedCredential`. */
   readonly credentials?: readonly SimulatedCredential[];
   /** Anything in `settingsSchema`; changed later through the controls. */
   readonly settings?: Omit<SettingsInput, "reviewer">;
-  /** Moves a virtual clock to a time. Without it `advance` is refused. */
-  readonly advance?: (to: Date) => void | Promise<void>;
-  /** Simulated time-outs reject at once instead of hanging: for virtual time. */
-  readonly instantTimeouts?: boolean;
   /** The longest a simulated time-out hangs, in milliseconds. Default 120,000. */
   readonly hangMsMax?: number;
   /** A path prefix that may stand before the vendor's host in a request's path. Default `/simulator/azure`. */
@@ -118,7 +110,7 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
       return await depart({ ...handled, signal }, waiting);
     } catch (error) {
       if (error instanceof DOMException && error.name === "TimeoutError") throw error;
-      return respond(answerOf(refusal("generalException", "An unspecified error has occurred.")));
+      return respond(internalError);
     }
   };
 

@@ -14,7 +14,7 @@ import type { Events } from "./events.ts";
 import type { ReferralRecord } from "./ledger.ts";
 import { type Change, patched, readPatch } from "./patch.ts";
 import { endOf, type Records, statusOf, trackingOf, type Views } from "./records.ts";
-import { checkChange, checkInvitation, checkOwn, checkStatus, microsoftId } from "./rules.ts";
+import { checkChange, checkInvitation, checkName, checkOwn, checkStatus, microsoftId } from "./rules.ts";
 import type { Sellers } from "./sellers.ts";
 import { readNew, readOnly, readWritable } from "./shapes.ts";
 import type { World } from "./world.ts";
@@ -69,6 +69,7 @@ export const createReferrals = (world: World, { records, views, events, sellers 
   const whole = (row: ReferralRecord): JsonObject => views.view(row, row, "resource");
 
   const createOwn = (call: Call, document: JsonObject): ReferralRecord => {
+    checkName(document);
     checkOwn(document, world.settings());
     const status = textAt(document, "status") ?? "New";
     const { organizationId, organizationName, mpnId } = call.caller.credential;

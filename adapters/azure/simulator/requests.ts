@@ -1,5 +1,4 @@
 /** One request from the wire to an answer: which host, which operation, who asks, whether they may, and the operation itself. */
-import { z } from "zod";
 import type { Json } from "../../../src/domain/deal.ts";
 import { isLostBefore, mangledBody, type WireAnswer } from "../../simulator/departure.ts";
 import { isObject } from "../../simulator/document.ts";
@@ -239,7 +238,7 @@ const terse = (error: Refusal, isTerse: boolean): WireAnswer =>
 
 const jsonOf = (text: string): Json | undefined => {
   try {
-    return z.json().parse(JSON.parse(text));
+    return JSON.parse(text) as Json;
   } catch {
     return undefined;
   }

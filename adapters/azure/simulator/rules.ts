@@ -50,6 +50,11 @@ const teamTrouble = (document: JsonObject): Refusal | null =>
     ? null
     : invalid("team", "A team member with name, phone number and email is required.", "TeamRequired");
 
+/** Refuses a new deal without a name. A replacement may leave it out, as Microsoft's sample does. */
+export const checkName = (document: JsonObject): void => {
+  if (textAt(document, "name") === null) throw invalid("name", "The name is required.", "NameRequired");
+};
+
 /** Refuses what a partner's own referral must not lack. */
 export const checkOwn = (document: JsonObject, settings: Settings): void => {
   const isShared = isSharedWithMicrosoft(document);
@@ -57,7 +62,6 @@ export const checkOwn = (document: JsonObject, settings: Settings): void => {
     (target) => isObject(target) && textAt(target, "type") === "SolutionProfile",
   );
   throwFirst([
-    textAt(document, "name") === null ? invalid("name", "The name is required.", "NameRequired") : null,
     ...sense(document),
     teamTrouble(document),
     isShared ? solutionTrouble(document, settings) : null,

@@ -27,8 +27,8 @@ const listingSchema = z.object({
   eTag: z.boolean().default(false).describe("whether the items of a list carry eTag; the documented sample's do not"),
   externalReferenceId: z
     .boolean()
-    .default(true)
-    .describe("whether $filter knows externalReferenceId (not in the documented list)"),
+    .default(false)
+    .describe("whether $filter knows externalReferenceId; the documented list does not have it"),
   lagSeconds: z.number().min(0).default(0).describe("how long lists lag behind writes"),
 });
 
@@ -85,12 +85,12 @@ const referralsSchema = z.object({
 });
 
 const quotasSchema = z.object({
-  writesPerSecond: z.number().positive().default(20).describe("Microsoft publishes no throttle"),
-  readsPerSecond: z.number().positive().default(100),
+  writesPerSecond: z.number().positive().default(1_000).describe("Microsoft publishes no throttle"),
+  readsPerSecond: z.number().positive().default(1_000),
   writesPerDay: z.int().positive().default(1_000_000),
   readsPerDay: z.int().positive().default(10_000_000),
-  writesBurst: z.number().positive().default(50),
-  readsBurst: z.number().positive().default(200),
+  writesBurst: z.number().positive().default(1_000),
+  readsBurst: z.number().positive().default(1_000),
   graceMs: z.number().min(0).default(50),
   retryAfterSeconds: z.int().min(0).default(5),
 });

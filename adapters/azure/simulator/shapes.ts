@@ -201,18 +201,20 @@ const read = (schema: z.ZodType<object>, value: unknown): JsonObject => {
     const path = issue?.path.join(".") || "referral";
     throw invalid(path, `The value of ${path} is not valid: ${issue?.message ?? "it is wrong"}.`);
   }
-  return jsonObjectSchema.parse(JSON.parse(JSON.stringify(parsed.data)));
+  // What came as JSON and lost members is JSON still.
+  return parsed.data as JsonObject;
 };
 /** A referral to create. Throws a `Refusal`. */
 export const readNew = (value: unknown): JsonObject => read(createSchema, value);
 /** The members of a referral that a partner may write. Throws a `Refusal`. */
 export const readWritable = (value: unknown): JsonObject => read(updateSchema, value);
 
+const countries = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
+const currencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf("currency"));
 /** Whether two capital letters are a country's code (ISO 3166-1). */
-export const isCountry = (code: string): boolean =>
-  /^[A-Z]{2}$/.test(code) && new Intl.DisplayNames("en", { type: "region", fallback: "none" }).of(code) !== undefined;
+export const isCountry = (code: string): boolean => /^[A-Z]{2}$/.test(code) && countries.of(code) !== undefined;
 /** Whether three capital letters are a currency's code (ISO 4217). */
-export const isCurrency = (code: string): boolean => Intl.supportedValuesOf("currency").includes(code);
+export const isCurrency = (code: string): boolean => currencies.has(code);
 
 /** Requests of the webhooks' registration. Names are taken in any casing: documents and contract differ. */
 export const registrationSchema = z.object({

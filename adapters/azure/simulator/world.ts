@@ -28,6 +28,7 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions) => {
     patchSchema: settingsPatchSchema,
     base: settingsSchema.parse(options.settings),
   });
+  let lastTicks = 0n;
   /** 100 nanoseconds since 1970. */
   const ticksOf = (stamp: string): bigint =>
     BigInt(Date.parse(`${stamp.slice(0, 23)}Z`)) * 10_000n + BigInt(stamp.slice(23, 27));
@@ -37,12 +38,15 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions) => {
     credentials: options.credentials,
     keys: createKeys(),
     faults: createFaults(ledger),
-    /** A time with seven digits after the second, later than `after`. */
+    /** A time with seven digits after the second, later than `after`, and than all others of the same millisecond. */
     stamp: (now: Date, after?: string): string => {
-      const fraction = Math.floor(ground.names().draw("ticks", ground.lastSequence()) * 9_000) + 1;
-      const ticks = BigInt(now.getTime()) * 10_000n + BigInt(fraction);
+      const first = BigInt(now.getTime()) * 10_000n;
+      const fraction = Math.floor(ground.names().draw("ticks", ground.lastSequence()) * 1_000) + 1;
+      const isSameMs = lastTicks >= first && lastTicks < first + 9_999n;
+      const ticks = isSameMs ? lastTicks + 1n : first + BigInt(fraction);
       const least = after === undefined ? 0n : ticksOf(after) + 1n;
-      return stampOf(ticks > least ? ticks : least);
+      lastTicks = ticks > least ? ticks : least;
+      return stampOf(lastTicks);
     },
     /** An eTag, quoted, that no version had before. */
     etag: (now: Date): string => {

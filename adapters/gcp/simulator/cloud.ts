@@ -46,7 +46,7 @@ export const simulatedGcp: SimulatedCloud = {
   create: createGcpSimulator,
   connection: (endpoint) => ({
     marketplace: "gcp",
-    label: "Google Cloud (simulated)",
+    label: "Google (simulated)",
     account: partnerId,
     environment: "simulated",
     settings: {
@@ -68,5 +68,5 @@ export const simulatedGcp: SimulatedCloud = {
   }),
   signIn: { "service account": clientEmail, project: projectId, "partner id": partnerId },
   connectCommand: (endpoint) =>
-    `curl -s ${endpoint}/control/key > simulated-key.json && cosell connect gcp --label "Google simulator" --environment simulated --partner ${partnerId} --endpoint ${endpoint} --key simulated-key.json`,
+    `curl -s ${endpoint}/control/key > simulated-key.json && cosell connect gcp --label "Google simulator" --environment simulated --partner ${partnerId} --endpoint ${endpoint} --key simulated-key.json --accept-terms`,
 };

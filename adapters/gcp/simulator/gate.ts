@@ -70,6 +70,10 @@ const checkStage = (stage: string | null, { isChanged, state, rules }: StageEdit
   const field = fieldOf("stage");
   if (stage === rules.stages.at(-1))
     throw invalid([violation(field, `The field '${field}' cannot be updated to ${stage}`)]);
+  if (stage !== null && !rules.stages.includes(stage)) {
+    const type = `type.googleapis.com/${channelCatalogue.package}.Stage`;
+    throw invalid([violation(field, `Invalid value at '${field}' (${type}), "${stage}"`)]);
+  }
   if (state !== "ACCEPTED")
     throw forbidden(rules.frozen, [
       violation(field, `The field '${field}' can only be updated once the opportunity is ACCEPTED`),

@@ -17,6 +17,8 @@ create table task (
   updated_at timestamptz not null,
   check ((state = 'open') = (ended_at is null))
 );
+-- What stands in the partner's form as a person typed it: what later changes are compared with.
+alter table share add column sealed_typed bytea;
 -- One thing at a time: what is to be done comes together in it.
 create unique index task_open on task (share_id) where state = 'open';
 create index task_due on task (due_at) where state = 'open';

@@ -1,0 +1,41 @@
+/** The simulated Microsoft as an installation takes it in: a consented organization, and Partner Center's webhooks registered at the service. */
+import type { SimulatedCloud } from "../../contract.ts";
+import { simulatedCredential } from "./credential.ts";
+import { certificateHost, createAzureSimulator } from "./index.ts";
+
+const { tenantId, clientId, clientSecret, refreshToken, organizationId, mpnId, rootCertificate } = simulatedCredential;
+const solution = { id: "SOL-34104-EBA", name: "Business Insights and Analytics" };
+
+export const simulatedAzure: SimulatedCloud = {
+  id: "azure",
+  create: createAzureSimulator,
+  connection: (endpoint) => ({
+    marketplace: "azure",
+    label: "Microsoft (simulated)",
+    account: organizationId,
+    environment: "simulated",
+    settings: {
+      organizationId,
+      tenantId,
+      mpnId,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      consent: { clientId, clientSecretRef: "secret:clientSecret", refreshTokenRef: "secret:refreshToken" },
+      hooks: { certificateHosts: [certificateHost], roots: [rootCertificate] },
+      solutions: [solution],
+      defaults: { dealType: "co_sell", solutions: [solution.id], consentToContact: true },
+    },
+    secrets: { clientSecret, refreshToken },
+  }),
+  attach: async ({ call, connectionId }) => {
+    await call("PUT", `/v1/connections/${connectionId}/webhook-registration`);
+  },
+  signIn: {
+    tenant: tenantId,
+    "client id": clientId,
+    "client secret": clientSecret,
+    "refresh token": refreshToken,
+    organization: organizationId,
+  },
+  connectCommand: (endpoint) =>
+    `cosell connect azure --label "Microsoft simulator" --environment simulated --organization ${organizationId} --tenant ${tenantId} --endpoint ${endpoint} --client-id ${clientId}`,
+};
