@@ -2,10 +2,11 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Json, OpportunityInput } from "../src/domain/deal.ts";
-import { dealOf, fieldsOf, type Rule, type Side } from "../src/domain/fields.ts";
-import { dealInput, openStore } from "./store-fixture.ts";
+import type { Rule, Side } from "../src/domain/fields.ts";
+import { openFields } from "./fields-rig.ts";
+import { dealInput } from "./store-fixture.ts";
 
-const fixture = await openStore("fields");
+const { fixture, save, wholeInput, edit, follow, pass, read, notes, digest } = await openFields("fields");
 const { db, store, clock, actorId } = fixture;
 afterAll(() => fixture.close());
 
@@ -16,73 +17,6 @@ const rules: readonly Rule[] = [
 await db.transaction((tx) => store.statements.putAuthority(tx, { rules, expected: 0, actorId }));
 
 let counter = 0;
-const save = (input: OpportunityInput) => db.transaction((tx) => store.opportunities.save(tx, input, actorId));
-const wholeInput = async (id: string): Promise<OpportunityInput> => {
-  const whole = await store.opportunities.whole(db.sql, id);
-  if (whole === null) throw new Error("no deal");
-  const { opportunity, account, contacts, partner } = whole;
-  return { ...opportunity, account, contacts: [...contacts], partner: partner?.name ?? null, taggedAt: null };
-};
-/** Reads, then changes what it read: as a PATCH with If-Match does. */
-type Change = Partial<OpportunityInput> | ((now: OpportunityInput) => Partial<OpportunityInput>);
-const edit = (id: string, change: Change) =>
-  db.transaction(async (tx) => {
-    const held = await store.opportunities.lock(tx, id);
-    if (held === null) throw new Error("no deal");
-    const whole = await store.opportunities.whole(tx, id);
-    if (whole === null) throw new Error("no deal");
-    const { opportunity, account, contacts, partner } = whole;
-    const input = { ...opportunity, account, contacts: [...contacts], partner: partner?.name ?? null, taggedAt: null };
-    const changed = typeof change === "function" ? change(input) : change;
-    return store.opportunities.edit(tx, held, { ...input, ...changed }, actorId);
-  });
-interface Word {
-  readonly name: string;
-  readonly value: Json;
-  readonly isInformed?: boolean;
-  readonly at?: Date;
-}
-const follow = (opportunityId: string, { name, value, isInformed = false, at = clock.now() }: Word) =>
-  db.transaction(async (tx) => {
-    await store.opportunities.lock(tx, opportunityId);
-    const claims = [{ name, value, isInformed }];
-    const from = { opportunityId, connectionId: "con_1", shareId: "shr_1" };
-    return store.opportunities.follow(tx, { ...from, at, actorId, values: new Map([[name, value]]), claims });
-  });
-const pass = (ms = 1_000) => clock.advanceTo(new Date(clock.now().getTime() + ms));
-const read = async (id: string) => fieldsOf(await wholeInput(id));
-const notes = async (id: string) =>
-  (await store.journal.listHistory(db.sql, { subject: id, after: 0n, limit: 100 })).items.map(({ note }) => note);
-const digest = async (): Promise<string> => {
-  const [row] = await db.sql<{ digest: string }[]>`select md5(string_agg(t, '|' order by t)) as digest from (
-    select opportunity::text as t from opportunity union all select account::text from account union all
-    select contact.id from contact union all select statement::text from statement union all
-    select seq::text from outbox union all select seq::text from history) as rows`;
-  return row?.digest ?? "";
-};
-
-describe("a deal and its fields", () => {
-  it("are the same thing in two forms: there and back changes nothing", () => {
-    const text = fc.string({ minLength: 1, maxLength: 20 }).map((word) => `x${word.trim()}`);
-    const programme = fc.dictionary(text, fc.jsonValue({ maxDepth: 2 }));
-    fc.assert(
-      fc.property(
-        fc.record({ title: text, problem: text, aws: programme, gcp: programme }),
-        ({ title, problem, aws, gcp }) => {
-          const input = dealInput("k", {
-            title,
-            problem,
-            tag: "sourced",
-            programmes: JSON.parse(JSON.stringify({ aws, gcp })),
-          });
-          const fields = fieldsOf(input);
-          expect(fieldsOf(dealOf(fields))).toEqual(fields);
-        },
-      ),
-      { seed: 1, numRuns: 200 },
-    );
-  });
-});
 
 describe("what a CRM says again", () => {
   it("never undoes what a person changed since, contacts included", async () => {
