@@ -14,7 +14,7 @@ const startMsMax = 500;
 const startRuns = 3;
 /** Sources that only Node can use, or that only rehearsals need. */
 const forbidden =
-  /pglite|store\/embedded|src\/node(?:-\w+)?\.ts|src\/cli|node-server|credential-providers|adapters\/\w+\/simulator/;
+  /pglite|store\/embedded|src\/node(?:-\w+)?\.ts|src\/cli(?:\/|\.ts)|node-server|credential-providers|adapters\/\w+\/simulator/;
 
 const run = promisify(execFile);
 const wrangler = async (...words) => {

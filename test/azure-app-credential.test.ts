@@ -1,11 +1,15 @@
 /** The application alone: Microsoft's own library signs in, once per source, and every request of it goes through our port. */
+import { base64url, jwtVerify } from "jose";
 import { describe, expect, it } from "vitest";
 import { type AppOptions, type AppTarget, createAppCredentials } from "../adapters/azure/app-credential.ts";
+import { createVirtualClock } from "../src/clock.ts";
+import { createSeededIds } from "../src/ids.ts";
 import { createBoundedHttp } from "../src/outbound.ts";
 import type { Secrets } from "../src/ports.ts";
 import { makeCertificate } from "./certificates.ts";
 
 const scope = "https://api.partnercenter.microsoft.com/.default";
+const clock = createVirtualClock(new Date("2026-10-01T08:00:00Z"));
 const tenantId = "11111111-1111-4111-8111-111111111111";
 const clientId = "22222222-2222-4222-8222-222222222222";
 const target: AppTarget = {
@@ -36,7 +40,8 @@ const stand = (options: AppOptions = {}) => {
     asked,
     secrets,
     rules,
-    of: (more: Partial<AppTarget> = {}) => apps.of({ http, secrets: vault }, { ...target, ...more }),
+    of: (more: Partial<AppTarget> = {}) =>
+      apps.of({ http, secrets: vault, clock, ids: createSeededIds(clock, "app") }, { ...target, ...more }),
   };
 };
 
@@ -63,7 +68,8 @@ describe("an application", () => {
 
   it("signs in with a certificate from the vault, whose key never leaves", async () => {
     const { asked, secrets, of } = stand();
-    const { keys, pem } = await makeCertificate({ commonName: "cosell", ca: false });
+    const certificate = await makeCertificate({ commonName: "cosell", ca: false });
+    const { keys, pem } = certificate;
     const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
     const lines = btoa(String.fromCharCode(...pkcs8)).match(/.{1,64}/g) ?? [];
     secrets.set("certificate", {
@@ -74,7 +80,15 @@ describe("an application", () => {
     expect(await of({ app }).token(scope)).toEqual({ ok: true, value: "token-1" });
     const form = asked[0]?.form;
     expect(form?.get("client_assertion_type")).toBe("urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    expect(form?.get("client_assertion")?.split(".")).toHaveLength(3);
+    const { publicKey } = await crypto.subtle.exportKey("spki", keys.publicKey).then(async (spki) => ({
+      publicKey: await crypto.subtle.importKey("spki", spki, { name: "RSA-PSS", hash: "SHA-256" }, true, ["verify"]),
+    }));
+    const audience = `https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`;
+    const expected = { audience, issuer: clientId, subject: clientId, currentDate: clock.now() };
+    const verified = await jwtVerify(form?.get("client_assertion") ?? "", publicKey, expected);
+    const { der } = certificate;
+    const thumbprint = base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", der)));
+    expect(verified.protectedHeader).toEqual({ alg: "PS256", typ: "JWT", "x5t#S256": thumbprint });
     secrets.set("certificate", { value: "no certificate", version: 2 });
     const refused = await of({ app }).token(scope);
     expect(refused.ok ? "" : refused.fault.kind).toBe("denied");

@@ -99,6 +99,36 @@ describe("a partner's own referral", () => {
   });
 });
 
+describe("the wire", () => {
+  it("shows amounts as they were sent, or always as number or text", async () => {
+    const { id } = await rig.create({ details: { ...(goodReferral().details as object), dealValue: "10000.50" } });
+    const shown = async (amounts: string) => {
+      await rig.controls.change({ wire: { amounts } });
+      return (await rig.get(id)).details.dealValue;
+    };
+    expect([await shown("as sent"), await shown("number"), await shown("text")]).toEqual([
+      "10000.50",
+      10000.5,
+      "10000.50",
+    ]);
+  });
+  it("shows sales stages as percent texts, whatever word was sent, unless told otherwise", async () => {
+    const stages = ["Qualify", "Develop", "Propose", "Close", "40", "Something new"];
+    const shown: string[] = [];
+    for (const salesStage of stages) shown.push((await rig.create({ salesStage })).salesStage);
+    expect(shown).toEqual(["20", "40", "60", "80", "40", "Something new"]);
+    await rig.controls.change({ wire: { salesStage: "as sent", createStatus: 200 } });
+    const raw = await rig.call("POST", "", goodReferral({ salesStage: "Develop" }));
+    expect([raw.status, raw.body.salesStage]).toEqual([200, "Develop"]);
+  });
+  it("takes only solutions that are co-sell ready, or Microsoft's own, where a list of them is set", async () => {
+    await rig.controls.change({ solutions: ["SOL-00001-AAA"] });
+    expect(innerOf(await rig.call("POST", "", goodReferral()))).toBe("400 SolutionNotCoSellReady");
+    const own = { requirements: { solutions: [{ id: "InternetofThings", type: "Category" }] } };
+    expect((await rig.call("POST", "", goodReferral({ details: own }))).status).toBe(201);
+  });
+});
+
 describe("a change", () => {
   it("by PATCH answers 204 with nothing, or the referral when it is preferred", async () => {
     const { id } = await rig.create();

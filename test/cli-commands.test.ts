@@ -50,7 +50,7 @@ describe("help and usage", () => {
     ["imprt x.csv", /unknown command imprt; did you mean import\?/],
     ["xyzzyplugh", /unknown command xyzzyplugh$/m],
     ["connect", /connect is not complete: there is connect aws/],
-    ["connect azure", /connect azure is not complete/],
+    ["connect oracle", /connect oracle is not complete/],
     ["help imprt", /did you mean import/],
     ["import", /cosell import needs <file.csv>/],
     ["import a.csv b.csv", /does not take "b.csv"/],

@@ -2,7 +2,7 @@
 import { createAws } from "../adapters/aws/index.ts";
 import { createAwsSimulator, simulatedCredential } from "../adapters/aws/simulator/index.ts";
 import { runMarketplaceConformance } from "./marketplace-conformance.ts";
-import { callsOf } from "./marketplace-rig.ts";
+import { callsOf } from "./marketplace-harness.ts";
 
 const { account } = simulatedCredential;
 const settings = {

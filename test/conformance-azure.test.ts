@@ -7,7 +7,7 @@ import {
   simulatedCredential,
 } from "../adapters/azure/simulator/index.ts";
 import { runMarketplaceConformance } from "./marketplace-conformance.ts";
-import { callsOf } from "./marketplace-rig.ts";
+import { callsOf } from "./marketplace-harness.ts";
 
 const { organizationId, tenantId, clientId, clientSecret, refreshToken, rootCertificate } = simulatedCredential;
 const solution = { id: "SOL-34104-EBA", name: "Business Insights" };

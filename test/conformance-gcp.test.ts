@@ -2,7 +2,7 @@
 import { createGcp } from "../adapters/gcp/index.ts";
 import { createGcpSimulator, keyFileOf, simulatedCredential } from "../adapters/gcp/simulator/index.ts";
 import { runMarketplaceConformance } from "./marketplace-conformance.ts";
-import { callsOf } from "./marketplace-rig.ts";
+import { callsOf } from "./marketplace-harness.ts";
 
 const { partnerId } = simulatedCredential;
 const key = keyFileOf(simulatedCredential);

@@ -5,6 +5,7 @@ import { keyFileOf, simulatedCredential } from "../adapters/gcp/simulator/index.
 import type { JsonObject } from "../src/domain/deal.ts";
 import type { Http } from "../src/ports.ts";
 import { coSellOf, draftOf, fault, openGoogle, openSession, partnerId, start, value, writeOf } from "./gcp-double.ts";
+import sample from "./vectors/gcp/opportunity.json" with { type: "json" };
 
 const clock = { now: () => start, sleep: async () => {} };
 const json = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
@@ -233,6 +234,25 @@ describe("an answer to a write", () => {
     // What a submission reads after a refusal: still a draft.
     const { coSell } = scripted({ answers: [answer, json(200, record)] });
     expect(fault(await coSell.run(writeOf(coSell, draftOf(), done), "t")).kind).toBe(kind);
+  });
+});
+
+describe("the documented sample", () => {
+  it("is read with seller, stage and deal number, and holds nothing that we would send back", async () => {
+    const { coSell } = scripted({ answers: [json(200, sample)] });
+    const seen = value(await coSell.look({ id: "AbCdEf12GhIjKl" }));
+    expect(seen).toMatchObject({
+      ref: { id: "AbCdEf12GhIjKl" },
+      version: sample.updateTime,
+      event: "partner_accepted",
+      facts: { partnerStage: "REFINE", dealNumber: "DR-AbCdEf12GhIjKl", reviewComments: null, sellers: 1 },
+      people: [{ name: "Sample Seller", email: "seller@google.example" }],
+    });
+    const base = coSell.baseOf(seen);
+    // False, zero and unspecified say nothing, whether Google spells them out or leaves them away.
+    for (const path of ["opportunityInfo.confidential", "qualificationInfo.budget", "opportunityInfo.productCategory"])
+      expect(base).not.toHaveProperty([path]);
+    expect(base).toMatchObject({ "qualificationInfo.dealSize": { currencyCode: "USD", units: "15000" } });
   });
 });
 

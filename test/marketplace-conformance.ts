@@ -9,23 +9,20 @@ import { capabilitiesOf } from "../adapters/registry.ts";
 import { jsonObjectSchema } from "../src/domain/deal.ts";
 import type { Gap } from "../src/domain/fault.ts";
 import { describeDeliveries } from "./marketplace-deliveries.ts";
+import { type FaultRule, type Harness, type Trouble, wrong } from "./marketplace-harness.ts";
 import { describeInvitations } from "./marketplace-invitations.ts";
 import { describeRevisions } from "./marketplace-revisions.ts";
 import {
   type Bench,
   expectNobody,
   expectReason,
-  type FaultRule,
   good,
-  type Harness,
   lookAt,
   openBench,
   Refused,
   type Sent,
   start,
   submit,
-  type Trouble,
-  wrong,
 } from "./marketplace-rig.ts";
 
 /** Registers the suite for one marketplace. */
@@ -162,10 +159,10 @@ const describeTroubles = (harness: Harness): void => {
   it.each(steps)(
     "makes what $operation $nth makes once, though its answer is lost and lists lag behind",
     async (step) => {
-      const { kinds, calls, write } = await struck(step, "lost_answer", {
-        ...wrong(harness.reads.list, "lagging_list"),
-        times: 20,
-      });
+      // A simulator hides what the write made, or what its list would show.
+      const hidden = wrong(step.operation, "lagging_list", step.nth);
+      const lags = { ...wrong(harness.reads.list, "lagging_list"), times: 20 };
+      const { kinds, calls, write } = await struck(step, "lost_answer", hidden, lags);
       expect(kinds).toEqual(["ambiguous"]);
       // Where the partner keeps our token it may be asked again.
       expect(calls[step.operation]).toBeLessThanOrEqual(sends(step, write?.token === "partner-keeps" ? 1 : 0));

@@ -1,7 +1,8 @@
 /** The conformance suite's part about word from the partner. */
 import { describe, expect, it } from "vitest";
 import type { RawDelivery, Verdict } from "../adapters/contract.ts";
-import { accepted, type Bench, expectReason, type Harness, openBench, submit } from "./marketplace-rig.ts";
+import type { Harness } from "./marketplace-harness.ts";
+import { accepted, type Bench, expectReason, openBench, submit } from "./marketplace-rig.ts";
 
 const url = "https://cosell.example/hooks/con_1";
 

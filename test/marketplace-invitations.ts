@@ -2,17 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { opportunityInputSchema } from "../src/domain/deal.ts";
 import { invitationFactsSchema } from "../src/domain/invitation.ts";
-import {
-  answer,
-  type Bench,
-  expectReason,
-  good,
-  type Harness,
-  invitationsOf,
-  lookAt,
-  openBench,
-  wrong,
-} from "./marketplace-rig.ts";
+import { type Harness, wrong } from "./marketplace-harness.ts";
+import { answer, type Bench, expectReason, good, invitationsOf, lookAt, openBench } from "./marketplace-rig.ts";
 
 export const describeInvitations = (harness: Harness): void => {
   if (openBench(harness, "none").coSell().invitations === undefined) {

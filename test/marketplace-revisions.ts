@@ -2,18 +2,8 @@
 import { describe, expect, it } from "vitest";
 import type { Revision } from "../adapters/contract.ts";
 import type { JsonObject, ShareDraft } from "../src/domain/deal.ts";
-import {
-  accepted,
-  type Bench,
-  carry,
-  expectReason,
-  type Harness,
-  lookAt,
-  openBench,
-  Refused,
-  submit,
-  wrong,
-} from "./marketplace-rig.ts";
+import { type Harness, wrong } from "./marketplace-harness.ts";
+import { accepted, type Bench, carry, expectReason, lookAt, openBench, Refused, submit } from "./marketplace-rig.ts";
 
 const writeOf = (revision: Revision | undefined) => {
   if (revision?.kind !== "write") throw new Error(`no write but ${JSON.stringify(revision)}`);

@@ -201,7 +201,7 @@ const tellDenied = (deps: WorkflowDeps, tx: Tx, connectionId: string, fault: Fau
     tx,
     "INVITATIONS_DENIED",
     connectionId,
-    `Referrals cannot be read. ${fault.message} Allow the connection to list and get engagement invitations.`,
+    `Referrals cannot be read. ${fault.message} Allow the connection to list and read them.`,
   );
 
 /** Remote ids of all invitations that wait at the partner, or null when they could not be read now: the next sweep asks again. */

@@ -6,7 +6,8 @@
 import type { TokenCredential, TokenCredentialOptions } from "@azure/identity";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import { OutboundError } from "../../src/outbound.ts";
-import type { HttpDep, SecretsDep } from "../../src/ports.ts";
+import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../../src/ports.ts";
+import { createAssertion } from "./assertion.ts";
 import { placed, usual } from "./exchange.ts";
 import { loginHost, meaningOf } from "./grants.ts";
 import type { Bearer } from "./registration.ts";
@@ -29,8 +30,9 @@ export interface AppOptions {
   /** Signs in with what the machine was given; only Node has that. Absent: connections that ask for it are denied by name. */
   readonly workload?: (source: WorkloadSource, options: TokenCredentialOptions) => TokenCredential;
 }
+type AppDeps = ClockDep & HttpDep & IdsDep & SecretsDep;
 export interface AppCredentials {
-  readonly of: (deps: HttpDep & SecretsDep, target: AppTarget) => Bearer;
+  readonly of: (deps: AppDeps, target: AppTarget) => Bearer;
 }
 
 const keptMax = 500;
@@ -93,7 +95,7 @@ interface Making {
   readonly secret: string;
   readonly options: AppOptions;
 }
-const make = async (deps: HttpDep, { target, secret, options }: Making): Promise<Result<TokenCredential>> => {
+const make = async (deps: AppDeps, { target, secret, options }: Making): Promise<Result<TokenCredential>> => {
   const { app } = target;
   const tenantId = app.tenantId ?? target.tenantId;
   const carried: TokenCredentialOptions & { readonly disableInstanceDiscovery: boolean } = {
@@ -111,15 +113,27 @@ const make = async (deps: HttpDep, { target, secret, options }: Making): Promise
       );
     return ok(options.workload({ ...app, tenantId }, carried));
   }
-  const { ClientCertificateCredential, ClientSecretCredential } = await import("@azure/identity");
+  const { ClientAssertionCredential, ClientSecretCredential } = await import("@azure/identity");
   try {
     return ok(
       app.kind === "secret"
         ? new ClientSecretCredential(tenantId, app.clientId, secret, carried)
-        : new ClientCertificateCredential(tenantId, app.clientId, { certificate: secret }, carried),
+        : // The library's own certificate credential needs parts of Node that the Workers' runtime lacks.
+          new ClientAssertionCredential(
+            tenantId,
+            app.clientId,
+            await createAssertion(deps, { tenantId, clientId: app.clientId, pem: secret }),
+            carried,
+          ),
     );
   } catch {
-    return failed(unusable(`tenant, client id or ${app.kind} are not of the form that Microsoft's library takes`));
+    return failed(
+      unusable(
+        app.kind === "certificate"
+          ? "the certificate is not PEM with its certificate and its RSA private key in PKCS #8 (BEGIN PRIVATE KEY; openssl pkcs8 -topk8 -nocrypt makes that)"
+          : "tenant or client id are not of the form that Microsoft's library takes",
+      ),
+    );
   }
 };
 
@@ -130,7 +144,6 @@ const faultOf = (error: unknown): Fault => {
   const text = error instanceof Error ? `${error.name} ${error.message}` : "";
   const code = /AADSTS(\d{4,7})/.exec(text)?.[1];
   if (code !== undefined) return unusable(meaningOf(code, "cosell connect azure"));
-  if (/certificate|PEM|private key/i.test(text)) return unusable("the certificate is none in PEM with its private key");
   const why = error instanceof OutboundError ? error.message : "no token came";
   return { kind: "unavailable", message: `Microsoft's token endpoint: ${why}` };
 };

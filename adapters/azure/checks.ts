@@ -38,7 +38,7 @@ export const sources = {
   resources: `${learn}/developer/referral-resources`,
   patch: `${learn}/developer/patch-a-referral`,
   connector: `${learn}/referrals/connector-dynamics`,
-  registration: `${learn}/referrals/register-deals`,
+  registration: `${learn}/register-deals`,
   cosell: "cosell: fields of programmes.azure",
 } as const;
 

@@ -62,9 +62,7 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
       return {
         lacks: {
           ...(credential === null
-            ? {
-                consent: "nobody can sign in before settings.consent is given: cosell connect azure",
-              }
+            ? { consent: "nobody can sign in before settings.consent is given: cosell connect azure" }
             : {}),
           ...(hooks === undefined ? { hooks: "no host of signing certificates is set: settings.hooks" } : {}),
           ...(registration === null

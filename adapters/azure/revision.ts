@@ -24,7 +24,7 @@ interface Theirs extends RecordRead {
   };
 }
 
-/** When a referral may be closed as Won: https://learn.microsoft.com/en-us/partner-center/referrals/register-deals */
+/** When a referral may be closed as Won: https://learn.microsoft.com/en-us/partner-center/register-deals */
 export const earliestWon = (record: RecordRead, target: Target): Date | null => {
   const { referral, related } = record;
   const holdHours = target.settings.wonHoldHours;

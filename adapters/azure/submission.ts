@@ -8,10 +8,9 @@ import type { Json, JsonObject, Observation, ShareDraft } from "../../src/domain
 import type { Next, Outcome, Write } from "../contract.ts";
 import { listed, objectOf } from "../text.ts";
 import { areasOf, dealTypeOf, documentOf, microsoftReferral, ownReferral, playsOf } from "./map.ts";
-import { isInbound, microsoftsOf, sharedAs } from "./observation.ts";
+import { isInbound, microsoftsOf } from "./observation.ts";
 import { type RecordRead, readRecord } from "./record.ts";
 import { type Target, withDefaults } from "./settings.ts";
-import { rankOf } from "./taxonomy.ts";
 
 const typeOf = (draft: ShareDraft, target: Target) => dealTypeOf(withDefaults(target, draft.fields));
 
@@ -60,12 +59,11 @@ export const nextAddition = (
   if (wanted === null || referral.status === "Closed") return null;
   if (isInbound(referral, at.target.settings.organizationId)) return null;
   const microsofts = microsoftsOf(related);
-  const held = sharedAs(referral, microsofts);
   const isSeen = referral.consent?.consentToShareReferralWithMicrosoftSellers === true;
   const isShared = referral.type === "Shared";
   const isLacking = !isSeen || (wanted === "co_sell" && !isShared);
   const key = `share:${wanted}`;
-  if (wanted !== "private" && rankOf(wanted) >= rankOf(held) && isLacking && !at.settled.has(key)) {
+  if (wanted !== "private" && isLacking && !at.settled.has(key)) {
     const body: JsonObject = { id: referral.id, ifMatch: eTag, patch: shareAs(record, draft, at.target) };
     return { operation: "ShareReferral", key, body, token: "we-read" };
   }

@@ -74,6 +74,12 @@ export interface CommonStruck {
   readonly find: (fault: CommonFault) => Omit<RuleOf<string>, "fault"> | null;
 }
 
+/** The same for the faults of events. */
+export interface EventStruck {
+  readonly has: (fault: keyof typeof eventFaults) => boolean;
+  readonly find: (fault: keyof typeof eventFaults) => Omit<RuleOf<string>, "fault"> | null;
+}
+
 /** Nothing struck. */
 export const unstruck = { has: (): boolean => false, find: (): null => null } as const;
 

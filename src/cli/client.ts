@@ -37,14 +37,18 @@ export interface Client {
   /** What is no JSON, for example a page. */
   readonly text: (path: string) => Promise<string>;
   readonly post: <T>(path: string, body: unknown, schema: z.ZodType<T>) => Promise<T>;
-  /** Replaces what is at this version; refused when somebody changed it since. */
+  /** Replaces what is there; with a version, refused when somebody changed it since. */
   readonly put: <T>(
+    path: string,
+    change: { readonly body: unknown; readonly version?: number },
+    schema: z.ZodType<T>,
+  ) => Promise<T>;
+  /** Changes members of what is at this version; refused when somebody changed it since. */
+  readonly patch: <T>(
     path: string,
     change: { readonly body: unknown; readonly version: number },
     schema: z.ZodType<T>,
   ) => Promise<T>;
-  /** Changes members of what is at this version; refused when somebody changed it since. */
-  readonly patch: Client["put"];
   readonly remove: (path: string) => Promise<void>;
   /** The answer whatever its status, for commands for which a refusal is a result. */
   readonly attempt: (method: "GET" | "POST", path: string, body?: unknown) => Promise<Answer>;

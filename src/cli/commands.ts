@@ -12,11 +12,13 @@ import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
+import { connectAzureCommand } from "./connect-azure.ts";
 import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
+import { hookRegistrationCommand } from "./hook-registration.ts";
 import { importCommand } from "./import.ts";
 import {
   invitationAcceptCommand,
@@ -68,11 +70,13 @@ export const commands: readonly Command[] = [
   demoCommand,
   serveCommand,
   connectAwsCommand,
+  connectAzureCommand,
   connectGcpCommand,
   connectionsCommand,
   connectionCheckCommand,
   connectionResumeCommand,
   hookKeysCommand,
+  hookRegistrationCommand,
   oauthCommand,
   queueCommand,
   capabilitiesCommand,

@@ -1,5 +1,5 @@
 /** What a connection needs on our side of the wire: its state, its ways in, its quota. The partner's side is its adapter's. */
-import type { Assisted, Session } from "../../adapters/contract.ts";
+import type { Assisted, Consent, HookRegistration, Session } from "../../adapters/contract.ts";
 import type { Connection } from "../domain/deal.ts";
 import { type Check, type Found, found } from "../domain/diagnosis.ts";
 import { accountKey } from "../store/quota.ts";
@@ -34,6 +34,8 @@ export const connectionChecks = async (deps: AppDeps, connection: Connection): P
       run: async () => found.ok(`account ${connection.account}, environment ${connection.environment}`),
     },
     ...(session.diagnose?.(known) ?? []),
+    ...(session.hookRegistration === undefined ? [] : [registrationCheck(deps, connection, session.hookRegistration)]),
+    ...(session.consent === undefined ? [] : [consentCheck(deps, connection, session.consent)]),
     ...(session.coSell?.assisted === undefined
       ? [...inletChecks(deps, connection, session), sweepCheck(deps, connection), quotaCheck(deps, connection)]
       : [handCheck(deps, connection, session.coSell.assisted)]),
@@ -89,7 +91,11 @@ const inletChecks = (deps: AppDeps, connection: Connection, session: Session): r
       run: async () => {
         const { at, count } = await deps.store.health.deliveries(deps.db.sql, id);
         return at === null
-          ? found.skipped("nothing came yet: partners tell of changes only, so share a deal and look again")
+          ? found.skipped(
+              session.hookRegistration === undefined
+                ? "nothing came yet: the partner tells of changes only, so share a deal and look again"
+                : `nothing came yet; ask for a test: cosell connections webhooks ${JSON.stringify(label)} --test`,
+            )
           : found.ok(`${at.toISOString()}; ${count} kept`);
       },
     },
@@ -138,6 +144,48 @@ const judgeHook = (answered: number | string): Found => {
     );
   return found.failed(`it answers ${answered} instead of 401`, remedy);
 };
+
+/** The partner's own word for where it delivers: a registration that somebody took over is silent, and nothing else would tell. */
+const registrationCheck = (deps: AppDeps, connection: Connection, door: HookRegistration): Check => ({
+  id: "webhook-registration",
+  what: "ask the partner where it delivers webhooks",
+  run: async () => {
+    const hookUrl = `${deps.publicUrl}/hooks/${connection.id}`;
+    const command = `cosell connections webhooks ${JSON.stringify(connection.label)} --register`;
+    const read = await door.read();
+    if (!read.ok)
+      return found.failed(read.fault.message, "Mend what fails above; the registration is read with the same sign-in.");
+    if (read.value === null)
+      return found.skipped(`nowhere: news come by the sweep every 15 minutes. Within seconds: ${command}`);
+    const { url, events } = read.value;
+    if (url !== hookUrl)
+      return found.failed(
+        `it delivers to ${url}, not to ${hookUrl}`,
+        `To have them here instead: ${command} --replace`,
+      );
+    const missing = door.events.filter((event) => !events.includes(event));
+    return missing.length === 0
+      ? found.ok(`to ${url}`)
+      : found.failed(`it does not deliver ${missing.join(", ")}`, `Ask for them: ${command}`);
+  },
+});
+
+const consentWarnMs = 14 * 24 * 3_600_000;
+/** How long what a person signed in for still holds. */
+const consentCheck = (deps: AppDeps, connection: Connection, consent: Consent): Check => ({
+  id: "consent",
+  what: "read how long the sign-in at the partner holds",
+  run: async () => {
+    const renew = `cosell connect ${connection.marketplace} --renew ${JSON.stringify(connection.label)}`;
+    const state = await consent.state();
+    if (state === null) return found.failed("nobody has signed in yet", `Sign in: ${renew}`);
+    if (state.ended !== null) return found.failed(state.ended, `Sign in again: ${renew}`);
+    const told = `unused, it ends on ${state.lapsesAt.toISOString().slice(0, 10)}`;
+    return state.lapsesAt.getTime() - deps.clock.now().getTime() > consentWarnMs
+      ? found.ok(told)
+      : found.failed(told, `Renew it: ${renew}`);
+  },
+});
 
 /** The puller's own work, once: what comes is kept as ever, so that nothing is lost to the trial. */
 const receiveCheck = (deps: AppDeps, connection: Connection): Check => ({

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { SimulatorState } from "../../contract.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
+import { outgoingShape } from "../../simulator/outbox.ts";
 import { countersSchema, windowSchema } from "../../simulator/quotas.ts";
 import { destinationSchema, messageSchema, queueSchema } from "./targets.ts";
 
@@ -152,21 +153,11 @@ const conversionSchema = z.object({
 export type ConversionRecord = z.infer<typeof conversionSchema>;
 
 const tokenSchema = z.object({ operation: z.string(), digest: z.string(), answer: jsonObject, at: z.string() });
-const eventSchema = z.object({
-  id: z.string(),
-  sequence: z.number(),
-  account: z.string(),
+const eventSchema = outgoingShape.extend({
   catalog: z.string(),
   detailType: z.string(),
   opportunityId: z.string().nullable(),
   envelope: jsonObject,
-  at: z.string(),
-  lost: z.boolean(),
-  pending: z.number(),
-  attempts: z.number(),
-  deliveries: z.number(),
-  dropped: z.number(),
-  lastStatus: z.number().nullable(),
 });
 export type EventRecord = z.infer<typeof eventSchema>;
 

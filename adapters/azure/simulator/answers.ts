@@ -137,3 +137,8 @@ export const answered = (
   headers: Readonly<Record<string, string>> = {},
 ): WireAnswer => ({ status, body, type: jsonType, headers });
 export const answerOf = ({ status, body, headers }: Refusal): WireAnswer => answered(status, body, headers);
+/** What is said when Microsoft's own side breaks. */
+export const internalError: WireAnswer = answered(
+  500,
+  errorBody("generalException", "An unspecified error has occurred.", {}),
+);

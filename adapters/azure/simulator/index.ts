@@ -8,7 +8,7 @@ import { createClockwork } from "../../simulator/clockwork.ts";
 import { respond } from "../../simulator/departure.ts";
 import { unstruck } from "../../simulator/faults.ts";
 import { createQuotas } from "../../simulator/quotas.ts";
-import { answerOf, refusal } from "./answers.ts";
+import { answerOf, internalError, refusal } from "./answers.ts";
 import { createArrivals } from "./arrivals.ts";
 import { createControls, type ForgeInput, type ReferInput } from "./control.ts";
 import { createAzureControlApi } from "./controlapi.ts";
@@ -110,7 +110,7 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
       return await depart({ ...handled, signal }, waiting);
     } catch (error) {
       if (error instanceof DOMException && error.name === "TimeoutError") throw error;
-      return respond(answerOf(refusal("generalException", "An unspecified error has occurred.")));
+      return respond(internalError);
     }
   };
 

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { SimulatorState } from "../../contract.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
+import { outgoingShape } from "../../simulator/outbox.ts";
 import { countersSchema, windowSchema } from "../../simulator/quotas.ts";
 
 const version = z.object({
@@ -94,23 +95,13 @@ const forgeries = [
 export const forgerySchema = z.enum(forgeries);
 export type Forgery = z.infer<typeof forgerySchema>;
 
-const eventSchema = z.object({
-  id: z.string(),
-  sequence: z.number(),
-  account: z.string(),
+const eventSchema = outgoingShape.extend({
   name: z.string(),
   referralId: z.string().nullable(),
   validationId: z.string().nullable(),
   /** The very text that is signed. */
   body: z.string(),
-  at: z.string(),
   forgery: forgerySchema.nullable(),
-  lost: z.boolean(),
-  pending: z.number(),
-  attempts: z.number(),
-  deliveries: z.number(),
-  dropped: z.number(),
-  lastStatus: z.number().nullable(),
 });
 export type EventRecord = z.infer<typeof eventSchema>;
 

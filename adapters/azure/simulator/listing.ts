@@ -41,7 +41,7 @@ const askedSchema = z.object({
   counts: z.boolean(),
   pageSize: z.number(),
   /** The place after which to go on. */
-  after: z.tuple([z.string(), z.string()]).nullable(),
+  after: z.string().nullable(),
 });
 type Asked = z.infer<typeof askedSchema>;
 
@@ -54,7 +54,7 @@ type Version = ReturnType<Records["shown"]>;
 interface Shown {
   readonly row: ReferralRecord;
   readonly version: Version;
-  /** What it is ordered by. Times of the simulator's all have one form, so that they sort as text. */
+  /** What it is ordered by: a time and its id. Times of the simulator's all have one form, so that they sort as text. */
   readonly key: string;
 }
 
@@ -80,15 +80,15 @@ export const createListing = (world: World, { records, views, referrals }: Listi
     const { listing } = world.settings();
     const isRelated = row.party !== "partner";
     const isLead = textAt(row.document, "qualification") === "Direct";
-    const lags = (row.hiddenUntil ?? "") > call.now.toISOString() && row.previous === null;
+    const lags = row.previous === null && isHidden(row, call);
     if (row.account !== accountOf(call) || lags) return false;
     if (isRelated && !listing.related && !filter.equals.has("engagementId")) return false;
     return (!isLead || listing.leads) && referrals.isVisible(row, call);
   };
   const shownOf = (row: ReferralRecord, asked: Asked, call: Call): Shown => {
-    const lags = (row.hiddenUntil ?? "") > call.now.toISOString() && row.previous !== null;
-    const version = lags ? (row.previous ?? row) : records.shown(row, call);
-    return { row, version, key: asked.orderBy === "createdDateTime" ? row.createdAt : version.modifiedAt };
+    const version = isHidden(row, call) ? (row.previous ?? row) : records.shown(row, call);
+    const at = asked.orderBy === "createdDateTime" ? row.createdAt : version.modifiedAt;
+    return { row, version, key: `${at} ${row.id}` };
   };
   const found = (asked: Asked, call: Call): readonly Shown[] => {
     const filter = filterFor(asked);
@@ -97,7 +97,7 @@ export const createListing = (world: World, { records, views, referrals }: Listi
       .filter((row) => isListed(row, filter, call))
       .map((row) => shownOf(row, asked, call))
       .filter(({ row, version }) => filter.test(reader(row, version)))
-      .toSorted((a, b) => sign * order([a.key, a.row.id], [b.key, b.row.id]));
+      .toSorted((a, b) => sign * order(a.key, b.key));
   };
 
   return {
@@ -106,15 +106,13 @@ export const createListing = (world: World, { records, views, referrals }: Listi
       const all = found(asked, call);
       const { after, isDescending, left, pageSize } = asked;
       const sign = isDescending ? -1 : 1;
-      const rest = all
-        .filter(({ key, row }) => after === null || sign * order([key, row.id], after) > 0)
-        .slice(asked.skip);
+      const rest = all.filter(({ key }) => after === null || sign * order(key, after) > 0).slice(asked.skip);
       const size = Math.min(pageSize, left ?? pageSize);
       const page = rest.slice(0, size);
       const last = page.at(-1);
       const remains = left === null ? null : left - page.length;
       const hasMore = last !== undefined && rest.length > page.length && remains !== 0;
-      const next: Asked = { ...asked, skip: 0, left: remains, after: last ? [last.key, last.row.id] : null };
+      const next: Asked = { ...asked, skip: 0, left: remains, after: last?.key ?? null };
       const value = page.map(({ row, version }) => {
         const item = views.view(row, version, "item");
         return asked.select === null ? item : pick(item, asked.select);
@@ -132,8 +130,9 @@ export const createListing = (world: World, { records, views, referrals }: Listi
 };
 export type Listing = ReturnType<typeof createListing>;
 
-const order = ([keyA, idA]: readonly [string, string], [keyB, idB]: readonly [string, string]): number =>
-  keyA === keyB ? (idA < idB ? -1 : idA > idB ? 1 : 0) : keyA < keyB ? -1 : 1;
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const isHidden = ({ hiddenUntil }: ReferralRecord, { now }: Call): boolean =>
+  hiddenUntil !== null && hiddenUntil > now.toISOString();
 
 /** How a filter reads a referral. An e-mail is that of anybody in the partner's team. */
 const reader =

@@ -1,7 +1,7 @@
 /** Microsoft's refusals under faults, and where in its answers faults strike. */
 import { depart as departAnswer, type FaultFields, type Waiting, type WireAnswer } from "../../simulator/departure.ts";
 import type { Place } from "../../simulator/place.ts";
-import { answerOf, denied, mfaRequired, type Refusal, refusal, unauthenticated } from "./answers.ts";
+import { denied, internalError, mfaRequired, type Refusal, refusal, unauthenticated } from "./answers.ts";
 import { loginHost } from "./credential.ts";
 import type { Operation, Struck } from "./faults.ts";
 import type { World } from "./world.ts";
@@ -70,7 +70,5 @@ export interface AzureDeparture {
   readonly signal: AbortSignal;
 }
 /** Sends the answer off, or does to it what the faults say. Rejects where a network would. */
-export const depart = ({ answer, struck, signal }: AzureDeparture, waiting: Waiting): Promise<Response> => {
-  const internal = answerOf(refusal("generalException", "An unspecified error has occurred."));
-  return departAnswer({ answer, failure: { ...internal, headers: answer.headers }, struck, signal }, waiting);
-};
+export const depart = ({ answer, struck, signal }: AzureDeparture, waiting: Waiting): Promise<Response> =>
+  departAnswer({ answer, failure: { ...internalError, headers: answer.headers }, struck, signal }, waiting);

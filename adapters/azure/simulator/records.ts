@@ -70,7 +70,8 @@ export const createRecords = (world: World) => {
         .toSorted((a, b) => a.sequence - b.sequence),
     /** The version that a read shows: the one before while the last is not everywhere yet. */
     shown: (row: ReferralRecord, { now, struck }: Occasion): Version => {
-      const isStale = struck.has("stale_read") || (row.staleUntil ?? "") > now.toISOString();
+      const isLate = row.staleUntil !== null && row.staleUntil > now.toISOString();
+      const isStale = isLate || struck.has("stale_read");
       return isStale ? (row.previous ?? row) : row;
     },
   };

@@ -1,0 +1,233 @@
+/** `cosell connect azure`: an organization at Microsoft Partner Center: what it is, who signs in for it, and the sign-in renewed. */
+import { z } from "zod";
+import { environments, type Json, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
+import type { Arguments } from "./arguments.ts";
+import { type Client, problemFailure, withClient } from "./client.ts";
+import { type Command, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
+import { finishSignIn, type SignedIn } from "./consent.ts";
+import { exitCodes, Failure, usageFailure } from "./failure.ts";
+import { findConnection } from "./find-connection.ts";
+import { readSmallFile } from "./import.ts";
+import { whereabouts } from "./shares.ts";
+
+const certificateHost = "3psostorageacct.blob.core.windows.net";
+
+export const connectAzureCommand: Command = {
+  name: "connect azure",
+  summary: "Connect an organization at Microsoft Partner Center, or renew its sign-in",
+  operands: "",
+  operandsMin: 0,
+  operandsMax: 0,
+  about: `
+The settings are saved, then a person signs in at Microsoft: the address is printed, and this waits until the browser came back.
+Where the browser cannot reach the service, give --code the address it was sent to. The same command renews: --renew changes no
+setting. --settings gives everything as a file: the members label, account, environment, settings and secrets of
+POST /v1/connections; flags overlay it. The Entra application is made with infra/azure.`,
+  flags: [
+    textFlag("label", "text", 'how you call it; default "Microsoft"'),
+    textFlag("organization", "id", "your organization at Partner Center, as referrals state it"),
+    textFlag("tenant", "id", "your Microsoft Entra tenant: its id or a domain"),
+    textFlag("environment", environments.join("|"), "default production"),
+    textFlag("endpoint", "address", "a simulator that stands for Microsoft's hosts"),
+    textFlag("client-id", "id", "the Entra application's client id"),
+    textFlag(
+      "client-secret",
+      "secret",
+      "better from AZURE_CLIENT_SECRET or asked for: flags stay in the shell's history",
+    ),
+    listFlag("solution", "SOL-00000-XXX=name", "a co-sell-ready solution of yours; may be repeated"),
+    textFlag("settings", "file.json", "everything from a file"),
+    textFlag("renew", "label", "sign in again for a connection that is set up; nothing else changes"),
+    textFlag("code", "address", "the address that Microsoft sent the browser to, after you signed in"),
+    switchFlag("dry-run", "check the settings, save nothing, sign nobody in"),
+    switchFlag("no-sign-in", "save the settings only"),
+  ],
+  examples: [
+    "cosell connect azure --organization 7d23e5ca-… --tenant contoso.onmicrosoft.com --client-id 0f7d0e0a-…",
+    'cosell connect azure --renew "Microsoft"',
+    'cosell connect azure --renew "Microsoft" --code "https://…/consent/callback?code=…&state=…"',
+    "cosell connect azure --settings azure.json --dry-run",
+  ],
+  run: (shell, typed) => {
+    const renew = typed.text("renew");
+    return renew === undefined ? connect(shell, typed) : renewSignIn(shell, typed, renew);
+  },
+};
+
+const fileSchema = z.strictObject({
+  marketplace: z.literal("azure").optional(),
+  label: z.string().optional(),
+  account: z.string().optional(),
+  environment: z.enum(environments).optional(),
+  settings: jsonObjectSchema.default({}),
+  secrets: z.record(z.string(), z.string()).default({}),
+});
+const savedSchema = z.looseObject({
+  connection: z.looseObject({ id: z.string() }).nullish(),
+  outcome: z.string(),
+});
+
+const connect = async (shell: Shell, typed: Arguments): Promise<Report> => {
+  const wanted = await readWanted(shell, typed);
+  return withClient(shell, whereabouts(typed), async (client) => {
+    if (typed.on("dry-run")) return rehearsed(client, wanted);
+    // Before somebody has signed in nothing can be asked of Microsoft: the sign-in itself checks.
+    const body = { marketplace: "azure", ...wanted, check: false };
+    const saved = await client.post("/v1/connections", body, savedSchema);
+    const id = saved.connection?.id;
+    if (id === undefined) throw new Failure("the service saved nothing and said nothing", { fix: "look at its log" });
+    const head = `${wanted.label} (organization ${wanted.account}, ${wanted.environment}): ${saved.outcome}\n`;
+    const signed = typed.on("no-sign-in")
+      ? null
+      : await finishSignIn(shell, client, { id, pasted: typed.text("code") });
+    return report(head, { id, label: wanted.label, outcome: saved.outcome }, signed);
+  });
+};
+
+const renewSignIn = (shell: Shell, typed: Arguments, name: string): Promise<Report> =>
+  withClient(shell, whereabouts(typed), async (client) => {
+    const { id, label, marketplace } = await findConnection(client, name);
+    if (marketplace !== "azure")
+      throw usageFailure(`${label} is no connection to Microsoft`, "name one with --renew <label>");
+    const signed = await finishSignIn(shell, client, { id, pasted: typed.text("code") });
+    return report("", { id, label, outcome: "renewed" }, signed);
+  });
+
+const report = (
+  head: string,
+  at: { readonly id: string; readonly label: string; readonly outcome: string },
+  signed: SignedIn | null,
+): Report => {
+  const label = JSON.stringify(at.label);
+  const next =
+    signed === null
+      ? `Nobody has signed in yet: cosell connect azure --renew ${label}\n`
+      : `${signed.text}\nNews come by polling every 15 minutes, and within seconds once Partner Center delivers webhooks:\n  cosell connections webhooks ${label} --register\n  cosell doctor ${label}   tries everything that the connection needs\n`;
+  return {
+    exitCode: signed?.trouble === null || signed === null ? exitCodes.ok : exitCodes.failed,
+    text: head + next,
+    json: {
+      connection: at.id,
+      outcome: at.outcome,
+      signedIn: signed !== null,
+      lapsesAt: signed?.lapsesAt ?? null,
+      trouble: signed?.trouble ?? null,
+    },
+  };
+};
+
+/** The settings are held against the marketplace's own schema, as the service states it; nothing is saved and nobody asked. */
+const rehearsed = async (client: Client, wanted: Wanted): Promise<Report> => {
+  const answer = await client.attempt("POST", "/v1/connections", { marketplace: "azure", ...wanted, dryRun: true });
+  const problem = z.looseObject({ fault: z.string() }).safeParse(answer.body).data;
+  // Microsoft's refusal for want of a sign-in is what a first rehearsal must find: the settings themselves were taken.
+  const isSound = answer.status < 400 || problem?.fault === "denied";
+  if (!isSound) throw problemFailure(answer, client.where);
+  const signIn = answer.status < 400 ? "somebody has signed in" : "then somebody must sign in";
+  const text = `${wanted.label} (organization ${wanted.account}, ${wanted.environment}): the settings fit; ${signIn} (dry run: nothing was saved)\n`;
+  return { exitCode: exitCodes.ok, text, json: { outcome: "rehearsed", dryRun: true, connection: null } };
+};
+
+interface Wanted {
+  readonly label: string;
+  readonly account: string;
+  readonly environment: string;
+  readonly settings: JsonObject;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
+  const file = await readFileSettings(typed.text("settings"));
+  const environment = typed.text("environment") ?? file.environment ?? "production";
+  if (!environments.some((known) => known === environment))
+    throw usageFailure(`--environment ${environment} is unknown`, `use ${environments.join(", ")}`);
+  const textIn = (value: Json | undefined): string | undefined => (typeof value === "string" ? value : undefined);
+  const account =
+    typed.text("organization") ??
+    file.account ??
+    (await asked(shell, "id of your organization at Partner Center", "--organization"));
+  const tenant =
+    typed.text("tenant") ??
+    textIn(file.settings.tenantId) ??
+    (await asked(shell, "Entra tenant (its id or a domain)", "--tenant"));
+  const endpoint = typed.text("endpoint") ?? textIn(file.settings.endpoint);
+  const consent = await readConsent(shell, typed, { account, environment, inFile: file.settings.consent });
+  const solutions = typed.list("solution").map(readSolution);
+  return {
+    label: typed.text("label") ?? file.label ?? "Microsoft",
+    account,
+    environment,
+    settings: {
+      hooks: { certificateHosts: [certificateHost] },
+      ...file.settings,
+      organizationId: account,
+      tenantId: tenant,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(consent.settings === null ? {} : { consent: consent.settings }),
+      ...(solutions.length === 0 ? {} : { solutions }),
+    },
+    secrets: { ...file.secrets, ...consent.secrets },
+  };
+};
+
+const readSolution = (text: string): JsonObject => {
+  const [, id, name] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (id === undefined || name === undefined)
+    throw usageFailure(
+      `--solution ${text} is not id=name`,
+      'write for example --solution "SOL-34104-EBA=Order platform"',
+    );
+  return { id: id.trim(), name: name.trim() };
+};
+
+interface ConsentAsked {
+  readonly account: string;
+  readonly environment: string;
+  readonly inFile: Json | undefined;
+}
+/** The application that a person signs in to. Its refresh token has a name of its own for each organization, and is kept when settings change. */
+const readConsent = async (
+  shell: Shell,
+  typed: Arguments,
+  { account, environment, inFile }: ConsentAsked,
+): Promise<{ readonly settings: JsonObject | null; readonly secrets: Readonly<Record<string, string>> }> => {
+  const clientId = typed.text("client-id");
+  if (clientId === undefined && inFile !== undefined) return { settings: null, secrets: {} };
+  const id = clientId ?? (await asked(shell, "client id of the Entra application", "--client-id"));
+  const secret =
+    typed.text("client-secret") ??
+    shell.environment.AZURE_CLIENT_SECRET ??
+    (await asked(shell, "client secret (not shown)", "AZURE_CLIENT_SECRET", true));
+  return {
+    settings: {
+      clientId: id,
+      clientSecretRef: "secret:client-secret",
+      refreshTokenRef: `secret:connection:azure:${account}:${environment}:refresh-token`,
+    },
+    secrets: { "client-secret": secret },
+  };
+};
+
+const readFileSettings = async (path: string | undefined) => {
+  if (path === undefined) return fileSchema.parse({});
+  const text = await readSmallFile(path);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new Failure(`${path} is not JSON`, { fix: "see the example in cosell help connect azure" });
+  }
+  const parsed = fileSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new Failure(`the settings file ${path} is not valid`, {
+    rows: parsed.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message })),
+    fix: "its members are label, account, environment, settings and secrets",
+  });
+};
+
+const asked = async (shell: Shell, question: string, flag: string, hidden = false): Promise<string> => {
+  if (!shell.interactive) throw usageFailure(`the ${question} is missing`, `give ${flag}`);
+  const answer = (await shell.ask(`${question}: `, hidden)).trim();
+  if (answer === "") throw usageFailure(`the ${question} is missing`, `give ${flag}`);
+  return answer;
+};
