@@ -127,7 +127,7 @@ describe("the service as a process", () => {
     const theirs = await db.sql`select 1 from simulator.entry where collection = 'destinations' and id = 'later'`;
     const looking = await db.sql`select 1 from recovery join connection on connection.id = connection_id`;
     await close();
-    expect([theirs.length, looking.length]).toEqual([1, 1]);
+    expect([theirs.length, looking.length]).toEqual([1, 3]);
   }, 90_000);
 });
 
