@@ -94,7 +94,7 @@ const inletChecks = (deps: AppDeps, connection: Connection, session: Session): r
           ? found.skipped(
               session.hookRegistration === undefined
                 ? "nothing came yet: the partner tells of changes only, so share a deal and look again"
-                : `nothing came yet; ask for a test: cosell connections webhooks ${JSON.stringify(label)} --test`,
+                : `nothing came yet; ask for a test: cosell connections webhooks ${JSON.stringify(connection.label)} --test`,
             )
           : found.ok(`${at.toISOString()}; ${count} kept`);
       },
