@@ -56,6 +56,7 @@ const shareAll = async (trial: Trial, count: number, prefix: string): Promise<vo
 const finish = async (trial: Trial): Promise<Readonly<Record<string, number>>> => {
   const beganMs = trial.clock.now().getTime();
   const seconds: Record<string, number> = {};
+  trial.clock.beginWaiting();
   trial.service.start();
   let progressAtMs = Date.now();
   for (let left = -1; ; ) {

@@ -8,14 +8,24 @@ export interface PatientClock extends Clock {
   /** When the first sleeper wakes; infinite when nobody sleeps. */
   readonly nextMs: () => number;
   readonly advanceToMs: (ms: number) => void;
+  /** From now on sleepers wait; before, while everything is set up, a sleep moves the clock and returns at once. */
+  readonly beginWaiting: () => void;
 }
 
 export const createPatientClock = (start: Date): PatientClock => {
   let nowMs = start.getTime();
+  let isWaiting = false;
   let sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
   return {
     now: () => new Date(nowMs),
-    sleep: (ms) => (ms <= 0 ? Promise.resolve() : new Promise((wake) => sleepers.push({ atMs: nowMs + ms, wake }))),
+    sleep: (ms) => {
+      if (isWaiting && ms > 0) return new Promise((wake) => sleepers.push({ atMs: nowMs + ms, wake }));
+      nowMs += Math.max(0, ms);
+      return Promise.resolve();
+    },
+    beginWaiting: () => {
+      isWaiting = true;
+    },
     nextMs: () => Math.min(...sleepers.map(({ atMs }) => atMs)),
     advanceToMs: (ms) => {
       nowMs = Math.max(nowMs, ms);
