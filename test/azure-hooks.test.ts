@@ -272,7 +272,13 @@ describe("a forgery", () => {
     const underLeaf = await makeCertificate({ commonName: "dispatch", issuer: made("leaf"), keys });
     const second = await makeCertificate({ commonName: "Second", issuer: made("issuer"), ca: true });
     const tooDeep = await makeCertificate({ commonName: "dispatch", issuer: second, keys });
+    const noCa = await makeCertificate({ commonName: "No CA", issuer: made("root"), ca: false, usage: 32 + 1, keys });
+    const noSigner = await makeCertificate({ commonName: "No signer", issuer: made("root"), ca: true, usage: 1, keys });
+    const underNoCa = await makeCertificate({ commonName: "dispatch", issuer: noCa, keys });
+    const underNoSigner = await makeCertificate({ commonName: "dispatch", issuer: noSigner, keys });
     const cases: readonly (readonly [Made, string])[] = [
+      [underNoCa, underNoCa.pem + noCa.pem],
+      [underNoSigner, underNoSigner.pem + noSigner.pem],
       [selfSigned, selfSigned.pem],
       [underNamesake, underNamesake.pem + namesake.pem],
       [underLeaf, underLeaf.pem + made("leaf").pem + made("issuer").pem],
