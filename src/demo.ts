@@ -27,7 +27,7 @@ import { connectSimulators } from "./simulation.ts";
 
 /** The demo's calendar starts here, so that it tells the same story in any year. */
 const start = new Date("2026-11-23T08:00:00Z");
-const weeks = 6;
+const weeks = 5;
 const dayMs = 24 * 3_600_000;
 /** Webhooks carry the news; the safety net may be wide while weeks pass in seconds. */
 const sweepCron = "TZ=UTC 0 5 * * 1";
@@ -38,14 +38,9 @@ const answer =
   "The customer has named an owner, agreed on the outcome to measure, and planned a first joint session next month.";
 
 /** Deals that all three clouds are asked to join. */
-const sharedWithAll = [
-  "006Hs00001A0107",
-  "006Hs00001A0135",
-  "006Hs00001A0156",
-  "006Hs00001A0163",
-  "006Hs00001A0275",
-  "006Hs00001A0310",
-].map((key) => `salesforce:${key}`);
+const sharedWithAll = ["006Hs00001A0107", "006Hs00001A0135", "006Hs00001A0156", "006Hs00001A0310"].map(
+  (key) => `salesforce:${key}`,
+);
 
 const harrowgate = { CompanyName: "Harrowgate Tools", Industry: "Retail", WebsiteUrl: "harrowgate.example" };
 const basalt = { CompanyName: "Basalt Mining", Industry: "Mining", WebsiteUrl: "basalt.example" };
@@ -68,11 +63,12 @@ export const runDemo = async (shell: Shell): Promise<Report> => {
   const directory = mkdtempSync(join(tmpdir(), "cosell-demo-"));
   const clock = createVirtualClock(start);
   const config = { ...readConfig({}), COSELL_DATA: directory, PORT: await freePort("127.0.0.1") };
-  shell.tell("Opening an embedded database, the workflow runner and three simulated clouds …");
+  shell.tell("Opening an embedded database in memory, the workflow runner and three simulated clouds …");
   const opened = await openLocal(config, {
     clock,
     parallel: 1,
     seed: "demo",
+    isThrowAway: true,
     connect: false,
     sweepCron,
     refreshHours,

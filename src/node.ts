@@ -24,7 +24,7 @@ import { createService, type Service } from "./service.ts";
 import { connectSimulators, createDatabaseState, createSimulators, type Simulators } from "./simulation.ts";
 import { readManifest, streamBackup } from "./store/backup.ts";
 import { migrate, openDatabase, refuseHalfRestored } from "./store/database.ts";
-import { type EmbeddedDatabase, openEmbedded } from "./store/embedded.ts";
+import { type EmbeddedDatabase, openEmbedded, openInMemory } from "./store/embedded.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
 
 /** A connection holds at most four of a kind, most of them waiting for its quota: enough for several of them side by side. */
@@ -98,6 +98,8 @@ export interface OpenOptions {
   readonly tracer?: Tracer;
   /** Which clouds are simulated in this process; default all. */
   readonly clouds?: readonly MarketplaceId[];
+  /** Keeps the embedded database in memory: nothing of it is left afterwards. */
+  readonly isThrowAway?: boolean;
   /** Where a simulator keeps its ledger; default: its own schema of the service's database. */
   readonly simulatorState?: (marketplace: MarketplaceId) => SimulatorState;
   /** The adapters to use instead of the built-in ones; rehearsals raise quotas with it. */
@@ -110,7 +112,8 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
   const ids = createIds(clock);
   const log = options.log ?? createLog({ clock, write: (line) => process.stderr.write(`${line}\n`), level: "warn" });
   const directory = resolve(config.COSELL_DATA);
-  const database = config.DATABASE_URL === undefined ? await openEmbedded(directory) : openServer(config.DATABASE_URL);
+  const embedded = () => (options.isThrowAway === true ? openInMemory(null) : openEmbedded(directory));
+  const database = config.DATABASE_URL === undefined ? await embedded() : openServer(config.DATABASE_URL);
   try {
     await refuseHalfRestored(database.db.sql);
     await migrate(database.db);

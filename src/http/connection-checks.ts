@@ -66,7 +66,7 @@ const stateCheck = ({ state, parkedReason, label }: Connection): Check => ({
 
 /** The ways in which the partner's word reaches us. */
 const inletChecks = (deps: AppDeps, connection: Connection, session: Session): readonly Check[] => {
-  const { id, label } = connection;
+  const { id } = connection;
   const isSet = session.hooks !== undefined || session.pull !== undefined;
   const setUp: Check = {
     id: "events",
