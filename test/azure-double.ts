@@ -1,6 +1,4 @@
 /** A small Partner Center of the tests: canned answers in memory, what was asked of it, and a deal that Microsoft would take. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type Credential, createClient } from "../adapters/azure/client.ts";
 import { coSellOf } from "../adapters/azure/index.ts";
 import { targetOf } from "../adapters/azure/settings.ts";
@@ -11,17 +9,34 @@ import { jsonObjectSchema } from "../src/domain/deal.ts";
 import { ok } from "../src/domain/fault.ts";
 import { customer, type DraftParts, draftWith, now } from "./drafts.ts";
 import { testIds } from "./ids.ts";
+import createRequestSample from "./vectors/azure/sample.create.request.json" with { type: "json" };
+import createResponseSample from "./vectors/azure/sample.create.response.json" with { type: "json" };
+import errorSample from "./vectors/azure/sample.error.json" with { type: "json" };
+import getResponseSample from "./vectors/azure/sample.get.response.json" with { type: "json" };
+import inviteMicrosoftRequestSample from "./vectors/azure/sample.invite-microsoft.request.json" with { type: "json" };
+import listResponseSample from "./vectors/azure/sample.list.response.json" with { type: "json" };
+import patchRequestSample from "./vectors/azure/sample.patch.request.json" with { type: "json" };
+import updatePutRequestSample from "./vectors/azure/sample.update-put.request.json" with { type: "json" };
+import updatePutResponseSample from "./vectors/azure/sample.update-put.response.json" with { type: "json" };
 
 export { now } from "./drafts.ts";
 export const organizationId = "7d23e5ca-19dc-4eaa-aac8-5e6b559f0d1d";
 export const solution = "SOL-34104-EBA";
 export const api = "https://api.partner.microsoft.com/v1.0/engagements/referrals";
 
+const samples: Readonly<Record<string, unknown>> = {
+  "create.request": createRequestSample,
+  "create.response": createResponseSample,
+  error: errorSample,
+  "get.response": getResponseSample,
+  "invite-microsoft.request": inviteMicrosoftRequestSample,
+  "list.response": listResponseSample,
+  "patch.request": patchRequestSample,
+  "update-put.request": updatePutRequestSample,
+  "update-put.response": updatePutResponseSample,
+};
 /** A sample of Microsoft's documents. */
-export const sample = (name: string): JsonObject =>
-  jsonObjectSchema.parse(
-    JSON.parse(readFileSync(join(import.meta.dirname, "vectors/azure", `sample.${name}.json`), "utf8")),
-  );
+export const sample = (name: string): JsonObject => jsonObjectSchema.parse(samples[name]);
 
 export interface Seen {
   readonly method: string;
