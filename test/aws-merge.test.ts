@@ -4,7 +4,6 @@ import {
   type Document,
   markOf,
   meaning,
-  nest,
   ourFields,
   type Path,
   paths,
@@ -13,6 +12,7 @@ import {
 } from "../adapters/aws/document.ts";
 import { gates, merge } from "../adapters/aws/revision.ts";
 import type { Revision } from "../adapters/contract.ts";
+import { nest } from "../adapters/nested.ts";
 import type { Json, JsonObject, Observation, ShareDraft } from "../src/domain/deal.ts";
 import { coSellOf, type DraftParts, draftOf, now, openSession } from "./aws-double.ts";
 

@@ -1,8 +1,9 @@
 /** What AWS's record says of a deal: what is offered as a change of theirs, and that taking it leaves nothing to send. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nest, read } from "../adapters/aws/document.ts";
+import { read } from "../adapters/aws/document.ts";
 import type { TheirValue } from "../adapters/contract.ts";
+import { nest } from "../adapters/nested.ts";
 import type { Json, JsonObject, Observation } from "../src/domain/deal.ts";
 import { coSellOf, type DraftParts, draftOf, now, openSession } from "./aws-double.ts";
 

@@ -3,8 +3,9 @@
  * Lists, contacts, spend and money are whole values: they are compared, kept and replaced as one.
  */
 import canonicalize from "canonicalize";
-import { type Json, type JsonObject, jsonObjectSchema } from "../../src/domain/deal.ts";
+import type { Json, JsonObject } from "../../src/domain/deal.ts";
 import { createMerger, type MemberValues } from "../merge.ts";
+import { at } from "../nested.ts";
 import { isObject } from "../text.ts";
 import { getOpportunityMembers, updateOpportunityMembers } from "./picklists.generated.ts";
 
@@ -64,12 +65,6 @@ export type Document = MemberValues<Path>;
 /** Members an update carries back as read although nobody edits them; ReviewStatus is left to the caller. */
 const carried = ["LifeCycle.ReviewComments", "LifeCycle.ReviewStatusReason", "LifeCycle.NextStepsHistory"] as const;
 
-const at = (body: JsonObject, path: string): Json | undefined =>
-  path.split(".").reduce<Json | undefined>((value, name) => (isObject(value) ? value[name] : undefined), body);
-
-/** The raw JSON of GetOpportunity, as parsed text. Throws when it is not an object. */
-export const parseBody = (text: string): JsonObject => jsonObjectSchema.parse(JSON.parse(text));
-
 /** Their document: every editable member that has a value, exactly as read. */
 export const read = (body: JsonObject): Document =>
   Object.fromEntries(
@@ -78,26 +73,6 @@ export const read = (body: JsonObject): Document =>
       return value === undefined || value === null ? [] : [[path, value]];
     }),
   );
-
-/** The nested body of a document; null and absent members are left out, which AWS reads as "none". */
-export const nest = (document: Readonly<Partial<Record<string, Json>>>): JsonObject => {
-  const body: Record<string, Json> = {};
-  const below = new Map<string, Record<string, Json>>();
-  for (const [path, value] of Object.entries(document)) {
-    if (value === undefined || value === null) continue;
-    const dot = path.indexOf(".");
-    if (dot < 0) {
-      body[path] = value;
-      continue;
-    }
-    const name = path.slice(0, dot);
-    const members = below.get(name) ?? {};
-    members[path.slice(dot + 1)] = value;
-    below.set(name, members);
-  }
-  for (const [name, members] of below) body[name] = nest(members);
-  return body;
-};
 
 /** What an update must carry back unchanged besides the document. */
 export const carriedBack = (body: JsonObject): Readonly<Record<string, Json>> => {

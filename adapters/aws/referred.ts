@@ -12,8 +12,9 @@ import {
   opportunityInputSchema,
 } from "../../src/domain/deal.ts";
 import type { Outcome, ReferredDeal } from "../contract.ts";
+import { parseBody } from "../nested.ts";
 import { isObject } from "../text.ts";
-import { parseBody, read } from "./document.ts";
+import { read } from "./document.ts";
 import { dealTypes, stageWords } from "./map.ts";
 import { opportunitySchema } from "./wire.ts";
 

@@ -7,16 +7,15 @@ import { z } from "zod";
 import type { Json, JsonObject } from "../../src/domain/deal.ts";
 import type { Revision, RevisionInput } from "../contract.ts";
 import type { EditGate, Merged } from "../merge.ts";
+import { nest, parseBody } from "../nested.ts";
 import { isObject } from "../text.ts";
 import {
   carriedBack,
   type Document,
   markOf,
   merge as mergeMembers,
-  nest,
   ourFields,
   type Path,
-  parseBody,
   read,
   remember,
   remembered,

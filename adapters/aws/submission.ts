@@ -1,8 +1,8 @@
 /** A submission as data: create, associate each entity, start the engagement, wait for its task. Pure. */
 import type { JsonObject, Observation, ShareDraft } from "../../src/domain/deal.ts";
 import type { Next, Outcome, Write } from "../contract.ts";
+import { nest } from "../nested.ts";
 import { listed, textsOf } from "../text.ts";
-import { nest } from "./document.ts";
 import { contactsOf, documentOf } from "./map.ts";
 import { involvementTypes, visibilities } from "./picklists.generated.ts";
 import { theirsOf } from "./revision.ts";

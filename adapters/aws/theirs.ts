@@ -7,18 +7,9 @@
  */
 import type { Json, JsonObject, ShareDraft } from "../../src/domain/deal.ts";
 import type { Theirs, TheirsInput, TheirValue } from "../contract.ts";
+import { parseBody } from "../nested.ts";
 import { isObject, listed, scrub } from "../text.ts";
-import {
-  type Document,
-  markOf,
-  meaning,
-  ourFields,
-  type Path,
-  parseBody,
-  read,
-  remember,
-  remembered,
-} from "./document.ts";
+import { type Document, markOf, meaning, ourFields, type Path, read, remember, remembered } from "./document.ts";
 import { documentOf, stageWords, typeWords } from "./map.ts";
 import type { Target } from "./settings.ts";
 

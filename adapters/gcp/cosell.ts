@@ -2,9 +2,10 @@
 import type { Json, JsonObject, Observation, RemoteRef } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { Outcome, Traces, Write } from "../contract.ts";
+import { at, parseBody } from "../nested.ts";
 import { objectOf, textOf } from "../text.ts";
 import type { Operation } from "./client.ts";
-import { at, isPath, parseBody } from "./document.ts";
+import { isPath } from "./document.ts";
 import { type Answer, lost } from "./faults.ts";
 import { carries, idOf, observationOf, plainTitle } from "./map.ts";
 import { page, type Sought, search } from "./query.ts";

@@ -4,8 +4,9 @@
  * whole values: they are compared, kept and replaced as one.
  */
 import canonicalize from "canonicalize";
-import { type Json, type JsonObject, jsonObjectSchema } from "../../src/domain/deal.ts";
+import type { Json, JsonObject } from "../../src/domain/deal.ts";
 import { createMerger, type MemberValues } from "../merge.ts";
+import { at } from "../nested.ts";
 import { isObject } from "../text.ts";
 import { dayOf, isUnspecified, microsOf } from "./quantities.ts";
 import { unsaid } from "./words.ts";
@@ -75,12 +76,6 @@ export const wordPaths = [
 /** A value per path. Ours: absent means we have no opinion, null means we clear it. Theirs: absent means they have none. */
 export type Document = MemberValues<Path>;
 
-export const at = (body: JsonObject, path: string): Json | undefined =>
-  path.split(".").reduce<Json | undefined>((value, name) => (isObject(value) ? value[name] : undefined), body);
-
-/** The raw JSON of an answer. Throws when it is not an object. */
-export const parseBody = (text: string): JsonObject => jsonObjectSchema.parse(JSON.parse(text));
-
 /** Their document: every editable member that says something, exactly as read. */
 export const read = (body: JsonObject): Document =>
   Object.fromEntries(
@@ -89,26 +84,6 @@ export const read = (body: JsonObject): Document =>
       return value === undefined || meaning(path, value) === "" ? [] : [[path, value]];
     }),
   );
-
-/** The nested body of a document; what is null or absent is left out, which an update that names it reads as "clear". */
-export const nest = (document: Readonly<Partial<Record<string, Json>>>): JsonObject => {
-  const body: Record<string, Json> = {};
-  const below = new Map<string, Record<string, Json>>();
-  for (const [path, value] of Object.entries(document)) {
-    if (value === undefined || value === null) continue;
-    const dot = path.indexOf(".");
-    if (dot < 0) {
-      body[path] = value;
-      continue;
-    }
-    const name = path.slice(0, dot);
-    const members = below.get(name) ?? {};
-    members[path.slice(dot + 1)] = value;
-    below.set(name, members);
-  }
-  for (const [name, members] of below) body[name] = nest(members);
-  return body;
-};
 
 const sets: ReadonlySet<string> = new Set<Path>(["opportunityInfo.productFamily", "opportunityInfo.productCategory"]);
 const saysNothing = (value: Json | undefined): boolean =>

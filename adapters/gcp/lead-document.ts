@@ -5,8 +5,9 @@
 import canonicalize from "canonicalize";
 import type { Json, JsonObject, ShareDraft } from "../../src/domain/deal.ts";
 import { createMerger, type MemberValues } from "../merge.ts";
+import { nest } from "../nested.ts";
 import { isObject, textOf } from "../text.ts";
-import { type Document, nest, unsaidIn } from "./document.ts";
+import { type Document, unsaidIn } from "./document.ts";
 import { documentOf } from "./map.ts";
 import { dayOf, isUnspecified, microsOf } from "./quantities.ts";
 import { type Target, withDefaults } from "./settings.ts";

@@ -6,8 +6,8 @@ import type { JsonObject, Observation, RemoteRef, ShareDraft } from "../../src/d
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { Next, Outcome, Revision, RevisionInput, Write } from "../contract.ts";
 import { digest } from "../merge.ts";
+import { parseBody } from "../nested.ts";
 import { isObject, objectOf } from "../text.ts";
-import { parseBody } from "./document.ts";
 import {
   isLeadPath,
   type LeadPath,

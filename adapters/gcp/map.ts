@@ -4,8 +4,9 @@
  */
 import { registrableDomain } from "../../src/domain/account.ts";
 import type { Json, JsonObject, Observation, ShareDraft } from "../../src/domain/deal.ts";
+import { at } from "../nested.ts";
 import { isObject, scrub, textOf, textsOf } from "../text.ts";
-import { at, type Document, type Path } from "./document.ts";
+import type { Document, Path } from "./document.ts";
 import { amountOf, dateOf, dayOf, isUnspecified } from "./quantities.ts";
 import { type Target, withDefaults } from "./settings.ts";
 import type { WireOpportunity, WireRow } from "./wire.ts";

@@ -8,19 +8,9 @@
  */
 import type { JsonObject } from "../../src/domain/deal.ts";
 import type { Revision, RevisionInput } from "../contract.ts";
+import { nest, parseBody } from "../nested.ts";
 import { isObject } from "../text.ts";
-import {
-  type Document,
-  markOf,
-  merge,
-  nest,
-  ourFields,
-  type Path,
-  parseBody,
-  read,
-  remember,
-  remembered,
-} from "./document.ts";
+import { type Document, markOf, merge, ourFields, type Path, read, remember, remembered } from "./document.ts";
 import { documentOf, idOf } from "./map.ts";
 import { updateGaps } from "./rules.ts";
 import type { Target } from "./settings.ts";

@@ -4,7 +4,8 @@
  */
 import type { JsonObject, ShareDraft } from "../../src/domain/deal.ts";
 import type { Next, Outcome, Write } from "../contract.ts";
-import { nest, type Path } from "./document.ts";
+import { nest } from "../nested.ts";
+import type { Path } from "./document.ts";
 import { documentOf } from "./map.ts";
 import type { Target } from "./settings.ts";
 import { unsaid } from "./words.ts";

@@ -126,6 +126,28 @@ export const createFaultPlan = <Rule extends RuleOf<string>>(table: Table<FaultR
   };
 };
 
+/** The plan's controls, the same at every simulator. */
+export const faultControls = <Input>(faults: {
+  readonly add: (rules: readonly Input[]) => void;
+  readonly clear: () => void;
+  readonly list: () => readonly JsonObject[];
+}) => ({
+  faults: () => ({ rules: faults.list() }),
+  addFaults: (rules: readonly Input[]) => {
+    faults.add(rules);
+    return { rules: faults.list() };
+  },
+  setFaults: (rules: readonly Input[]) => {
+    faults.clear();
+    faults.add(rules);
+    return { rules: faults.list() };
+  },
+  clearFaults: () => {
+    faults.clear();
+    return { rules: [] };
+  },
+});
+
 const struckBy = <Rule extends { readonly fault: string }>(rules: readonly Rule[]): StruckBy<Rule> => ({
   has: (fault) => rules.some((rule) => rule.fault === fault),
   find: (fault) => rules.find((rule) => rule.fault === fault) ?? null,

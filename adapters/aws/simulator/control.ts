@@ -2,10 +2,11 @@
  * The operator's side: what AWS's people and AWS's operations would do, on demand. The same functions serve the JSON API.
  * Every function changes the ledger only; the caller serialises, commits and, where needed, delivers.
  */
+
 import { z } from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
 import { objectAt } from "../../simulator/document.ts";
-import { unstruck } from "../../simulator/faults.ts";
+import { faultControls, unstruck } from "../../simulator/faults.ts";
 import { modelled } from "./answers.ts";
 import type { Events } from "./events.ts";
 import { type FaultRuleInput, rulesSchema } from "./faults.ts";
@@ -127,20 +128,7 @@ export const createControls = (world: World, parts: ControlParts) => {
     },
     replay: (last = 1) => ({ scheduled: events.replay(last) }),
     shuffle: () => ({ scheduled: events.shuffle() }),
-    faults: () => ({ rules: world.faults.list() }),
-    addFaults: (rules: readonly FaultRuleInput[]) => {
-      world.faults.add(rules);
-      return { rules: world.faults.list() };
-    },
-    setFaults: (rules: readonly FaultRuleInput[]) => {
-      world.faults.clear();
-      world.faults.add(rules);
-      return { rules: world.faults.list() };
-    },
-    clearFaults: () => {
-      world.faults.clear();
-      return { rules: [] };
-    },
+    ...faultControls<FaultRuleInput>(world.faults),
     destinations: () => ({ destinations: ledger.destinations.all() }),
     putDestination: (input: DestinationInput): Destination => {
       const destination = destinationSchema.parse(input);

@@ -2,9 +2,10 @@
  * The operator's side: what Microsoft's people and Microsoft's operations would do, on demand. The same functions serve the JSON API.
  * Every function changes the ledger only; the caller serialises, commits and, where needed, delivers.
  */
+
 import { z } from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
-import { unstruck } from "../../simulator/faults.ts";
+import { faultControls, unstruck } from "../../simulator/faults.ts";
 import { notFound, refusal } from "./answers.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { type Events, referralUri } from "./events.ts";
@@ -164,20 +165,7 @@ export const createControls = (world: World, parts: ControlParts) => {
     },
     replay: (last = 1) => ({ scheduled: events.replay(last) }),
     shuffle: () => ({ scheduled: events.shuffle() }),
-    faults: () => ({ rules: world.faults.list() }),
-    addFaults: (rules: readonly FaultRuleInput[]) => {
-      world.faults.add(rules);
-      return { rules: world.faults.list() };
-    },
-    setFaults: (rules: readonly FaultRuleInput[]) => {
-      world.faults.clear();
-      world.faults.add(rules);
-      return { rules: world.faults.list() };
-    },
-    clearFaults: () => {
-      world.faults.clear();
-      return { rules: [] };
-    },
+    ...faultControls<FaultRuleInput>(world.faults),
     settings: () => world.settings(),
     change: (patch: JsonObject) => {
       world.change(patch);

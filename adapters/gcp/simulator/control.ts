@@ -2,10 +2,11 @@
  * The operator's side: what Google's people and Google's operations would do, on demand. The same functions serve the JSON API.
  * Every function changes the ledger only; the caller serialises and commits.
  */
+
 import { z } from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
 import { withAt } from "../../simulator/document.ts";
-import { unstruck } from "../../simulator/faults.ts";
+import { faultControls, unstruck } from "../../simulator/faults.ts";
 import { invalid, violation } from "./answers.ts";
 import { keyFileOf, type SimulatedCredential } from "./credential.ts";
 import { type FaultRuleInput, rulesSchema } from "./faults.ts";
@@ -133,20 +134,7 @@ export const createControls = (world: World, { reviews, leads, credential }: Con
     },
     /** The simulated service account's key file, as Google's console hands it out. */
     key: () => keyFileOf(credential),
-    faults: () => ({ rules: world.faults.list() }),
-    addFaults: (rules: readonly FaultRuleInput[]) => {
-      world.faults.add(rules);
-      return { rules: world.faults.list() };
-    },
-    setFaults: (rules: readonly FaultRuleInput[]) => {
-      world.faults.clear();
-      world.faults.add(rules);
-      return { rules: world.faults.list() };
-    },
-    clearFaults: () => {
-      world.faults.clear();
-      return { rules: [] };
-    },
+    ...faultControls<FaultRuleInput>(world.faults),
     settings: () => world.settings(),
     change: (patch: JsonObject) => {
       world.change(patch);
