@@ -5,7 +5,7 @@ import { readVersion } from "./version.ts";
 
 export const serveCommand: Command = {
   name: "serve",
-  summary: "Run the service: API, workflows, webhooks, simulated AWS",
+  summary: "Run the service: API, workflows, webhooks, simulated clouds",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
@@ -29,7 +29,7 @@ export const serveCommand: Command = {
 
 export const demoCommand: Command = {
   name: "demo",
-  summary: "Watch real deals travel through a simulated AWS, in a minute, with nothing to sign up for",
+  summary: "Watch deals travel through three simulated clouds, in a minute, with nothing to sign up for",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
