@@ -96,6 +96,41 @@ it("gets events through one by one when a batch of them fails", async () => {
   expect(await harness.results("f")).toHaveLength(5);
 });
 
+it("calls no step twice, also when a run's next job is claimed before the end of the last is known", async () => {
+  // Whoever waits for a transaction hears of its end late: the job that it made is there for all others before.
+  const late: Db = {
+    ...db,
+    transaction: async (work) => {
+      const result = await db.transaction(work);
+      await new Promise((done) => setTimeout(done, 10));
+      return result;
+    },
+  };
+  const calls = new Map<string, number>();
+  const harness = await openHarness(
+    (client) => [
+      client.createFunction({ id: "f", triggers: [{ event: "go" }], retries: 0 }, async ({ event, step }) => {
+        for (let n = 0; n < 6; n++)
+          await step.run(`step ${n}`, async () => {
+            const name = `${event.data.run} ${n}`;
+            calls.set(name, (calls.get(name) ?? 0) + 1);
+            await new Promise((done) => setTimeout(done, 20));
+          });
+      }),
+    ],
+    { db, deps: { db: late, parallel: 8 } },
+  );
+  await harness.runner.send(Array.from({ length: 6 }, (_, run) => ({ name: "go", data: { run } })));
+  harness.runner.start();
+  const waking = setInterval(() => harness.runner.wake(), 1);
+  const ended = async () => (await harness.results("f")).filter(({ status }) => status === "completed").length === 6;
+  for (const end = Date.now() + 10_000; !(await ended()) && Date.now() < end; )
+    await new Promise((done) => setTimeout(done, 20));
+  clearInterval(waking);
+  await harness.runner.stop();
+  expect([...calls.values()]).toEqual(Array.from({ length: 36 }, () => 1));
+});
+
 it("claims by index in the order of due time, with 20,000 jobs queued", async () => {
   await openHarness(() => [], { db });
   await db.sql`insert into runner_run (id, function_id, trigger_key, event, attempts_max, quiet, queued_at)

@@ -231,6 +231,7 @@ const fill = async (context: Context): Promise<number> => {
 
 const launch = (context: Context, job: ClaimedJob): void => {
   const { deps, state } = context;
+  const key = jobKey(job);
   const work = executeJob(deps, job)
     .then((freed) => {
       for (const slot of freed) state.freed.add(slot);
@@ -240,10 +241,11 @@ const launch = (context: Context, job: ClaimedJob): void => {
       state.isStale = true;
     })
     .finally(() => {
-      state.inFlight.delete(jobKey(job));
+      // The run's next job has the same key, and may have been claimed since this one was saved: that one stays.
+      if (state.inFlight.get(key) === work) state.inFlight.delete(key);
       state.signal.resolve();
     });
-  state.inFlight.set(jobKey(job), work);
+  state.inFlight.set(key, work);
   state.renewal ??= setTimeout(() => renew(context), renewMs);
 };
 
