@@ -27,6 +27,12 @@ const lacks = {
   hookRegistration: "Google sends no word of changes",
   queue: "Google puts nothing of co-sell into a queue",
   consent: "Google takes a service account's key; nobody signs in",
+  offers: "not built yet",
+  offerRehearsal: "not built yet",
+  offerExtension: "not built yet",
+  offerWithdrawal: "not built yet",
+  agreements: "not built yet",
+  landing: "Google registers a buyer at your own address",
 } as const satisfies Session["lacks"];
 
 /** The Google marketplace. `open` throws, by name, on a connection whose environment, account and settings contradict. */
