@@ -67,6 +67,10 @@ const modelSchema = z.object({
 });
 const kept = ["type", "required", "pattern", "enum", "min", "max"] as const;
 
+/** The pattern without the escapes of hyphens that Unicode expressions do not have outside a class. */
+const portable = (pattern: string): string =>
+  pattern.replaceAll(/\[(?:\\.|[^\]\\])*\]|\\./g, (part) => (part === "\\-" ? "-" : part));
+
 /** The generated file's whole text. `digest` is the model's SHA-256 in hexadecimal. */
 export const renderMarketplace = (modelText: string, names: readonly string[], digest: string): string => {
   const model = modelSchema.parse(JSON.parse(modelText));
@@ -77,6 +81,7 @@ export const renderMarketplace = (modelText: string, names: readonly string[], d
     const members = Object.entries(shape.members ?? {});
     const row = {
       ...Object.fromEntries(kept.flatMap((key) => (shape[key] === undefined ? [] : [[key, shape[key]]]))),
+      ...(shape.pattern === undefined ? {} : { pattern: portable(shape.pattern) }),
       ...(shape.document ? { type: "document" } : {}),
       ...(members.length > 0 ? { members: Object.fromEntries(members.map(([key, to]) => [key, to.shape])) } : {}),
       ...(shape.member ? { member: shape.member.shape } : {}),

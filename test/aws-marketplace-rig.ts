@@ -45,7 +45,8 @@ export const openMarket = async (options: RigOptions = {}) => {
     /** Puts a private offer out and returns its id. */
     release: async (how: OfferHow = {}): Promise<string> => {
       const done = await finish(await start(offerChanges(how)));
-      if (done.Status !== "SUCCEEDED") throw new Error(JSON.stringify(done.ChangeSet?.map((row) => row.ErrorDetailList)));
+      if (done.Status !== "SUCCEEDED")
+        throw new Error(JSON.stringify(done.ChangeSet?.map((row) => row.ErrorDetailList)));
       return (done.ChangeSet?.[0]?.Entity?.Identifier ?? "").split("@")[0] ?? "";
     },
     entity: async (EntityId: string) => {
@@ -86,7 +87,12 @@ export const change = (ChangeType: string, DetailsDocument: object, Identifier =
   Entity: { Type: "Offer@1.0", Identifier },
   DetailsDocument: DetailsDocument as never,
 });
-export const creation = (ChangeType: string, DetailsDocument: object, Type = "Offer@1.0", ChangeName = "Offer"): Change => ({
+export const creation = (
+  ChangeType: string,
+  DetailsDocument: object,
+  Type = "Offer@1.0",
+  ChangeName = "Offer",
+): Change => ({
   ChangeType,
   ChangeName,
   Entity: { Type },
@@ -112,7 +118,9 @@ export const offerChanges = (how: OfferHow = {}): readonly Change[] => {
 };
 export const fixedPrice = (Price: string, CurrencyCode = "USD") => ({
   PricingModel: "Contract",
-  Terms: [{ Type: "FixedUpfrontPricingTerm", CurrencyCode, Price, Grants: [{ DimensionKey: "Seats", MaxQuantity: 10 }] }],
+  Terms: [
+    { Type: "FixedUpfrontPricingTerm", CurrencyCode, Price, Grants: [{ DimensionKey: "Seats", MaxQuantity: 10 }] },
+  ],
 });
 export const schedule = (...items: readonly (readonly [date: string, amount: string])[]) => ({
   Terms: [
@@ -127,5 +135,6 @@ export const schedule = (...items: readonly (readonly [date: string, amount: str
 /** Throws where an answer is not what AWS's model allows. */
 export const mustFit = (operation: string, body: JsonObject): void => {
   const wrong = marketplaceBreaches(operation, body);
-  if (wrong.length > 0) throw new Error(`${operation} answered what the model does not allow: ${JSON.stringify(wrong)}`);
+  if (wrong.length > 0)
+    throw new Error(`${operation} answered what the model does not allow: ${JSON.stringify(wrong)}`);
 };

@@ -78,7 +78,7 @@ export const shapes: Readonly<Record<string, Shape>> = {
   DataProductVisibilityFilter: {"type":"structure","members":{"ValueList":"DataProductVisibilityFilterValueList"}},
   DataProductVisibilityFilterValueList: {"type":"list","min":1,"max":10,"member":"DataProductVisibilityString"},
   DataProductVisibilityString: {"type":"string","enum":["Limited","Public","Restricted","Unavailable","Draft"]},
-  DateTimeISO8601: {"type":"string","pattern":"^([\\d]{4})\\-(1[0-2]|0[1-9])\\-(3[01]|0[1-9]|[12][\\d])T(2[0-3]|[01][\\d]):([0-5][\\d]):([0-5][\\d])Z$","min":20,"max":20},
+  DateTimeISO8601: {"type":"string","pattern":"^([\\d]{4})-(1[0-2]|0[1-9])-(3[01]|0[1-9]|[12][\\d])T(2[0-3]|[01][\\d]):([0-5][\\d]):([0-5][\\d])Z$","min":20,"max":20},
   DescribeChangeSetRequest: {"type":"structure","required":["Catalog","ChangeSetId"],"members":{"Catalog":"Catalog","ChangeSetId":"ResourceId"}},
   DescribeChangeSetResponse: {"type":"structure","members":{"ChangeSetId":"ResourceId","ChangeSetArn":"ARN","ChangeSetName":"ChangeSetName","Intent":"Intent","StartTime":"DateTimeISO8601","EndTime":"DateTimeISO8601","Status":"ChangeStatus","FailureCode":"FailureCode","FailureDescription":"ExceptionMessageContent","ChangeSet":"ChangeSetDescription"}},
   DescribeEntityRequest: {"type":"structure","required":["Catalog","EntityId"],"members":{"Catalog":"Catalog","EntityId":"ResourceId"}},

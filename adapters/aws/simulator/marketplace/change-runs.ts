@@ -53,6 +53,8 @@ export const runChanges = (world: World, entities: Entities, set: ChangeSet): Ru
   for (const draft of drafts.values()) {
     if (draft.kind !== "Offer") continue;
     const mine = order.filter(({ index }) => targets[index] === draft.id);
+    // The whole is judged only where every part of it could be made.
+    if (mine.some(({ index }) => (errors[index]?.length ?? 0) > 0)) continue;
     for (const breach of offerBreaches(draft, entities.find(draft.id), site)) {
       const place = placeOf(breach, mine);
       if (place !== undefined) errors[place]?.push({ code: breach.code, message: breach.message });
