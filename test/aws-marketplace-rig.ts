@@ -53,6 +53,11 @@ export const openMarket = async (options: RigOptions = {}) => {
       const answer = await catalog.send(new DescribeEntityCommand({ ...inMarketplace, EntityId }));
       return { ...answer, document: answer.DetailsDocument as JsonObject };
     },
+    /** A buyer accepts. Returns the agreement's id. */
+    accept: async (offerId: string, how: object = {}): Promise<string> => {
+      const made = (await rig.controls.offer(`${offerId}/accept`, how)) as { id: string };
+      return made.id;
+    },
     /** The agreements of an offer, as its seller finds them. */
     ofOffer: async (offerId: string) => {
       rig.pause(1);

@@ -18,7 +18,7 @@ import {
 } from "./control.ts";
 import { faultCatalogue } from "./faults.ts";
 import type { AwsSimulatorControls } from "./index.ts";
-import { agreementActionSchema, offerActionSchema } from "./marketplace/control.ts";
+import { agreementActionSchema, grantSchema, offerActionSchema, resaleSchema } from "./marketplace/control.ts";
 import { messageInputSchema, queueInputSchema } from "./queues.ts";
 import { settingsPatchSchema, settingsSchema } from "./settings.ts";
 import { destinationSchema } from "./targets.ts";
@@ -73,6 +73,14 @@ const routesOf = (controls: AwsSimulatorControls): Readonly<Record<string, Contr
       says: "what becomes of an agreement: <id>/cancel, renew, amend, end, invoice, collect, refund, approve_cancellation, reject_cancellation",
       body: agreementActionSchema,
       run: (input, tail) => controls.agreement(tail, agreementActionSchema.parse(input)),
+    },
+    "POST /authorizations": taking("a manufacturer lets this account resell", grantSchema, (input) =>
+      controls.grant(input),
+    ),
+    "POST /authorizations/:id": {
+      says: "what a reseller does with an authorization of ours: <id>/sell",
+      body: resaleSchema,
+      run: (input, tail) => controls.sell(tail, resaleSchema.parse(input)),
     },
     "POST /advance": taking("move a virtual clock through all that is due", daysSchema, ({ days }) =>
       controls.advance(days),

@@ -31,6 +31,7 @@ import { depart } from "./mangle.ts";
 import type { AgreementAction, OfferAction } from "./marketplace/control.ts";
 import { marketplaceRequest } from "./marketplace/door.ts";
 import { createMarketplace } from "./marketplace/index.ts";
+import type { Grant, Resale } from "./marketplace/resellers.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createQueues, type messageInputSchema, type QueueInput } from "./queues.ts";
 import { createReferrals } from "./referrals.ts";
@@ -181,6 +182,8 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
       transact(() => marketplace.controls.offer(tail, action, occasion())),
     agreement: (tail: string, action: AgreementAction = {}) =>
       transact(() => marketplace.controls.agreement(tail, action, occasion())),
+    grant: (input: Grant) => transact(() => marketplace.controls.grant(input, occasion())),
+    sell: (tail: string, input: Resale = {}) => transact(() => marketplace.controls.sell(tail, input, occasion())),
     advance,
     tick: async () => ({ jobs: await tick() }),
     replay: (last = 1) => transact(() => plain.replay(last)).then(thenTick),

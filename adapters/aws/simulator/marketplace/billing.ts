@@ -7,7 +7,7 @@ import { addDays } from "../../../simulator/ground.ts";
 import { modelled } from "../answers.ts";
 import type { Occasion, World } from "../world.ts";
 import { acceptedOf, configuredValue, scheduleIn } from "./accepted-terms.ts";
-import { dayOf, micros, monthsAfter, printed, shareOf, startOfDay } from "./periods.ts";
+import { dayOf, micros, monthsAfter, printed, proportionOf, shareOf, startOfDay } from "./periods.ts";
 import type { Agreement, Charge, Invoice } from "./records.ts";
 
 type NewCharge = Pick<Charge, "kind" | "at" | "amount" | "termId">;
@@ -82,8 +82,7 @@ export const createBilling = (world: World) => {
     const gross = micros(invoice.amount);
     const total = micros(value);
     // A resale's cost is spread over the invoices as the price is.
-    const cost =
-      whole === null || total === 0n ? null : -shareOf(gross, (micros(whole) * 1_000_000n) / total, currency);
+    const cost = whole === null || total === 0n ? null : -proportionOf(gross, [micros(whole), total], currency);
     const fee = -shareOf(gross + (cost ?? 0n), BigInt(feePpm), currency);
     const id = String(1_000_000_000 + Math.floor(world.names().draw("invoice", world.sequence()) * 9e9));
     const row: Invoice = {
@@ -100,7 +99,7 @@ export const createBilling = (world: World) => {
       dueAt: startOfDay(dayOf(addDays(now, netDays))),
       periodEnd: monthsAfter(now, 1).toISOString(),
       collectedAt: null,
-      payoutId: null,
+      payouts: {},
       ...invoice,
     };
     ledger.invoices.put(id, row);
@@ -150,13 +149,9 @@ export const createBilling = (world: World) => {
         if (charge?.invoiceId === null) ledger.charges.put(id, { ...charge, isDropped: true });
       }
     },
-    /** The buyer pays. */
+    /** The buyer pays: each party's part waits for the next payday. */
     collect: (invoice: Invoice, occasion: Occasion): void => {
-      if (invoice.collectedAt !== null) return;
-      ledger.invoices.put(invoice.id, { ...invoice, collectedAt: occasion.now.toISOString() });
-      const account = ledger.agreements.get(invoice.agreementId)?.account ?? "";
-      const day = nextPayday(occasion.now);
-      world.schedule("payout", `${account}|${invoice.currency}|${dayOf(day)}`, day);
+      if (invoice.collectedAt === null) settle(invoice, occasion);
     },
     /** Pays out what has been collected, once an account, currency and day; a balance that is not positive is carried on. */
     payOut: (subject: string, occasion: Occasion): void => {
@@ -164,9 +159,13 @@ export const createBilling = (world: World) => {
       if (ledger.payouts.get(subject) !== null) return;
       const open = ledger.invoices
         .all()
-        .filter((row) => row.payoutId === null && row.collectedAt !== null && row.currency === currency)
-        .filter((row) => ledger.agreements.get(row.agreementId)?.account === account);
-      const sum = open.reduce((total, row) => total + netOf(row), 0n);
+        .filter((row) => row.currency === currency && row.collectedAt !== null && row.payouts[account] === undefined)
+        .flatMap((row) => {
+          const agreement = ledger.agreements.get(row.agreementId);
+          const part = agreement && partOf(row, agreement, account);
+          return part ? [{ row, net: part.gross + part.fee + part.cost }] : [];
+        });
+      const sum = open.reduce((total, { net }) => total + net, 0n);
       if (sum <= 0n) return;
       const digits = String(Math.floor(dice.draw("trace", subject) * 1e15)).padStart(15, "1");
       ledger.payouts.put(subject, {
@@ -179,7 +178,8 @@ export const createBilling = (world: World) => {
         bankTraceId: digits,
         reference: `DR${digits.slice(0, 8)}${day.replaceAll("-", "").slice(2, 6)}`,
       });
-      for (const row of open) ledger.invoices.put(row.id, { ...row, payoutId: subject });
+      for (const { row } of open)
+        ledger.invoices.put(row.id, { ...row, payouts: { ...row.payouts, [account]: subject } });
     },
     /** Gives back a part of an invoice, or all of it. */
     refund: (invoiceId: string, amount: string | null, occasion: Occasion): Invoice => {
@@ -198,15 +198,20 @@ export const createBilling = (world: World) => {
         { amount: printed(-micros(back), invoice.currency), kind: "CREDIT_MEMO", creditOf: invoice.id },
         occasion.now,
       );
-      const settled = { ...memo, collectedAt: occasion.now.toISOString() };
-      ledger.invoices.put(memo.id, settled);
-      const day = nextPayday(occasion.now);
-      world.schedule("payout", `${agreement.account}|${invoice.currency}|${dayOf(day)}`, day);
-      return settled;
+      return settle(memo, occasion);
     },
     adjustable: (invoice: Invoice): bigint => adjustable(invoice),
   };
 
+  function settle(invoice: Invoice, occasion: Occasion): Invoice {
+    const settled = { ...invoice, collectedAt: occasion.now.toISOString() };
+    ledger.invoices.put(invoice.id, settled);
+    const agreement = ledger.agreements.get(invoice.agreementId);
+    const day = nextPayday(occasion.now);
+    for (const account of new Set(agreement === null ? [] : [agreement.account, agreement.manufacturer]))
+      world.schedule("payout", `${account}|${invoice.currency}|${dayOf(day)}`, day);
+    return settled;
+  }
   function adjustable(invoice: Invoice): bigint {
     const memos = (ledger.agreements.get(invoice.agreementId)?.invoices ?? [])
       .flatMap((id) => ledger.invoices.get(id) ?? [])
@@ -216,6 +221,17 @@ export const createBilling = (world: World) => {
 };
 export type Billing = ReturnType<typeof createBilling>;
 
-/** What AWS owes the seller for an invoice, or the seller AWS for a credit memo. */
-export const netOf = (invoice: Invoice): bigint =>
-  micros(invoice.amount) + micros(invoice.fee) + micros(invoice.cost ?? "0");
+export interface Part {
+  /** What the party sells for; of a resale's manufacturer the wholesale price. */
+  readonly gross: bigint;
+  readonly fee: bigint;
+  /** What a reseller owes the manufacturer: negative. */
+  readonly cost: bigint;
+}
+/** What an invoice means to one of its parties; null: nothing. */
+export const partOf = (invoice: Invoice, agreement: Agreement, account: string): Part | null => {
+  const cost = micros(invoice.cost ?? "0");
+  if (account === agreement.account) return { gross: micros(invoice.amount), fee: micros(invoice.fee), cost };
+  if (account !== agreement.manufacturer) return null;
+  return { gross: -cost, fee: -shareOf(-cost, BigInt(agreement.feePpm), invoice.currency), cost: 0n };
+};

@@ -17,14 +17,16 @@ import { pageOf } from "./paging.ts";
 import { seconds } from "./periods.ts";
 import type { Change, ChangeSet, Entity } from "./records.ts";
 import { catalogRefusal, wrong } from "./refusals.ts";
+import type { Resellers } from "./resellers.ts";
 
 export interface ChangeSetParts {
   readonly entities: Entities;
   readonly news: News;
   readonly buyers: Buyers;
+  readonly resellers: Resellers;
 }
 
-export const createChangeSets = (world: World, { entities, news, buyers }: ChangeSetParts) => {
+export const createChangeSets = (world: World, { entities, news, buyers, resellers }: ChangeSetParts) => {
   const { ledger, dice } = world;
 
   const find = (call: MarketCall): ChangeSet => {
@@ -107,6 +109,7 @@ export const createChangeSets = (world: World, { entities, news, buyers }: Chang
         buyers.reconsider(saved, occasion.now);
       }
       if (saved.kind === "OfferSet" && isReleased) news.setReleased(saved, occasion);
+      if (saved.kind === "ResaleAuthorization" && isReleased) resellers.expect(saved, occasion.now);
       return saved.id;
     });
 

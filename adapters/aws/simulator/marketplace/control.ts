@@ -9,6 +9,7 @@ import type { Cancellations } from "./cancellations.ts";
 import { buyersOf } from "./change-rule.ts";
 import type { Entities } from "./entities.ts";
 import type { Agreement, Entity } from "./records.ts";
+import type { Grant, Resale, Resellers } from "./resellers.ts";
 
 const amount = z.string().regex(/^\d{1,15}(\.\d{1,2})?$/);
 export const offerActionSchema = z.strictObject({
@@ -23,6 +24,17 @@ export const agreementActionSchema = z.strictObject({
   autoRenews: z.boolean().optional().describe("amend: whether it renews by itself"),
   invoice: z.string().optional().describe("refund: which invoice; default: the last one"),
 });
+export const resaleSchema = z.strictObject({
+  buyer: z.string().optional().describe("default: one the authorization names, or an invented one"),
+  markup: amount.optional().describe("percent; default 10"),
+});
+export const grantSchema = z.strictObject({
+  price: amount.describe("the wholesale price of the whole"),
+  currency: z.string().optional(),
+  months: z.int().min(1).max(60).optional(),
+  manufacturer: z.string().optional(),
+  product: z.string().optional(),
+});
 export type OfferAction = z.infer<typeof offerActionSchema>;
 export type AgreementAction = z.infer<typeof agreementActionSchema>;
 
@@ -32,10 +44,11 @@ export interface MarketplaceControlParts {
   readonly buyers: Buyers;
   readonly billing: Billing;
   readonly cancellations: Cancellations;
+  readonly resellers: Resellers;
 }
 
 export const createMarketplaceControls = (world: World, parts: MarketplaceControlParts) => {
-  const { entities, agreements, buyers, billing, cancellations } = parts;
+  const { entities, agreements, buyers, billing, cancellations, resellers } = parts;
   const { ledger } = world;
 
   const offerOf = (id: string): Entity => {
@@ -115,7 +128,19 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
       if (act === undefined) throw unknown(name, onAgreement);
       return act(agreements.find(id), action, occasion);
     },
-    actions: { offers: Object.keys(onOffer), agreements: Object.keys(onAgreement) },
+    /** A manufacturer lets this account resell. */
+    grant: (grant: Grant, occasion: Occasion): object => {
+      const { id, document } = resellers.grant(grant, occasion);
+      return { id, document };
+    },
+    /** A reseller that is not here sells under an authorization of ours. */
+    sell: (tail: string, resale: Resale, occasion: Occasion): object => {
+      const [id, action] = split(tail);
+      const authorization = entities.find(id);
+      if (authorization?.kind !== "ResaleAuthorization" || action !== "sell")
+        throw modelled("ResourceNotFoundException", `There is no ${tail}: the action of an authorization is <id>/sell`);
+      return brief(resellers.sell(authorization, resale, occasion));
+    },
     /** Everything the marketplace holds. */
     ledger: () => ({
       entities: ledger.entities.all(),

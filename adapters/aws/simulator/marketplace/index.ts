@@ -19,6 +19,7 @@ import { createEntityLists } from "./entity-lists.ts";
 import { createNews } from "./news.ts";
 import { createRates } from "./rates.ts";
 import { catalogRefusal } from "./refusals.ts";
+import { createResellers } from "./resellers.ts";
 
 export interface MarketplaceParts {
   readonly events: Events;
@@ -32,7 +33,8 @@ export const createMarketplace = (world: World, { events, accounts }: Marketplac
   const billing = createBilling(world);
   const agreements = createAgreements(world, { entities, news, billing });
   const buyers = createBuyers(world, agreements);
-  const changeSets = createChangeSets(world, { entities, news, buyers });
+  const resellers = createResellers(world, { entities, agreements, news, accounts });
+  const changeSets = createChangeSets(world, { entities, news, buyers, resellers });
   const reads = createAgreementReads(world, billing);
   const cancellations = createCancellations(world, { agreements, reads, news });
 
@@ -86,7 +88,7 @@ export const createMarketplace = (world: World, { events, accounts }: Marketplac
     /** Whose marketplace requests `serve` takes. */
     door: (parts: Omit<DoorParts, "work" | "rates">) =>
       createDoor(world, { ...parts, work, rates: createRates(world) }),
-    controls: createMarketplaceControls(world, { entities, agreements, buyers, billing, cancellations }),
+    controls: createMarketplaceControls(world, { entities, agreements, buyers, billing, cancellations, resellers }),
     /** Puts what is there from the start. */
     open: (): void => entities.stock(accounts),
     /** The offer or offer set that an ARN names, if this account has it. */
@@ -103,7 +105,8 @@ export const createMarketplace = (world: World, { events, accounts }: Marketplac
       const charge = ledger.charges.get(due.subject);
       const invoice = ledger.invoices.get(due.subject);
       if (due.kind === "change_set" && set) changeSets.proceed(set, occasion);
-      if (due.kind === "buyer") buyers.decide(due.subject, occasion);
+      if (due.kind === "buyer" && due.subject.endsWith("|sell")) resellers.resell(due.subject, occasion);
+      else if (due.kind === "buyer") buyers.decide(due.subject, occasion);
       if (due.kind === "agreement_end" && agreement) agreements.reachEnd(agreement, occasion);
       if (due.kind === "agreement_notice") notice(due.subject, occasion);
       if (due.kind === "charge" && charge) billing.bill(charge, occasion);

@@ -33,6 +33,10 @@ export const sumOf = (decimals: readonly string[]): bigint => decimals.reduce((s
 export const shareOf = (amount: bigint, ppm: bigint, currency: string): bigint =>
   rounded((amount < 0n ? -amount : amount) * ppm, 1_000_000n, currency) * (amount < 0n ? -1n : 1n);
 
+/** `amount` in the proportion of `part` to `whole`, half up to the currency's smallest unit. */
+export const proportionOf = (amount: bigint, [part, whole]: readonly [bigint, bigint], currency: string): bigint =>
+  rounded((amount < 0n ? -amount : amount) * part, whole, currency) * (amount < 0n ? -1n : 1n);
+
 const rounded = (numerator: bigint, denominator: bigint, currency: string): bigint => {
   const unit = (currency === "JPY" ? 1_000_000n : 10_000n) * denominator;
   return ((2n * numerator + unit) / (2n * unit)) * (unit / denominator);

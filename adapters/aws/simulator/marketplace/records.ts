@@ -169,7 +169,8 @@ export const invoiceSchema = z.object({
   dueAt: z.string(),
   periodEnd: z.string(),
   collectedAt: z.string().nullable(),
-  payoutId: z.string().nullable(),
+  /** Which payout carried each party's part, by account. */
+  payouts: z.record(z.string(), z.string()),
 });
 export type Invoice = z.infer<typeof invoiceSchema>;
 
