@@ -1,5 +1,6 @@
 /** The catalog's entities: who may see them, what they look like, and products that are there from the start. */
 import type { JsonObject } from "../../../../src/domain/deal.ts";
+import { textAt } from "../../../simulator/document.ts";
 import { addSeconds } from "../../../simulator/ground.ts";
 import { simulatedRegion } from "../signature.ts";
 import type { Occasion, World } from "../world.ts";
@@ -45,6 +46,7 @@ export const createEntities = (world: World) => {
       targetAgreementId: null,
       targetIntent: null,
       createdBy: "Seller",
+      history: [],
       rounds: 0,
       previous: null,
       staleUntil: null,
@@ -55,9 +57,13 @@ export const createEntities = (world: World) => {
   const save = (entity: Entity, now: Date): Entity => {
     const before = ledger.entities.get(entity.id);
     const lag = world.settings().marketplace.readLagSeconds;
+    const revision = (before?.revision ?? 0) + 1;
+    const name = textAt(entity.document, "Name") ?? "";
+    const entry = { at: now.toISOString(), revision, name, until: entity.availableUntil };
     const saved: Entity = {
       ...entity,
-      revision: (before?.revision ?? 0) + 1,
+      revision,
+      history: entity.releasedAt === null ? [] : [...(before?.history ?? []), entry],
       modifiedAt: now.toISOString(),
       previous: before && { revision: before.revision, modifiedAt: before.modifiedAt, document: before.document },
       staleUntil: lag === 0 ? null : addSeconds(now, lag).toISOString(),
