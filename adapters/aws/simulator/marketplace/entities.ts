@@ -26,13 +26,10 @@ export const bareId = (identifier: string): string => identifier.split("@")[0] ?
 export const createEntities = (world: World) => {
   const { ledger } = world;
 
-  const blank = (kind: string, account: string, now: Date): Entity => {
+  const named = (name: Pick<Entity, "id" | "kind" | "account" | "sequence">, now: Date): Entity => {
     const at = now.toISOString();
     return {
-      id: `${idPrefixes[kind] ?? "prod-"}${world.letters("entity", 13)}`,
-      kind,
-      account,
-      sequence: world.sequence(),
+      ...name,
       fate: "",
       revision: 0,
       createdAt: at,
@@ -42,7 +39,7 @@ export const createEntities = (world: World) => {
       availableUntil: null,
       lock: null,
       authorizationId: null,
-      manufacturer: account,
+      manufacturer: name.account,
       targetAgreementId: null,
       targetIntent: null,
       createdBy: "Seller",
@@ -51,6 +48,11 @@ export const createEntities = (world: World) => {
       previous: null,
       staleUntil: null,
     };
+  };
+
+  const blank = (kind: string, account: string, now: Date): Entity => {
+    const id = `${idPrefixes[kind] ?? "prod-"}${world.letters("entity", 13)}`;
+    return named({ id, kind, account, sequence: world.sequence() }, now);
   };
 
   /** Stores the next revision. */
@@ -122,7 +124,9 @@ export const createEntities = (world: World) => {
           Visibility: product.visibility,
           Dimensions: (product.dimensions ?? []).map((Key) => ({ Key, Name: Key, Types: ["Entitled"], Unit: "Units" })),
         };
-        const entity = { ...blank(product.kind, account, world.now()), id: product.id, document };
+        // Nothing of the sequence is used up: what a seed makes of deals does not depend on the products.
+        const { id, kind } = product;
+        const entity = { ...named({ id, kind, account, sequence: 0 }, world.now()), document };
         ledger.entities.put(product.id, { ...entity, revision: 1, releasedAt: entity.createdAt });
       }
     },
