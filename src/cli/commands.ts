@@ -32,6 +32,7 @@ import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import { queueCommand } from "./queue.ts";
 import { restoreCommand } from "./restore.ts";
+import { ruleKeygenCommand, ruleSignCommand, ruleVerifyCommand } from "./rule-documents.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -114,6 +115,9 @@ export const commands: readonly Command[] = [
   ruleSaveCommand,
   ruleDryRunCommand,
   ruleRunCommand,
+  ruleKeygenCommand,
+  ruleSignCommand,
+  ruleVerifyCommand,
   ruleEnableCommand,
   ruleDisableCommand,
   ruleMoveCommand,
