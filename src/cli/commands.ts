@@ -10,6 +10,7 @@ import {
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
+import { closeCommand } from "./close.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectAzureCommand } from "./connect-azure.ts";
@@ -82,6 +83,7 @@ export const commands: readonly Command[] = [
   queueCommand,
   capabilitiesCommand,
   doctorCommand,
+  closeCommand,
   importCommand,
   exportCommand,
   dealShowCommand,
