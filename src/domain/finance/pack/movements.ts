@@ -37,6 +37,7 @@ export const movementKinds = [
   "paid_out_elsewhere",
   "received_elsewhere",
   "payout_rounding",
+  "carried",
   "deposit",
 ] as const;
 export type MovementKind = (typeof movementKinds)[number];
@@ -55,6 +56,8 @@ export const postings: Readonly<Record<MovementKind, { readonly debit: AccountRo
   paid_out_elsewhere: { debit: "fx_clearing", credit: "receivable" },
   received_elsewhere: { debit: "cash_in_transit", credit: "fx_clearing" },
   payout_rounding: { debit: "rounding", credit: "cash_in_transit" },
+  // What a payout of less than nothing leaves is kept by the marketplace against what it owes next.
+  carried: { debit: "cash_in_transit", credit: "receivable" },
   deposit: { debit: "cash", credit: "cash_in_transit" },
 };
 
@@ -167,6 +170,9 @@ const ofPayout = (close: Close, payout: Payout): readonly Movement[] => {
     ...paid,
     // A payout that repeats a failed one has no lines: those of the failed one are paid by it.
     ...(payout.repeats === null ? [rounding] : []),
+    ...(payout.amount < 0n && payout.deposits.length === 0
+      ? [{ ...base, kind: "carried" as const, currency, amount: -payout.amount }]
+      : []),
     ...payout.deposits.map(
       (deposit): Movement => ({
         ...base,
