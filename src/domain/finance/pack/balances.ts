@@ -199,8 +199,9 @@ export const forecastTable = (close: Close): PackTable => ({
   }),
 });
 
+type LinesTable = Omit<PackTable, "rows"> & { readonly rows: Iterable<readonly Cell[]> };
 /** Every current line with where it belongs and where it was read. `paths` are the files by their index. */
-export const linesTable = (close: Close, paths: readonly string[]): PackTable => ({
+export const linesTable = (close: Close, paths: readonly string[]): LinesTable => ({
   name: "lines",
   title: "Money lines",
   about:
@@ -213,10 +214,14 @@ export const linesTable = (close: Close, paths: readonly string[]): PackTable =>
     ),
     count("row"),
   ],
-  rows: close.lines.map((line) => {
+  rows: lineRows(close, paths),
+});
+
+function* lineRows(close: Close, paths: readonly string[]): Generator<readonly Cell[]> {
+  const day = (value: number | null): string => (value === null ? "" : dayText(value));
+  for (const line of close.lines) {
     const { agreement, dealId, method } = close.linkOf(line);
-    const day = (value: number | null): string => (value === null ? "" : dayText(value));
-    return [
+    yield [
       line.marketplace,
       line.key,
       line.kind,
@@ -235,5 +240,5 @@ export const linesTable = (close: Close, paths: readonly string[]): PackTable =>
       paths[line.file] ?? "",
       line.line,
     ];
-  }),
-});
+  }
+}

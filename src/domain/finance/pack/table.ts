@@ -24,6 +24,9 @@ export interface PackTable {
   readonly rows: readonly (readonly Cell[])[];
 }
 
+/** Rows that are made one after another: there may be a million of them. */
+export type RowSource = Pick<PackTable, "columns"> & { readonly rows: Iterable<readonly Cell[]> };
+
 export const isMoney = (cell: Cell): cell is PackMoney => typeof cell === "object" && cell !== null;
 export const money = (micros: bigint, currency: string): PackMoney => ({ micros, currency });
 export const text = (name: string): Column => ({ name, kind: "text" });
@@ -37,7 +40,7 @@ export const cellText = (cell: Cell): string => {
 };
 
 /** The table as CSV, header first. No cell is run as a formula by any spreadsheet; numbers stay numbers. */
-export function* csvRows(table: PackTable): Generator<string> {
+export function* csvRows(table: RowSource): Generator<string> {
   yield csvRow(table.columns.map(({ name }) => name));
   for (const row of table.rows)
     yield csvRow(row.map((cell) => (typeof cell === "string" && cell !== "" ? formulaSafe(cell) : cellText(cell))));
