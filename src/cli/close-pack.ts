@@ -26,11 +26,11 @@ import {
   netsuiteJournals,
   quickbooksJournals,
 } from "../domain/finance/pack/journals.ts";
-import { signManifest } from "../domain/finance/pack/manifest.ts";
+import { type ManifestVerdict, manifestSchema, signManifest, verifyManifest } from "../domain/finance/pack/manifest.ts";
 import { accounts, movementsOf } from "../domain/finance/pack/movements.ts";
 import { csvRows, type PackTable } from "../domain/finance/pack/table.ts";
 import { plainText } from "../domain/finance/versions.ts";
-import { type PrivateKey, privateKeySchema } from "../domain/signed-rule.ts";
+import { type PrivateKey, type PublicKey, privateKeySchema } from "../domain/signed-rule.ts";
 import { Failure } from "./failure.ts";
 import type { ReadFolder } from "./report-folder.ts";
 import { type Chart, pageOf } from "./report-page.ts";
@@ -219,6 +219,35 @@ const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path:
   });
 };
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+export interface VerifiedPack {
+  readonly files: number;
+  /** Files that are missing or are not what the manifest states. */
+  readonly wrong: readonly string[];
+  readonly verdict: ManifestVerdict;
+  readonly signedBy: string | null;
+}
+/** Hashes the files again. Throws a `Failure` where there is no manifest. */
+export const verifyClosePack = async (directory: string, keys: readonly PublicKey[]): Promise<VerifiedPack> => {
+  const manifest = manifestSchema.safeParse(await readJson(join(directory, "manifest.json")));
+  if (!manifest.success) throw new Failure(`${join(directory, "manifest.json")} is no manifest of a close`);
+  const { outputs, signature } = manifest.data;
+  const wrong: string[] = [];
+  for (const { path, sha256 } of outputs) {
+    if (path.startsWith("/") || path.split("/").includes("..")) wrong.push(`${path}: lies outside the pack`);
+    else {
+      const content = await readFile(join(directory, path)).catch(() => null);
+      if (content === null) wrong.push(`${path}: is missing`);
+      else if (createHash("sha256").update(content).digest("hex") !== sha256) wrong.push(`${path}: was changed`);
+    }
+  }
+  return {
+    files: outputs.length,
+    wrong,
+    verdict: await verifyManifest(manifest.data, keys),
+    signedBy: signature?.name ?? null,
+  };
+};
 
 /** Names of accounts, the user's over ours. Throws a `Failure` on a role that there is not. */
 export const readAccountNames = async (path: string | undefined): Promise<AccountNames> => {

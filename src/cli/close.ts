@@ -5,11 +5,12 @@ import { type Close, closeBooks, IncompleteFacts } from "../domain/finance/close
 import { dayOf, dayText } from "../domain/finance/day.ts";
 import { isAnswerType } from "../domain/finance/exception.ts";
 import type { Arguments } from "./arguments.ts";
-import { readAccountNames, readSigningKey, type WrittenPack, writeClosePack } from "./close-pack.ts";
-import { type Command, type Report, type Shell, textFlag } from "./command.ts";
+import { readAccountNames, readSigningKey, verifyClosePack, type WrittenPack, writeClosePack } from "./close-pack.ts";
+import { type Command, listFlag, type Report, type Shell, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { createProgress } from "./progress.ts";
 import { listFolder, type ReadFile, type ReadFolder, readFolder } from "./report-folder.ts";
+import { readKeys } from "./rule-documents.ts";
 import { counted } from "./table.ts";
 
 const problemsShownMax = 5;
@@ -166,3 +167,27 @@ const noteLines = (file: ReadFile): readonly string[] => [
     ? [`note: ${file.path}: columns that are not known: ${file.unknownColumns.join(", ")}`]
     : []),
 ];
+
+/** `cosell close verify`: whether a close pack is what was signed. */
+export const closeVerifyCommand: Command = {
+  name: "close verify",
+  summary: "Check a close pack against its manifest and the manifest's signature",
+  operands: "<directory>",
+  operandsMin: 1,
+  operandsMax: 1,
+  flags: [listFlag("keys", "file", "a public key, or a list of them; may be repeated")],
+  about: "Every file that the manifest names must be there with the hash it states. Ends with code 1 otherwise.",
+  examples: ["cosell close verify close-2026-06 --keys ada.key.json.pub"],
+  run: async (_shell, typed) => {
+    const [directory = ""] = typed.operands;
+    const { wrong, verdict, files, signedBy } = await verifyClosePack(directory, await readKeys(typed.list("keys")));
+    const signature =
+      verdict === "unsigned" ? "the manifest is not signed" : `signed by ${signedBy}: ${verdict.replaceAll("_", " ")}`;
+    const isGood = wrong.length === 0 && (verdict === "verified" || verdict === "unsigned");
+    return {
+      exitCode: isGood ? exitCodes.ok : exitCodes.failed,
+      text: `${[`${counted(files, "file")} named, ${counted(wrong.length, "file")} not as stated; ${signature}`, ...wrong.map((one) => `  ${one}`)].join("\n")}\n`,
+      json: { files, wrong: [...wrong], signature: verdict },
+    };
+  },
+};

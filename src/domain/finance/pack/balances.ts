@@ -179,7 +179,7 @@ export const forecastTable = (close: Close): PackTable => ({
   columns: [
     ...["month_end", "marketplace", "currency"].map(text),
     ...["foreseen", "came", "error"].map(amount),
-    text("error_percent"),
+    count("error_percent"),
   ],
   rows: backTests(close, paidSales(close)).map(({ day, marketplace, currency, foreseen, came }) => {
     const error = foreseen - came;
@@ -192,9 +192,7 @@ export const forecastTable = (close: Close): PackTable => ({
       at(foreseen),
       at(came),
       at(error),
-      perMille === null
-        ? ""
-        : `${perMille < 0n ? "-" : ""}${(perMille < 0n ? -perMille : perMille) / 10n}.${(perMille < 0n ? -perMille : perMille) % 10n}`,
+      perMille === null ? null : Number(perMille) / 10,
     ];
   }),
 });

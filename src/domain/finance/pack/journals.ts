@@ -201,6 +201,14 @@ const postingPeriod = (period: string): string => {
   return `${months[Number(month) - 1] ?? ""} ${year}`;
 };
 
+const mask = (1n << 64n) - 1n;
+/** At most 21 characters, as QuickBooks Online has it: the month and a 64-bit FNV-1a hash of the journal's id. */
+export const journalNumber = (id: string): string => {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(id)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & mask;
+  return `${id.slice(0, 7)}-${hash.toString(36).padStart(13, "0")}`;
+};
+
 /** QuickBooks Online takes at most so many rows in one file. */
 const quickbooksRowsMax = 1_000;
 
@@ -227,7 +235,7 @@ export const quickbooksJournals = (journals: readonly Journal[], names: AccountN
       ...["Description", "Name", "Class", "Location"].map(text),
     ],
     rows: rowsOf(own, (journal, line) => [
-      journal.id,
+      journalNumber(journal.id),
       `${journal.date.slice(5, 7)}/${journal.date.slice(8, 10)}/${journal.date.slice(0, 4)}`,
       journal.currency,
       `${journal.marketplace} ${journal.period}`,
