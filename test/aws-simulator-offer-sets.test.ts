@@ -20,7 +20,7 @@ describe("offer sets", () => {
   it("are made, filled and released with their offers in one change set", async () => {
     const done = await market.run([
       set("ReleaseOfferSet", {}),
-      creation("CreateOfferSet", { Name: "Both" }, "OfferSet@1.0", "Set"),
+      creation("CreateOfferSet", { Name: "Both" }, { of: "OfferSet@1.0", name: "Set" }),
       ...offerChanges({ from: creation("CreateOffer", { ProductId: product, OfferSetId: "$Set.Entity.Identifier" }) }),
     ]);
     expect(done.Status).toBe("SUCCEEDED");
@@ -38,7 +38,7 @@ describe("offer sets", () => {
     });
   });
   it("take at most ten offers, only ours, and go out only when all of those are out", async () => {
-    const create = creation("CreateOfferSet", { Name: "Set" }, "OfferSet@1.0", "Set");
+    const create = creation("CreateOfferSet", { Name: "Set" }, { of: "OfferSet@1.0", name: "Set" });
     const draft = await market.run([creation("CreateOffer", { ProductId: product })]);
     const OfferId = (draft.ChangeSet?.[0]?.Entity?.Identifier ?? "").split("@")[0] ?? "";
     const filled = set("AssociateOffers", { Offers: [{ OfferId }] });
@@ -55,7 +55,7 @@ describe("offer sets", () => {
   });
 
   it("make agreements that name them, of each offer, and none before the set is out", async () => {
-    const create = creation("CreateOfferSet", { Name: "Waiting" }, "OfferSet@1.0", "Set");
+    const create = creation("CreateOfferSet", { Name: "Waiting" }, { of: "OfferSet@1.0", name: "Set" });
     const from = creation("CreateOffer", { ProductId: product, OfferSetId: "$Set.Entity.Identifier" });
     const done = await market.run([create, ...offerChanges({ from })]);
     const [id = "", offer = ""] = [0, 1].map((at) => (done.ChangeSet?.[at]?.Entity?.Identifier ?? "").split("@")[0]);
