@@ -98,7 +98,7 @@ describe("the import rules", () => {
       .filter((file) => roomOf(file) === "simulator")
       .flatMap((file) =>
         localImportsOf(file)
-          .filter((target) => roomOf(target) === "adapter" && !target.endsWith("/wire.ts"))
+          .filter((target) => roomOf(target) === "adapter" && !/\/wire(-[a-z]+)?\.ts$/.test(target))
           .map((target) => `${file} -> ${target}`),
       );
     const reverse = files
