@@ -105,7 +105,7 @@ describe("the fulfillment API", () => {
     check("post", "/saas/subscriptions/resolve", await resolve(rig, "no token of ours"));
     check("get", "/saas/subscriptions/", await rig.raw(`${saasUrl}/?api-version=2018-08-31`));
     expect(Object.entries(verdicts).filter(([, verdict]) => verdict.length > 0)).toEqual([]);
-    expect(Object.keys(verdicts)).toHaveLength(17);
+    expect(Object.keys(verdicts)).toHaveLength(16);
   });
   it("says of a plan which private offer it comes from, and that it is private", async () => {
     const rig = openMarketplaceRig();
