@@ -12,6 +12,7 @@ import {
 } from "../adapters/azure/wire-offers.ts";
 import type { JsonObject } from "../src/domain/deal.ts";
 import {
+  buyerAccount,
   configureOf,
   goodOffer,
   ids,
@@ -168,7 +169,7 @@ describe("a private offer's states", () => {
     await rig.controls.onOffer(`${offer.id}/retract`);
     expect((await to(rig, offer, "withdrawn")).jobResult).toBe("succeeded");
     const theirs = await rig.controls.originate({
-      beneficiary: "a-1:b_2019-05-31",
+      beneficiary: buyerAccount,
       end: "2027-01-31",
       acceptBy: "2026-09-30",
     });
@@ -179,6 +180,10 @@ describe("a private offer's states", () => {
       1,
     ]);
     expect(failure(await to(rig, body, "deleted"))).toContain("Only the originator can delete");
+    const { pricing, notificationContacts } = goodOffer();
+    expect((await to(rig, body, "live", { pricing, notificationContacts } as JsonObject)).jobResult).toBe("succeeded");
+    const sold = (await rig.ingestion(`/${theirs.id}`)).body;
+    expect([sold.state, sold.pricing.length, sold.originatorPricing]).toEqual(["live", 1, body.originatorPricing]);
   });
   it("do not tell of acceptance and expiry, unless set to", async () => {
     for (const [states, expected] of [
@@ -277,6 +282,16 @@ describe("reading", () => {
       ]).toEqual([host, 2, ["c"], undefined]);
       expect([first.value[0].pricing, first.value[0].name]).toEqual([undefined, "a"]);
     }
+  });
+  it("lags behind what was made, by the fault of that name or as set", async () => {
+    const rig = openMarketplaceRig(offers({ lagSeconds: 600 }));
+    await rig.publish(goodOffer());
+    const count = async () => (await rig.ingestion("/private-offer/query")).body.value.length;
+    expect(await count()).toBe(0);
+    rig.pause(600);
+    expect(await count()).toBe(1);
+    await rig.controls.setFaults([{ on: "QueryPrivateOffers", fault: "search_lag", seconds: 86_400, times: 1 }]);
+    expect([await count(), await count()]).toEqual([0, 1]);
   });
   it("demands the application's own token for Microsoft Graph", async () => {
     const rig = openMarketplaceRig();

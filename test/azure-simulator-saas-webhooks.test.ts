@@ -168,6 +168,11 @@ describe("what is only told", () => {
     await act("unsubscribe");
     expect((await get()).saasSubscriptionStatus).toBe("Unsubscribed");
   });
+  it("may be the activation too, as set", async () => {
+    const { rig, pass } = await openSold({ settings: { saas: { subscribeEvent: true } } });
+    await pass(5);
+    expect(rig.hooks().map(({ body }) => body.action)).toEqual(["Subscribe"]);
+  });
   it("ends a suspension of 30 days, and renews a term by itself on its day", async () => {
     const paused = await openSold();
     await paused.act("suspend");

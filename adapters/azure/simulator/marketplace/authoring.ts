@@ -147,7 +147,8 @@ export const createAuthoring = (world: World, watch: OfferWatch) => {
       row,
       {
         state: wanted.state,
-        document: isEnd ? row.document : plainOf(withPrices(document, row.id, request)),
+        // What only the marketplace writes, an originator's terms for instance, stays.
+        document: isEnd ? row.document : { ...row.document, ...plainOf(withPrices(document, row.id, request)) },
         ...(wanted.state === "live" ? { ended: null } : {}),
         ...(isEnd ? { channelPublishedAt: null } : {}),
       },

@@ -204,13 +204,16 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
     /** The files that finance had got by a day, YYYY-MM-DD. */
     reports: (until: string, named?: string) => ({ files: reports.files(someone(named), until) }),
     replayCalls: (last: number): number => calls.replay(last),
-    /** Everything the marketplace holds, for a judge. */
+    /** Everything the marketplace holds, for a judge. Landing tokens are left out. */
     ledger: () => ({
       jobs: ledger.jobs.all(),
       offers: ledger.offers.all(),
       subscriptions: ledger.subscriptions.all(),
       operations: ledger.operations.all(),
-      calls: ledger.calls.all().toSorted((a, b) => a.sequence - b.sequence),
+      calls: ledger.calls
+        .all()
+        .toSorted((a, b) => a.sequence - b.sequence)
+        .map((call) => (call.kind === "landing" ? { ...call, body: "" } : call)),
       technical: ledger.technical.all(),
       orders: ledger.orders.all(),
       lines: ledger.lines.all(),

@@ -16,7 +16,7 @@ import type { Authoring } from "./authoring.ts";
 import type { Offers } from "./offers.ts";
 import type { JobRecord, MarketplaceKind } from "./rows.ts";
 import { JobError } from "./rules.ts";
-import { readConfigure } from "./shapes.ts";
+import { createReader } from "./shapes.ts";
 
 const noEnd = "0001-01-01";
 
@@ -27,6 +27,7 @@ export interface JobParts {
 
 export const createJobs = (world: World, { authoring, offers }: JobParts) => {
   const { ledger } = world;
+  const read = createReader();
 
   const cased = (word: string): string =>
     world.settings().offers.statusCasing === "camel" ? word : `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
@@ -56,7 +57,7 @@ export const createJobs = (world: World, { authoring, offers }: JobParts) => {
     const endAt = world.stamp(occasion.now);
     const mark = ledger.mark();
     try {
-      const resources = readConfigure(job.request, world.settings().offers);
+      const resources = read(job.request, world.settings().offers);
       const { offers: ids, isDeletion } = authoring.apply(job.account, resources, occasion);
       ledger.jobs.put(job.id, { ...job, stage: "completed", result: "succeeded", endAt, offers: [...ids], isDeletion });
     } catch (error) {
@@ -69,7 +70,7 @@ export const createJobs = (world: World, { authoring, offers }: JobParts) => {
 
   return {
     configure: (call: Call): WireAnswer => {
-      readConfigure(call.body, world.settings().offers);
+      read(call.body, world.settings().offers);
       const [id, sequence] = [world.uuid("job"), world.sequence()];
       const job: JobRecord = {
         id,

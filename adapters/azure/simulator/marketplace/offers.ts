@@ -5,6 +5,7 @@
 import type { Json, JsonObject } from "../../../../src/domain/deal.ts";
 import type { WireAnswer } from "../../../simulator/departure.ts";
 import { listAt, pick, textAt } from "../../../simulator/document.ts";
+import { addSeconds } from "../../../simulator/ground.ts";
 import { bareId, graphHost, ingestionPath, ingestionSchemas } from "../../wire-offers.ts";
 import { answered } from "../answers.ts";
 import { accountOf, type Call } from "../calls.ts";
@@ -90,9 +91,13 @@ export const createOffers = (world: World) => {
       return answered(200, view(row));
     },
     query: (call: Call): WireAnswer => {
+      const lag = call.struck.find("search_lag");
+      const lagSeconds = lag ? (lag.seconds ?? 60) : world.settings().offers.lagSeconds;
+      const shownUntil = addSeconds(call.now, -lagSeconds).toISOString();
       const rows = ledger.offers
         .all()
         .filter(({ account, state }) => account === accountOf(call) && state !== "deleted")
+        .filter(({ createdAt }) => createdAt <= shownUntil)
         .toSorted((a, b) => a.sequence - b.sequence);
       return page(call, rows.map(world.settings().offers.queryRows === "full" ? view : brief));
     },

@@ -67,6 +67,7 @@ export const createOperations = (world: World, parts: OperationParts) => {
     const plan = operation.action === "ChangePlan" ? planned(row, operation.planId) : null;
     const ended = { status: "Unsubscribed", endedAt: world.now().toISOString() } as const;
     const changes: Readonly<Record<Action, Partial<SubscriptionRecord>>> = {
+      Subscribe: {},
       Unsubscribe: ended,
       Suspend: { status: "Suspended" },
       Reinstate: { status: "Subscribed" },

@@ -104,7 +104,15 @@ const landingSchema = z.object({
   expiresAt: time,
 });
 
-export const actions = ["Unsubscribe", "ChangePlan", "ChangeQuantity", "Suspend", "Reinstate", "Renew"] as const;
+export const actions = [
+  "Subscribe",
+  "Unsubscribe",
+  "ChangePlan",
+  "ChangeQuantity",
+  "Suspend",
+  "Reinstate",
+  "Renew",
+] as const;
 export type Action = (typeof actions)[number];
 const operationSchema = z.object({
   id: z.string(),

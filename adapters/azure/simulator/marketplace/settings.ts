@@ -8,6 +8,7 @@ export const offersSchema = z.object({
   jobSeconds: range(20, 240).describe("how long a configure job takes"),
   pollSeconds: z.number().min(0).default(60).describe("a job's status may be asked once in so many seconds"),
   pageSize: z.int().min(1).max(1000).default(100),
+  lagSeconds: z.number().min(0).default(0).describe("how long a new private offer is not in the list"),
   statusCasing: z.enum(["camel", "Pascal"]).default("camel").describe("tables and samples write job words differently"),
   jobDetail: z.enum(["offer", "resources"]).default("offer").describe("what GET configure/<job> shows"),
   queryRows: z.enum(["full", "brief"]).default("full").describe("whether the list of private offers has all members"),
@@ -46,6 +47,10 @@ export const saasSchema = z.object({
     .enum(["varied", "plain"])
     .default("varied")
     .describe("varied: quantity as number, text or null, absent status, trailing spaces, the legacy Reinstate body"),
+  subscribeEvent: z
+    .boolean()
+    .default(false)
+    .describe("whether an activation is told as well, as newer pages say; the OpenAPI knows no such action"),
   outstanding: z.enum(["all", "Reinstate"]).default("all").describe("which pending operations are listed"),
   lateAnswer: z
     .enum(["conflict", "accepted"])

@@ -154,32 +154,50 @@ const kinds: Readonly<Record<string, Resource["kind"]>> = {
 };
 const envelope = z.object({ $schema: z.string(), resources: z.array(z.json()).min(1).max(resourceMax) });
 
-/** The resources of a configure request, in their order. Throws a refusal with every flaw of the first resource that has one. */
-export const readConfigure = (body: Json | undefined, settings: OfferSettings): readonly Resource[] => {
-  const outer = envelope.safeParse(body);
-  if (!outer.success) throw schemaRefusal("", outer.error.issues);
-  if (schemaPattern.exec(outer.data.$schema)?.[1] !== "configure")
-    throw flawed("$schema", `The schema '${outer.data.$schema}' is not the schema of a configure request.`);
-  const { offer, price } = shapesOf(settings.unknownMembers === "refused", settings.renewalMember);
-  return outer.data.resources.map((resource, index): Resource => {
-    const at = `resources[${index}]`;
-    const named = z.object({ $schema: z.string() }).safeParse(resource);
-    const kind = named.success ? kinds[schemaPattern.exec(named.data.$schema)?.[1] ?? ""] : undefined;
-    if (kind === undefined) throw flawed(`${at}.$schema`, "The resource's $schema is missing or not known.");
-    if (kind === "price") {
-      const parsed = price.safeParse(resource);
-      if (!parsed.success) throw schemaRefusal(`${at}.`, parsed.error.issues);
-      return { kind, price: priceDocumentSchema.parse(parsed.data) };
-    }
-    const parsed = offer.safeParse(resource);
+/** Reads configure requests: their resources in order. Throws a refusal with every flaw of the first resource that has one. */
+export const createReader = () => {
+  // Schemas are dear to build: one pair for each way of reading, when it is first asked for.
+  const built = new Map<string, ReturnType<typeof shapesOf>>();
+  const shapesFor = ({ unknownMembers, renewalMember }: OfferSettings): ReturnType<typeof shapesOf> => {
+    const name = `${unknownMembers} ${renewalMember}`;
+    const shapes = built.get(name) ?? shapesOf(unknownMembers === "refused", renewalMember);
+    built.set(name, shapes);
+    return shapes;
+  };
+  return (body: Json | undefined, settings: OfferSettings): readonly Resource[] => {
+    const outer = envelope.safeParse(body);
+    if (!outer.success) throw schemaRefusal("", outer.error.issues);
+    if (schemaPattern.exec(outer.data.$schema)?.[1] !== "configure")
+      throw flawed("$schema", `The schema '${outer.data.$schema}' is not the schema of a configure request.`);
+    const shapes = shapesFor(settings);
+    return outer.data.resources.map((resource, index) =>
+      readResource(resource, `resources[${index}]`, { settings, shapes }),
+    );
+  };
+};
+export type Reader = ReturnType<typeof createReader>;
+
+interface Reading {
+  readonly settings: OfferSettings;
+  readonly shapes: ReturnType<typeof shapesOf>;
+}
+const readResource = (resource: Json, at: string, { settings, shapes }: Reading): Resource => {
+  const named = z.object({ $schema: z.string() }).safeParse(resource);
+  const kind = named.success ? kinds[schemaPattern.exec(named.data.$schema)?.[1] ?? ""] : undefined;
+  if (kind === undefined) throw flawed(`${at}.$schema`, "The resource's $schema is missing or not known.");
+  if (kind === "price") {
+    const parsed = shapes.price.safeParse(resource);
     if (!parsed.success) throw schemaRefusal(`${at}.`, parsed.error.issues);
-    if (!isSpelt(parsed.data.privateOfferType, settings))
-      throw flawed(`${at}.privateOfferType`, `'${parsed.data.privateOfferType}' is none of the allowed values.`);
-    const isOld = ["withdrawn", "deleted"].includes(parsed.data.state);
-    if (isOld && parsed.data.id === undefined)
-      throw flawed(`${at}.id`, `The id of the private offer is required to set its state to ${parsed.data.state}.`);
-    return { kind, offer: stored.offer.parse(parsed.data) };
-  });
+    return { kind, price: priceDocumentSchema.parse(parsed.data) };
+  }
+  const parsed = shapes.offer.safeParse(resource);
+  if (!parsed.success) throw schemaRefusal(`${at}.`, parsed.error.issues);
+  if (!isSpelt(parsed.data.privateOfferType, settings))
+    throw flawed(`${at}.privateOfferType`, `'${parsed.data.privateOfferType}' is none of the allowed values.`);
+  const isOld = ["withdrawn", "deleted"].includes(parsed.data.state);
+  if (isOld && parsed.data.id === undefined)
+    throw flawed(`${at}.id`, `The id of the private offer is required to set its state to ${parsed.data.state}.`);
+  return { kind, offer: stored.offer.parse(parsed.data) };
 };
 
 const flawed = (target: string, message: string): Error =>

@@ -134,6 +134,7 @@ export const createTenancy = (world: World, parts: TenancyParts) => {
       world.cancel(row.id, ["activation_expiry", "buyer_landing"]);
       billing.began(row);
       scheduleEnd(row);
+      if (world.settings().saas.subscribeEvent) begin(row, "Subscribe");
       if (world.settings().reviewer === "seeded") live(row);
     },
     /** The buyer will come to the landing page by itself, or never. */
