@@ -152,6 +152,22 @@ describe("the files of finance", () => {
       revenue?.BillingAccountId,
     ]);
   });
+  it("take back what an agreement's buyer never paid, and show as uncollected what others did not", async () => {
+    const { rig } = await openSold({}, { buyers: { enterprise: 1, loss: 1 } });
+    await rig.controls.advance(230);
+    const taken = (await filesOf(rig, "2027-01-16")).get("earnings-2027-01.csv");
+    expect(
+      of(taken, "transactionType", "reasonCode", "earningAmount", "earningDate", "estimatedPaymentMonth"),
+    ).toContainEqual([...["reversal", "NonPayment", "-2425.10", "2027-01-10", "2027-01"]]);
+    const other = await openSold({}, { buyers: { enterprise: 0, loss: 1 } });
+    await other.rig.controls.advance(100);
+    const files = await filesOf(other.rig, "2026-09-15");
+    expect(of(files.get("revenue-2026-09.csv"), "BilledMonth", "PayoutStatus", "PaymentSentDate")).toEqual([
+      ["2026-06", "Uncollected", ""],
+      ["2026-09", "Unprocessed", ""],
+    ]);
+    expect([...files.keys()].filter((name) => !name.startsWith("revenue"))).toEqual([]);
+  });
   it("pay a month later who pays as they go, and show nothing that has not come by the day", async () => {
     const { rig } = await openSold({}, { buyers: { enterprise: 0 } });
     await rig.controls.advance(100);

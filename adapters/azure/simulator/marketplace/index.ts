@@ -61,6 +61,7 @@ export const createMarketplace = (world: World, deliver: SimulatorDeps["deliver"
   const tenancy = createTenancy(world, { subscriptions, operations, billing, buyers: () => made(late.buyers) });
   const authoring = createAuthoring(world, {
     published: (row) => made(late.buyers).published(row),
+    extended: (row) => made(late.buyers).extended(row),
     closed: (row) => made(late.buyers).closed(row),
   });
   const buyers = createBuyers(world, {
