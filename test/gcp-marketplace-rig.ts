@@ -1,6 +1,6 @@
 /** A Google marketplace on a virtual clock: a partner who makes offers, an endpoint that takes pushes, and buyers by the controls. */
 
-import { merged } from "../adapters/simulator/document.ts";
+import { merged, objectAt } from "../adapters/simulator/document.ts";
 import type { JsonObject } from "../src/domain/deal.ts";
 import { openRig, type Raw, type RigOptions, rawOf } from "./gcp-simulator-rig.ts";
 
@@ -153,3 +153,14 @@ export const goodOffer = (change: JsonObject = {}): JsonObject =>
     },
     change,
   );
+
+export const price = (over: JsonObject): JsonObject => ({ singleProductOffer: over });
+export const custom = (...installments: readonly JsonObject[]): JsonObject => ({
+  customIntervalPrice: { installments },
+});
+/** Another price in place of the usual one: members of a oneof must not meet. */
+export const repriced = (over: JsonObject, change: JsonObject = {}): JsonObject => {
+  const whole = goodOffer(change);
+  const { standardIntervalPrice: _usual, ...rest } = objectAt(whole, "singleProductOffer");
+  return { ...whole, singleProductOffer: { ...rest, ...over } };
+};
