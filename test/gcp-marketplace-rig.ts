@@ -20,6 +20,8 @@ export interface Push {
   readonly token: string | null;
   readonly messageId: string;
   readonly subscription: string;
+  /** The whole body. */
+  readonly envelope: unknown;
   readonly event: {
     readonly eventId: string;
     readonly eventType: string;
@@ -41,6 +43,7 @@ export const openMarketplace = (options: RigOptions = {}) => {
         token: request.headers.get("authorization")?.replace(/^Bearer /, "") ?? null,
         messageId: body.message.messageId,
         subscription: body.subscription,
+        envelope: body,
         event: JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(body.message.data), (c) => c.charCodeAt(0)))),
       });
       return new Response(null, { status: answerStatus });
