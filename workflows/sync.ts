@@ -1,9 +1,9 @@
 /**
- * Sync: short singleton runs, started by hints and finished within a minute; and the sweep, which finds what no hint told.
+ * Sync: short runs, started by hints and finished within a minute; and the sweep, which finds what no hint told.
  * A hint is a nudge: the database remembers it, the partner's record is the truth.
  */
 import type { Session } from "../adapters/contract.ts";
-import { isEnded } from "../src/domain/deal.ts";
+import { isEnded, type Share } from "../src/domain/deal.ts";
 import { isByHand, remindOfTasks, tellOfRestore } from "./by-hand.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
@@ -15,6 +15,8 @@ import { forgetTaken, isForgotten, recover } from "./recover.ts";
 const unknownMs = 60_000;
 /** A push reads the record itself when it ends; hints in between wait, unless it seems to have died. */
 const pushMsMax = 3_600_000;
+/** An edit whose wish came while a run ended waits at least this long. */
+const reviseMsMax = 600_000;
 const roundsMax = 6;
 const pagesMax = 200;
 /** Sweeps of one run of a connection that is faster than the clock: every minute for an hour. */
@@ -32,9 +34,12 @@ export const createSync = (client: Client, deps: WorkflowDeps) =>
       id: "sync",
       triggers: [{ event: "hint.raised" }],
       retries: 5,
-      singleton: { key: "event.data.connectionId + event.data.remoteId", mode: "skip" },
-      // Looks that wait for one partner's quota leave room for the other partners.
-      concurrency: [{ key: "event.data.connectionId", limit: 4 }],
+      concurrency: [
+        // Looks that wait for one partner's quota leave room for the other partners.
+        { key: "event.data.connectionId", limit: 4 },
+        // One look at a record at a time. Skipped, word that comes while a run ends would be lost until the next sweep.
+        { key: "event.data.connectionId + event.data.remoteId", limit: 1 },
+      ],
     },
     async ({ event, step }) => {
       const { connectionId, remoteId } = dataOf("hint.raised", event);
@@ -180,9 +185,7 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
       return { kind: "stop", why: "the connection was parked" };
     }
     if (result.fault.kind === "drift") {
-      await db.transaction((tx) =>
-        store.journal.openException(tx, "DRIFT", connectionId, `The sweep stopped. ${result.fault.message}`),
-      );
+      await db.transaction((tx) => store.drifts.raise(tx, connectionId, result.fault, "The sweep stopped."));
       return { kind: "stop", why: "drift" };
     }
     return { kind: "wait", until: comeBackAt(result.fault, attempt, deps.clock.now()) };
@@ -214,6 +217,8 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
 const freshMsOf = (deps: WorkflowDeps, session: Session | null): number =>
   session?.lookMinutes === undefined ? deps.refreshHours * 3_600_000 : session.lookMinutes * 60_000 - lookSlackMs;
 
+const isPushing = ({ state }: Share): boolean => state === "ready" || state === "submitting";
+
 interface Caught {
   readonly [count: string]: string | number;
   readonly connectionId: string;
@@ -239,14 +244,10 @@ const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught
       await store.journal.tell(tx, "hint.raised", connectionId, { connectionId, remoteId });
     }
     const lost = (await store.shares.interrupted(tx, connectionId)).filter(
-      (share) => now.getTime() - share.updatedAt.getTime() > pushMsMax,
+      (share) => now.getTime() - share.updatedAt.getTime() > (isPushing(share) ? pushMsMax : reviseMsMax),
     );
     for (const share of lost)
-      await store.shares.wish(
-        tx,
-        share.state === "ready" || share.state === "submitting" ? "share.push.requested" : "share.revise.requested",
-        share,
-      );
+      await store.shares.wish(tx, isPushing(share) ? "share.push.requested" : "share.revise.requested", share);
     const unanswered = (await store.invitations.interrupted(tx, connectionId)).filter(
       (invitation) => now.getTime() - invitation.updatedAt.getTime() > pushMsMax,
     );
