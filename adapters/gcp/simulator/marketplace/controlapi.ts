@@ -1,6 +1,6 @@
 /** The marketplace's routes of the control API. */
 import { z } from "zod";
-import { type ControlWork, taking } from "../../../simulator/controlapi.ts";
+import { type ControlWork, plainly, taking } from "../../../simulator/controlapi.ts";
 import {
   accountInputSchema,
   billingInputSchema,
@@ -59,8 +59,9 @@ export const marketplaceRoutes = (controls: MarketplaceControls): Readonly<Recor
     "POST /settle": taking("release what was withheld, or give it up", settleSchema, ({ id, as }) =>
       controls.settle(id, as),
     ),
-    "GET /reports": taking("the report files delivered by a day (?until=2026-06-30)", reportsSchema, (input) =>
-      controls.reports(input),
+    "GET /reports": plainly(
+      "the report files and the bank's statement until a day: ?until=YYYY-MM-DD",
+      (_, __, query) => controls.reports(reportsSchema.parse(Object.fromEntries(query))),
     ),
     "POST /forge": taking("push something that is not Google's", forgeSchema, (input) => controls.forge(input)),
     "POST /rotate_push_key": taking("sign push tokens with another key", empty, () => controls.rotatePushKey()),
