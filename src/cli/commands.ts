@@ -10,7 +10,7 @@ import {
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
-import { closeCommand } from "./close.ts";
+import { closeCommand, closeVerifyCommand } from "./close.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectAzureCommand } from "./connect-azure.ts";
@@ -84,6 +84,7 @@ export const commands: readonly Command[] = [
   capabilitiesCommand,
   doctorCommand,
   closeCommand,
+  closeVerifyCommand,
   importCommand,
   exportCommand,
   dealShowCommand,

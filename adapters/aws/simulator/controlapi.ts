@@ -110,6 +110,10 @@ const routesOf = (controls: AwsSimulatorControls): Readonly<Record<string, Contr
       body: settingsPatchSchema,
       run: (input) => controls.change(jsonObjectSchema.parse(input)),
     },
+    "GET /reports": plainly(
+      "the data feeds and the bank's statement until a day: ?until=YYYY-MM-DD&account=",
+      (_, __, query) => controls.reports(query.get("until"), query.get("account") ?? undefined),
+    ),
     "GET /ledger": plainly("everything AWS holds, was asked and told", () => controls.ledger()),
     "POST /reset": taking("forget everything but destinations and settings", empty, () => controls.reset()),
   };

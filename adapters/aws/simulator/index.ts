@@ -182,6 +182,9 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
       transact(() => marketplace.controls.offer(tail, action, occasion())),
     agreement: (tail: string, action: AgreementAction = {}) =>
       transact(() => marketplace.controls.agreement(tail, action, occasion())),
+    /** `until`: an instant or a day, whole; default: now. */
+    reports: (until: string | null = null, account?: string) =>
+      transact(() => marketplace.reports(instantUntil(until, world.now()), account)),
     grant: (input: Grant) => transact(() => marketplace.controls.grant(input, occasion())),
     sell: (tail: string, input: Resale = {}) => transact(() => marketplace.controls.sell(tail, input, occasion())),
     advance,
@@ -220,6 +223,12 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
 export type AwsSimulator = ReturnType<typeof createAwsSimulator>;
 export type AwsSimulatorControls = AwsSimulator["controls"];
 
+const instantUntil = (until: string | null, now: Date): string => {
+  const at = until === null ? now : new Date(until.length === 10 ? `${until}T23:59:59.999Z` : until);
+  if (Number.isNaN(at.getTime()))
+    throw modelled("ValidationException", `until must be a day or an instant, not ${until}`);
+  return at.toISOString();
+};
 const tooLarge = (now: Date) => {
   const refusal = modelled("ValidationException", "The request is too large", { Reason: "REQUEST_VALIDATION_FAILED" });
   return refusalAnswer(refusal, "unknown", now);

@@ -80,7 +80,7 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
       charges: sheet.amount(charges),
       deductions: sheet.amount(deductions),
       released: sheet.amount(released),
-      abandoned: sheet.amount(abandoned),
+      abandoned: sizeOf(sheet.amount(abandoned)),
     };
     const { kind, amount, suffix } = meaningOf(amounts);
     const at = sheet.currency(currency);
@@ -101,6 +101,8 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
         net: paid,
         withheld: sheet.amount(withheld),
         refunded: kind === "REVENUE" ? amounts.deductions : 0n,
+        // A row may say at once that it was charged and that it was given up.
+        lost: kind === "REVENUE" ? amounts.abandoned : 0n,
         settled: paid,
         agreementId,
         offerId: sheet.id(offer),
@@ -122,6 +124,9 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
     );
   };
 };
+
+/** Whether money that is given up is written with a minus is not documented. */
+const sizeOf = (amount: bigint): bigint => (amount < 0n ? -amount : amount);
 
 interface Amounts {
   readonly charges: bigint;

@@ -89,7 +89,7 @@ const lostMoney = (agreement: Agreement): readonly CloseException[] =>
 const withheldMoney = (agreement: Agreement): readonly CloseException[] => {
   const kept = agreement.lines
     .filter((line) => line.kind === "REVENUE" && line.withheld > 0n && line.marketplace === "gcp")
-    .map((line) => ({ line, left: line.withheld }));
+    .map((line) => ({ line, left: line.withheld - line.lost }));
   if (kept.length === 0) return [];
   const freed = agreement.lines
     .filter((line) => line.kind === "RELEASED" || line.kind === "ABANDONED")
@@ -140,22 +140,24 @@ const uncollectedTwin = (unit: BillingUnit, context: MoneyContext): readonly Clo
   });
 };
 
-/** Collected from the buyer and not paid out to us within the window. */
+/** Collected from the buyer and not paid out to us within the window: none of it, or a part. */
 const notDisbursed = (agreement: Agreement, unit: BillingUnit, context: MoneyContext): readonly CloseException[] => {
   const [first] = unit.revenue;
   if (first === undefined) return [];
   let open = 0n;
+  let isPartial = false;
   let collectedDay: number | null = null;
   for (const line of [...unit.revenue, ...unit.fees]) {
     const settlement = context.settlementOf(line);
     if (settlement === undefined) continue;
     open += settlement.collected + settlement.disbursed;
+    if (settlement.disbursed !== 0n) isPartial = true;
     const day = settlement.collectedDay;
     if (day !== null && (collectedDay === null || day > collectedDay)) collectedDay = day;
   }
   if (collectedDay === null || open < minorUnit(first.currency)) return [];
   if (collectedDay + context.policy.disbursementDays.aws > context.asOfDay) return [];
-  const exception = raised("MISSING_DISBURSEMENT", agreement, first, open);
+  const exception = raised(isPartial ? "PARTIAL_DISBURSEMENT" : "MISSING_DISBURSEMENT", agreement, first, open);
   return [{ ...exception, sinceDay: collectedDay }];
 };
 

@@ -1,13 +1,13 @@
 /** A close: what the facts known by a day say of the money, concluded purely. The same facts in any order give the same. */
 import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
 import { type Billing, billingOf } from "./billing.ts";
-import { checkAgreement } from "./check-agreement.ts";
+import { agreementRate, checkAgreement } from "./check-agreement.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
 import { type Credit, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
 import { type CloseException, inFixedOrder } from "./exception.ts";
 import type { Facts } from "./facts.ts";
-import type { FeeSchedule } from "./fee.ts";
+import type { ExpectedRate, FeeSchedule } from "./fee.ts";
 import type { MoneyLine } from "./line.ts";
 import { type Link, type LinkMethod, linkAgreements } from "./links.ts";
 import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
@@ -35,6 +35,8 @@ export interface Close {
   readonly linkOf: (line: MoneyLine) => LineLink;
   readonly billingOf: (agreement: Agreement) => Billing;
   readonly settlementOf: (line: MoneyLine) => Settlement | undefined;
+  /** The listing fee's rate that the schedule promises; null where no row covers the offer. */
+  readonly rateOf: (agreement: Agreement) => ExpectedRate | null;
   /** Rows that count for nothing, and why. */
   readonly ignored: Versions["ignored"];
   readonly ignoredAmounts: Versions["ignoredAmounts"];
@@ -92,6 +94,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     linkOf: linkReader(book, links),
     billingOf: billing,
     settlementOf,
+    rateOf: (agreement) => agreementRate(agreement, agreementContext),
     ignored: versions.ignored,
     ignoredAmounts: versions.ignoredAmounts,
     conflicts: versions.conflicts,

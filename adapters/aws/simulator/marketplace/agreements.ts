@@ -37,8 +37,10 @@ interface Beginning {
 export const createAgreements = (world: World, { entities, news, billing }: AgreementParts) => {
   const { ledger } = world;
 
-  const save = (agreement: Agreement, occasion: Occasion): Agreement => {
-    const saved = { ...agreement, updatedAt: occasion.now.toISOString() };
+  const save = (agreement: Agreement, occasion: Occasion, intent: string = agreement.intent): Agreement => {
+    const at = occasion.now.toISOString();
+    const { status, value } = agreement;
+    const saved = { ...agreement, updatedAt: at, history: [...agreement.history, { at, status, intent, value }] };
     ledger.agreements.put(saved.id, saved);
     return saved;
   };
@@ -98,9 +100,9 @@ export const createAgreements = (world: World, { entities, news, billing }: Agre
       netDays: daysOf(net === null ? null : textAt(net, "paymentDuePeriod")) ?? world.settings().marketplace.netDays,
       charges: [],
       invoices: [],
+      history: [],
     };
-    ledger.agreements.put(id, agreement);
-    const planned = billing.plan(agreement, occasion.now);
+    const planned = billing.plan(save(agreement, occasion), occasion.now);
     watch(planned, occasion.now);
     news.begun(planned, "Created", occasion);
     return planned;
@@ -224,6 +226,7 @@ export const createAgreements = (world: World, { entities, news, billing }: Agre
           ),
         },
         occasion,
+        "AMEND",
       );
       const at = occasion.now.toISOString();
       const charged =

@@ -1,5 +1,6 @@
 /** The catalog's entities: who may see them, what they look like, and products that are there from the start. */
 import type { JsonObject } from "../../../../src/domain/deal.ts";
+import { textAt } from "../../../simulator/document.ts";
 import { addSeconds } from "../../../simulator/ground.ts";
 import { simulatedRegion } from "../signature.ts";
 import type { Occasion, World } from "../world.ts";
@@ -25,13 +26,10 @@ export const bareId = (identifier: string): string => identifier.split("@")[0] ?
 export const createEntities = (world: World) => {
   const { ledger } = world;
 
-  const blank = (kind: string, account: string, now: Date): Entity => {
+  const named = (name: Pick<Entity, "id" | "kind" | "account" | "sequence">, now: Date): Entity => {
     const at = now.toISOString();
     return {
-      id: `${idPrefixes[kind] ?? "prod-"}${world.letters("entity", 13)}`,
-      kind,
-      account,
-      sequence: world.sequence(),
+      ...name,
       fate: "",
       revision: 0,
       createdAt: at,
@@ -41,23 +39,33 @@ export const createEntities = (world: World) => {
       availableUntil: null,
       lock: null,
       authorizationId: null,
-      manufacturer: account,
+      manufacturer: name.account,
       targetAgreementId: null,
       targetIntent: null,
       createdBy: "Seller",
+      history: [],
       rounds: 0,
       previous: null,
       staleUntil: null,
     };
   };
 
+  const blank = (kind: string, account: string, now: Date): Entity => {
+    const id = `${idPrefixes[kind] ?? "prod-"}${world.letters("entity", 13)}`;
+    return named({ id, kind, account, sequence: world.sequence() }, now);
+  };
+
   /** Stores the next revision. */
   const save = (entity: Entity, now: Date): Entity => {
     const before = ledger.entities.get(entity.id);
     const lag = world.settings().marketplace.readLagSeconds;
+    const revision = (before?.revision ?? 0) + 1;
+    const name = textAt(entity.document, "Name") ?? "";
+    const entry = { at: now.toISOString(), revision, name, until: entity.availableUntil };
     const saved: Entity = {
       ...entity,
-      revision: (before?.revision ?? 0) + 1,
+      revision,
+      history: entity.releasedAt === null ? [] : [...(before?.history ?? []), entry],
       modifiedAt: now.toISOString(),
       previous: before && { revision: before.revision, modifiedAt: before.modifiedAt, document: before.document },
       staleUntil: lag === 0 ? null : addSeconds(now, lag).toISOString(),
@@ -116,7 +124,9 @@ export const createEntities = (world: World) => {
           Visibility: product.visibility,
           Dimensions: (product.dimensions ?? []).map((Key) => ({ Key, Name: Key, Types: ["Entitled"], Unit: "Units" })),
         };
-        const entity = { ...blank(product.kind, account, world.now()), id: product.id, document };
+        // Nothing of the sequence is used up: what a seed makes of deals does not depend on the products.
+        const { id, kind } = product;
+        const entity = { ...named({ id, kind, account, sequence: 0 }, world.now()), document };
         ledger.entities.put(product.id, { ...entity, revision: 1, releasedAt: entity.createdAt });
       }
     },

@@ -16,6 +16,7 @@ import { createMarketplaceControls } from "./control.ts";
 import { createDoor, type DoorParts } from "./door.ts";
 import { createEntities } from "./entities.ts";
 import { createEntityLists } from "./entity-lists.ts";
+import { feedFiles } from "./feeds.ts";
 import { createNews } from "./news.ts";
 import { createRates } from "./rates.ts";
 import { catalogRefusal } from "./refusals.ts";
@@ -89,6 +90,8 @@ export const createMarketplace = (world: World, { events, accounts }: Marketplac
     door: (parts: Omit<DoorParts, "work" | "rates">) =>
       createDoor(world, { ...parts, work, rates: createRates(world) }),
     controls: createMarketplaceControls(world, { entities, agreements, buyers, billing, cancellations, resellers }),
+    /** The files that AWS and the bank have written until then, for one account. */
+    reports: (until: string, account: string = accounts[0] ?? "") => ({ files: feedFiles(world, account, until) }),
     /** Puts what is there from the start. */
     open: (): void => entities.stock(accounts),
     /** The offer or offer set that an ARN names, if this account has it. */

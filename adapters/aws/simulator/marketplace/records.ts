@@ -28,6 +28,8 @@ export const entitySchema = version.extend({
   targetAgreementId: z.string().nullable(),
   targetIntent: z.enum(["REPLACE", "RENEW"]).nullable(),
   createdBy: z.enum(["Seller", "AwsMarketplace"]),
+  /** An offer's released revisions: what the feeds print. */
+  history: z.array(z.object({ at: z.string(), revision: z.number(), name: z.string(), until: z.string().nullable() })),
   /** How often a buyer has been asked to decide. */
   rounds: z.number(),
   previous: version.nullable(),
@@ -117,6 +119,10 @@ export const agreementSchema = z.object({
   netDays: z.number(),
   charges: z.array(z.string()),
   invoices: z.array(z.string()),
+  /** Every state it has had: what the feeds print. */
+  history: z.array(
+    z.object({ at: z.string(), status: z.enum(agreementStatuses), intent: z.string(), value: z.string() }),
+  ),
 });
 export type Agreement = z.infer<typeof agreementSchema>;
 
