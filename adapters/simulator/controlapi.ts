@@ -48,14 +48,16 @@ export const createControlApi = (api: ControlApi): ((request: Request) => Promis
     return null;
   };
   return async (request) => {
-    const path = routePath(new URL(request.url).pathname);
+    const { pathname, searchParams } = new URL(request.url);
+    const path = routePath(pathname);
     if (request.method === "GET" && path === "/") return Response.json(helpOf(routes, api.help));
     const found = find(request.method, path);
     if (!found) return problem(404, `There is no ${request.method} ${path}`, { routes: helpOf(routes, {}).controls });
     try {
       const text = await request.text();
       if (text.length > bodyBytesMax) return problem(413, `The body must have at most ${bodyBytesMax} characters`);
-      const parsed: unknown = text === "" ? {} : JSON.parse(text);
+      // A request without a body may say what it wants in its address.
+      const parsed: unknown = text === "" ? Object.fromEntries(searchParams) : JSON.parse(text);
       return Response.json(await found.route.run(parsed, found.tail));
     } catch (error) {
       return problemOf(error, api.refusalOf(error));
