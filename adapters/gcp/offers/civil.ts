@@ -18,18 +18,23 @@ interface Civil {
 }
 const asIfUtcMs = ({ year, month, day, seconds }: Civil): number => Date.UTC(year, month - 1, day) + seconds * 1_000;
 
+/** Making one is slow, and nearly all are Los Angeles'. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+const formatsMax = 20;
 /** Throws a RangeError for a zone that does not exist. */
+const formatOf = (timeZone: string): Intl.DateTimeFormat => {
+  const known = formats.get(timeZone);
+  if (known !== undefined) return known;
+  const day = { year: "numeric", month: "numeric", day: "numeric" } as const;
+  const clock = { hourCycle: "h23", hour: "numeric", minute: "numeric", second: "numeric" } as const;
+  const made = new Intl.DateTimeFormat("en-US", { timeZone, ...day, ...clock });
+  if (formats.size >= formatsMax) formats.clear();
+  formats.set(timeZone, made);
+  return made;
+};
+
 const civilAt = (atMs: number, timeZone: string): Civil => {
-  const parts = new Intl.DateTimeFormat("en-US", {
-    timeZone,
-    hourCycle: "h23",
-    year: "numeric",
-    month: "numeric",
-    day: "numeric",
-    hour: "numeric",
-    minute: "numeric",
-    second: "numeric",
-  }).formatToParts(new Date(atMs));
+  const parts = formatOf(timeZone).formatToParts(new Date(atMs));
   const part = (name: Intl.DateTimeFormatPartTypes): number =>
     Number(parts.find(({ type }) => type === name)?.value ?? 0);
   const seconds = part("hour") * 3_600 + part("minute") * 60 + part("second");
