@@ -13,7 +13,7 @@ const dayMs = 86_400_000;
 /** The last day ends last at the date line's west; then the offer has run out everywhere. */
 const lastDayEndsMs = dayMs + 12 * 3_600_000;
 /** An invoice may come some days after its instalment. */
-const invoiceGraceMs = 3 * dayMs;
+export const invoiceGraceMs = 3 * dayMs;
 
 const dueDateSchema = z.object({
   subject: z.string(),

@@ -1,5 +1,6 @@
 /** Deals that a found offer or agreement may belong to: suggested to a person, never linked by themselves. */
 import { z } from "zod";
+import { decimalToMicros, type MoneyJson } from "../domain/money.ts";
 import type { ClockDep, Query } from "../ports.ts";
 import { parseRows } from "./rows.ts";
 
@@ -27,17 +28,18 @@ export const createOfferSuggestions = (deps: ClockDep) => ({
     found: {
       readonly subject: string;
       readonly buyerName: string | null;
-      readonly micros: bigint | null;
-      readonly currency: string | null;
+      readonly total: MoneyJson | null;
     },
   ): Promise<number> => {
+    const micros = found.total === null ? null : decimalToMicros(found.total.amount);
+    const currency = found.total?.currency ?? null;
     const rows = await tx`insert into offer_suggestion (subject, opportunity_id, why, created_at)
       select ${found.subject}, opportunity.id,
         case when lower(account.name) = lower(${found.buyerName}::text) then 'the deal is with a company of the buyer''s name' else 'the deal has the same amount' end,
         ${deps.clock.now()}::timestamptz
       from opportunity join account on account.id = opportunity.account_id
       where lower(account.name) = lower(${found.buyerName}::text)
-        or (opportunity.amount_micros = ${found.micros}::bigint and opportunity.amount_currency = ${found.currency}::text and opportunity.stage <> 'closed_lost')
+        or (opportunity.amount_micros = ${micros}::bigint and opportunity.amount_currency = ${currency}::text and opportunity.stage <> 'closed_lost')
       order by (lower(account.name) = lower(${found.buyerName}::text)) desc nulls last, opportunity.id desc limit ${suggestionsMax}
       on conflict do nothing returning subject`;
     return rows.length;
