@@ -76,6 +76,27 @@ describe("a buyer on demand", () => {
     await rig.settle(60);
     expect((await rig.controls.ledger()).lines.map(({ amount }) => amount)).toEqual(["401.00"]);
   });
+  it("needs not accept a reseller's margin; and cannot buy by a discount of what is metered", async () => {
+    const rig = openMarketplaceRig();
+    const discount = { discountType: "percentage", discountPercentage: 5 };
+    const reseller = await rig.publish(
+      goodOffer({
+        privateOfferType: "cspPromotion",
+        offerPricingType: undefined,
+        variableStartDate: false,
+        start: "2026-06-01",
+        acceptBy: undefined,
+        beneficiaries: [{ id: "7471d04e-f696-4d20-af34-fa78d51e419c", description: "Reseller" }],
+      }),
+    );
+    await expect(rig.controls.onOffer(`${reseller.id}/accept`)).rejects.toThrow("without being accepted");
+    const metered = await rig.publish(
+      goodOffer({ pricing: [{ product: ids.machine, plan: ids.machinePlan, ...discount }] }),
+    );
+    await rig.controls.onOffer(`${metered.id}/accept`);
+    await expect(rig.controls.onOffer(`${metered.id}/purchase`)).rejects.toThrow("has no such term");
+    expect((await rig.controls.ledger()).offers.at(-1)?.purchasedAt).toBeNull();
+  });
   it("is reached over the control API", async () => {
     const rig = openMarketplaceRig();
     const ask = async (method: string, path: string, body?: unknown): Promise<Raw> =>
@@ -162,6 +183,16 @@ describe("buyers by themselves", () => {
     await again.controls.advance(100);
     expect(told(await again.controls.ledger())).toEqual(once);
     expect(told(await season(openSeeded({ seed: "another" }), 120))).not.toEqual(once);
+  });
+  it("let time go on where there is nothing to buy", async () => {
+    const rig = openSeeded({ settings: { buyers: { accept: 1, purchase: 1 } } });
+    const pricing = [
+      { product: ids.machine, plan: ids.machinePlan, discountType: "percentage", discountPercentage: 5 },
+    ];
+    await rig.publish(goodOffer({ pricing }));
+    await rig.controls.advance(40);
+    const { offers, orders, due } = await rig.controls.ledger();
+    expect([offers[0]?.acceptedAt !== null, offers[0]?.purchasedAt, orders, due]).toEqual([true, null, [], []]);
   });
   it("do nothing by themselves where only the controls decide", async () => {
     const rig = openMarketplaceRig();

@@ -152,6 +152,18 @@ describe("what a job refuses", () => {
       "BadRequest: The field basePlan cannot be defined for editExistingOfferPricingOnly",
     ],
     [
+      "a term of seven months",
+      [
+        priceOf(1, {
+          pricing: {
+            recurrentPrice: { prices: [{ billingTerm: { type: "month", value: 7 }, pricePerPaymentInUsd: 1 }] },
+          },
+        }),
+        goodOffer(),
+      ],
+      "BadRequest: The billing term of 7 month is not supported",
+    ],
+    [
       "a partner of a customer's offer",
       [goodOffer({ partners: [{ id: "1" }] })],
       "BadRequest: Partners cannot be defined for this type",

@@ -135,6 +135,18 @@ describe("a private offer's states", () => {
     await to(strict, other, "withdrawn");
     expect(failure(await to(strict, other, "live"))).toContain("cannot be published again");
   });
+  it("let the last day of a live one be moved as it is, and a name be taken once, where set so", async () => {
+    const rig = openMarketplaceRig(offers({ extendLive: true, uniqueNames: true }));
+    const offer = await rig.publish(goodOffer({ acceptBy: "2026-06-05" }));
+    expect(failure(await rig.configure(goodOffer()))).toContain("already exists");
+    expect(failure(await to(rig, offer, "live", { notes: "other" }))).toContain("should be withdrawn first");
+    expect((await to(rig, offer, "live", { acceptBy: "2026-06-20" })).jobResult).toBe("succeeded");
+    const ended = async () => (await rig.controls.ledger()).offers[0]?.ended;
+    await rig.controls.advance(10);
+    expect(await ended()).toBeNull();
+    await rig.controls.advance(10);
+    expect(await ended()).toBe("expired");
+  });
   it("keep an accepted one from being withdrawn; it is upgraded, and what the upgrade leaves out is taken over", async () => {
     const rig = openMarketplaceRig();
     const base = await rig.publish(

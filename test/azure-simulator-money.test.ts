@@ -1,6 +1,9 @@
 /** The money of the simulated marketplace: what is billed, what stays with Microsoft, and the files and analytics that tell of it. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decimalToMicros } from "../src/domain/money.ts";
+import { percentOf } from "../adapters/azure/simulator/marketplace/pricing.ts";
+import { analyticsDatasetsSchema, analyticsExecutionsSchema } from "../adapters/azure/wire-offers.ts";
+import { decimalToMicros, microsToDecimal } from "../src/domain/money.ts";
 import { goodOffer, ids, type MarketplaceRig, openMarketplaceRig, priceOf } from "./azure-marketplace-rig.ts";
 import type { Raw } from "./azure-simulator-rig.ts";
 
@@ -32,6 +35,22 @@ const openSold = async (change = {}, settings = {}) => {
   await rig.activate(subscription);
   return { rig, offer, subscription };
 };
+
+describe("a share of an amount", () => {
+  it("is within half a cent of the exact one, and in whole cents", () => {
+    const amounts = fc.bigInt({ min: 0n, max: 10n ** 15n }).map((cents) => cents * 10_000n);
+    fc.assert(
+      fc.property(amounts, fc.integer({ min: 0, max: 1_000_000 }), (amount, percentUnits) => {
+        const percent = microsToDecimal(BigInt(percentUnits) * 100n);
+        const micros = decimalToMicros(percentOf(microsToDecimal(amount), percent)) ?? -1n;
+        // In hundred-millionths of a micro-unit: the exact share is amount * percentUnits.
+        const off = micros * 1_000_000n - amount * BigInt(percentUnits);
+        expect(micros % 10_000n).toBe(0n);
+        expect(off <= 5_000n * 1_000_000n && off >= -5_000n * 1_000_000n).toBe(true);
+      }),
+    );
+  });
+});
 
 describe("billing", () => {
   it("follows the rhythm of payment from the day the term begins, to the cent, and ends with the term", async () => {
@@ -152,6 +171,22 @@ describe("the files of finance", () => {
       revenue?.BillingAccountId,
     ]);
   });
+  it("take back what an agreement's buyer never paid, and show as uncollected what others did not", async () => {
+    const { rig } = await openSold({}, { buyers: { enterprise: 1, loss: 1 } });
+    await rig.controls.advance(230);
+    const taken = (await filesOf(rig, "2027-01-16")).get("earnings-2027-01.csv");
+    expect(
+      of(taken, "transactionType", "reasonCode", "earningAmount", "earningDate", "estimatedPaymentMonth"),
+    ).toContainEqual([...["reversal", "NonPayment", "-2425.10", "2027-01-10", "2027-01"]]);
+    const other = await openSold({}, { buyers: { enterprise: 0, loss: 1 } });
+    await other.rig.controls.advance(100);
+    const files = await filesOf(other.rig, "2026-09-15");
+    expect(of(files.get("revenue-2026-09.csv"), "BilledMonth", "PayoutStatus", "PaymentSentDate")).toEqual([
+      ["2026-06", "Uncollected", ""],
+      ["2026-09", "Unprocessed", ""],
+    ]);
+    expect([...files.keys()].filter((name) => !name.startsWith("revenue"))).toEqual([]);
+  });
   it("pay a month later who pays as they go, and show nothing that has not come by the day", async () => {
     const { rig } = await openSold({}, { buyers: { enterprise: 0 } });
     await rig.controls.advance(100);
@@ -196,8 +231,9 @@ describe("analytics", () => {
       (await ask("GET", `/ScheduledReport/execution/${id}?executionStatus=Pending`)).body.value[0].executionStatus,
     ).toBe("Pending");
     await rig.settle(1_800);
-    const [execution] = (await ask("GET", `/ScheduledReport/execution/${id}`)).body.value;
-    const file = await rig.raw(execution.reportAccessSecureLink);
+    const run = analyticsExecutionsSchema.parse((await ask("GET", `/ScheduledReport/execution/${id}`)).body).value[0];
+    expect(run?.executionStatus).toBe("Completed");
+    const file = await rig.raw(run?.reportAccessSecureLink ?? "");
     expect(of(rowsOf(file.text), "AssetId", "IsPrivateOffer", "PrivateOfferId", "PrivateOfferName")).toEqual([
       [subscription.id, "1", offer.id.replace("private-offer/", ""), offer.name],
       [expect.any(String), "0", "", ""],
@@ -213,7 +249,7 @@ describe("analytics", () => {
     ];
     for (const text of wrong) expect((await query(text)).status).toBe(400);
     const { body } = await ask("GET", "/ScheduledDataset?datasetName=ISVOrder");
-    expect(body.value[0].selectableColumns).toContain("PrivateOfferId");
+    expect(analyticsDatasetsSchema.parse(body).value[0]?.selectableColumns).toContain("PrivateOfferId");
     const made = await query(
       "select distinct Currency from isvorder where OrderStatus = 'Active' AND OrderQuantity >= 1 ORDER BY Currency DESC LIMIT 5 TIMESPAN LAST_MONTH",
     );

@@ -333,3 +333,29 @@ export const saasWebhookSchema = z.looseObject({
   subscription: subscriptionSchema.nullish().catch(null),
 });
 export type WireSaasWebhook = z.infer<typeof saasWebhookSchema>;
+
+// Analytics
+
+export const analyticsPath = "/insights/v1/cmp";
+/** What every answer is wrapped in. */
+const analyticsOf = <T extends z.ZodType>(schema: T) =>
+  z.looseObject({ value: several(schema), totalCount: z.number().nullish().catch(null), message: text });
+/** Which columns there are is asked, never assumed: they differ by account and year. */
+export const analyticsDatasetsSchema = analyticsOf(
+  z.looseObject({ datasetName: z.string(), selectableColumns: several(z.string()) }),
+);
+export const analyticsQuerySchema = analyticsOf(z.looseObject({ queryId: identifier, query: text }));
+export const analyticsReportSchema = analyticsOf(
+  z.looseObject({ reportId: identifier, queryId: text, reportStatus: text }),
+);
+/** 404 is answered before the first execution of the status that is asked for. */
+export const analyticsExecutionsSchema = analyticsOf(
+  z.looseObject({
+    executionId: identifier,
+    reportId: text,
+    /** Pending, Running, Paused, Completed. */
+    executionStatus: text,
+    reportAccessSecureLink: text,
+    reportGeneratedTime: text,
+  }),
+);

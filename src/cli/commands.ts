@@ -18,6 +18,7 @@ import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
+import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { hookRegistrationCommand } from "./hook-registration.ts";
 import { importCommand } from "./import.ts";
@@ -85,6 +86,7 @@ export const commands: readonly Command[] = [
   doctorCommand,
   closeCommand,
   closeVerifyCommand,
+  explainCommand,
   importCommand,
   exportCommand,
   dealShowCommand,

@@ -1,7 +1,7 @@
 /** `cosell connect aws`: a seller account at AWS Partner Central, checked before it is saved, and what to set up at AWS. */
 import { environments, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
-import { type Command, listFlag, type Shell, textFlag } from "./command.ts";
+import { type Command, listFlag, type Shell, switchFlag, textFlag } from "./command.ts";
 import {
   asked,
   type Connecting,
@@ -48,6 +48,7 @@ saved. The same account and environment again changes the settings. ${settingsFi
       "what a deal asks of AWS where it does not say; default Co-Sell",
     ),
     textFlag("visibility", "Full|Limited", "who at AWS sees a deal where it does not say; default Full"),
+    switchFlag("offers", "private offers at AWS Marketplace too: the account sells there"),
     ...connectFlags,
   ],
   examples: [
@@ -81,6 +82,7 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       accountId: account,
       ...jsonObjectSchema.parse(JSON.parse(JSON.stringify(optional))),
       ...(credentials === null ? {} : { credentials: credentials.settings }),
+      ...(typed.on("offers") ? { offers: jsonObjectSchema.catch({}).parse(file.settings.offers) } : {}),
       defaults: defaultsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
     },
     secrets: { ...file.secrets, ...credentials?.secrets },

@@ -20,6 +20,8 @@ import {
 export interface OfferWatch {
   /** It is live, and buyers may act from now on. */
   readonly published: (row: OfferRecord, occasion: Occasion) => void;
+  /** It is live as before, perhaps until another day. */
+  readonly extended: (row: OfferRecord) => void;
   /** Nobody can accept it any more. */
   readonly closed: (row: OfferRecord) => void;
 }
@@ -48,6 +50,9 @@ export const createAuthoring = (world: World, watch: OfferWatch) => {
     ledger.offers.put(row.id, saved);
     return saved;
   };
+
+  const isTaken = (account: string, name: string): boolean =>
+    ledger.offers.all().some((row) => row.account === account && row.state !== "deleted" && row.document.name === name);
 
   /** The document with its prices kept as resources of their own, whose ids take the place of their names. */
   const withPrices = (document: OfferDocument, offerId: string, request: Request): OfferDocument => ({
@@ -108,6 +113,8 @@ export const createAuthoring = (world: World, watch: OfferWatch) => {
     if (type === "multiPartyPromotionChannelPartner")
       throw new JobError("Forbidden", "A selling partner cannot create a multiparty private offer");
     const document = upgraded(wanted, type, request);
+    if (world.settings().offers.uniqueNames && isTaken(request.account, wanted.name))
+      throw new JobError("Conflict", `A private offer of the name ${wanted.name} already exists`);
     if (wanted.state === "live") judge(document, type, request);
     const { now } = request.occasion;
     const id = world.uuid("private offer");
@@ -139,8 +146,9 @@ export const createAuthoring = (world: World, watch: OfferWatch) => {
       throw new JobError("Conflict", "The type of a private offer cannot be changed");
     const isEnd = wanted.state === "withdrawn" || wanted.state === "deleted";
     const document = isEnd ? before : { ...before, ...contentOf(wanted) };
-    const changes = canonical(plainOf(document)) !== canonical(plainOf(before));
-    const { republish } = world.settings().offers;
+    const { republish, extendLive } = world.settings().offers;
+    const compared = extendLive ? { ...document, acceptBy: before.acceptBy } : document;
+    const changes = canonical(plainOf(compared)) !== canonical(plainOf(before));
     judgeTransition({ type, row, wanted: wanted.state, republish, changes });
     if (wanted.state === "live") judge(document, type, request);
     const saved = save(
@@ -155,6 +163,7 @@ export const createAuthoring = (world: World, watch: OfferWatch) => {
       request.occasion,
     );
     if (wanted.state === "live" && row.state !== "live") watch.published(saved, request.occasion);
+    else if (wanted.state === "live") watch.extended(saved);
     if (isEnd) watch.closed(saved);
     return saved;
   };

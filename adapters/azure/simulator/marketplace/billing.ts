@@ -46,7 +46,9 @@ export const createBilling = (world: World) => {
     const amount = paymentOf(order.charge, order.quantity);
     if (microsOf(amount) === 0n) return;
     const percent = feePercent(order);
-    const isRefunded = world.dice.draw(order.fate, "refund", order.billed) < world.settings().buyers.refund;
+    const { refund, loss } = world.settings().buyers;
+    const isLost = world.dice.draw(order.fate, "loss", order.billed) < loss;
+    const isRefunded = !isLost && world.dice.draw(order.fate, "refund", order.billed) < refund;
     const line: LineRecord = {
       id: world.uuid("line"),
       account: order.account,
@@ -58,6 +60,8 @@ export const createBilling = (world: World) => {
       fee: percentOf(amount, percent),
       feePercent: percent,
       refund: isRefunded ? percentOf(amount, refundPercent) : null,
+      // Agreements are paid out before Microsoft has collected.
+      loss: !isLost ? null : order.buyer.channel === "Enterprise (EA)" ? "reversed" : "uncollected",
     };
     ledger.lines.put(line.id, line);
   };

@@ -3,8 +3,7 @@
  * renew and end. Accepted is not purchased, and purchased is not configured.
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/isv-customer-faq
  */
-import type { JsonObject } from "../../../../src/domain/deal.ts";
-import { listAt, textAt } from "../../../simulator/document.ts";
+import { isObject, listAt, textAt } from "../../../simulator/document.ts";
 import { unstruck } from "../../../simulator/faults.ts";
 import { addDays } from "../../../simulator/ground.ts";
 import { bareId } from "../../wire-offers.ts";
@@ -77,7 +76,7 @@ export const createBuyers = (world: World, parts: BuyerParts) => {
   };
   const beneficiaryOf = (row: OfferRecord): Buyer => {
     const [first] = listAt(row.document, "beneficiaries");
-    const one = { ...(typeof first === "object" && first !== null ? first : {}) } as JsonObject;
+    const one = isObject(first) ? first : {};
     return buyerOf(textAt(one, "id") ?? row.id, textAt(one, "description"));
   };
 
@@ -86,10 +85,14 @@ export const createBuyers = (world: World, parts: BuyerParts) => {
     if (dice.draw(row.fate, "accepts") >= buyers.accept) return;
     later("offer_acceptance", row.id, dice.between(buyers.acceptanceDays, row.fate, "acceptance"));
   };
+  const extended = (row: OfferRecord): void => {
+    const until = lastDay(row);
+    world.cancel(row.id, ["offer_expiry"]);
+    if (until !== null) world.schedule("offer_expiry", row.id, addDays(new Date(`${until}T00:00:00Z`), 1));
+  };
   const published = (row: OfferRecord): void => {
     const type = typeOf(row);
-    const until = lastDay(row);
-    if (until !== null) world.schedule("offer_expiry", row.id, addDays(new Date(`${until}T00:00:00Z`), 1));
+    extended(row);
     if (!isSeeded() || type === "cspPromotion") return;
     const days = dice.between(world.settings().buyers.publicationDays, row.fate, "publication");
     if (type === "multipartyPromotionOriginator") later("offer_publication", row.id, days);
@@ -197,6 +200,7 @@ export const createBuyers = (world: World, parts: BuyerParts) => {
     buy,
     buyerOf,
     published,
+    extended,
     closed,
     publish,
     accept,

@@ -5,6 +5,7 @@
 import type { SimulatorDeps } from "../../../contract-simulator.ts";
 import type { WireAnswer } from "../../../simulator/departure.ts";
 import { graphHost, marketplaceHost } from "../../wire-offers.ts";
+import { Refusal } from "../answers.ts";
 import type { Call, Caller } from "../calls.ts";
 import type { World } from "../world.ts";
 import { fulfillmentRefusal, ingestionRefusal } from "./answers.ts";
@@ -61,6 +62,7 @@ export const createMarketplace = (world: World, deliver: SimulatorDeps["deliver"
   const tenancy = createTenancy(world, { subscriptions, operations, billing, buyers: () => made(late.buyers) });
   const authoring = createAuthoring(world, {
     published: (row) => made(late.buyers).published(row),
+    extended: (row) => made(late.buyers).extended(row),
     closed: (row) => made(late.buyers).closed(row),
   });
   const buyers = createBuyers(world, {
@@ -136,7 +138,16 @@ export const createMarketplace = (world: World, deliver: SimulatorDeps["deliver"
       if (host === graphHost) throw ingestionRefusal(403, "The application is not authorized: app-only tokens are.");
       if (host === marketplaceHost) throw fulfillmentRefusal(403, "The token must be the application's own.");
     },
-    perform: (kind: MarketplaceKind, id: string): void => performers[kind](kind, id),
+    perform: (kind: MarketplaceKind, id: string): void => {
+      const mark = world.ledger.mark();
+      try {
+        performers[kind](kind, id);
+      } catch (error) {
+        // What a buyer cannot do does not happen; time goes on.
+        if (!(error instanceof Refusal)) throw error;
+        world.ledger.undoTo(mark);
+      }
+    },
     controls: createMarketplaceControls(world, { buyers, tenancy, offers, subscriptions, operations, calls, reports }),
   };
 };

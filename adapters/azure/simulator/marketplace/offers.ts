@@ -4,7 +4,7 @@
  */
 import type { Json, JsonObject } from "../../../../src/domain/deal.ts";
 import type { WireAnswer } from "../../../simulator/departure.ts";
-import { listAt, pick, textAt } from "../../../simulator/document.ts";
+import { isObject, listAt, pick, textAt } from "../../../simulator/document.ts";
 import { addSeconds } from "../../../simulator/ground.ts";
 import { bareId, graphHost, ingestionPath, ingestionSchemas } from "../../wire-offers.ts";
 import { answered } from "../answers.ts";
@@ -24,13 +24,11 @@ export const createOffers = (world: World) => {
     return row.acceptedAt === null ? (row.ended ?? "live") : "accepted";
   };
   const pricingView = (pricing: Json): Json => {
-    const row = typeof pricing === "object" && pricing !== null && !Array.isArray(pricing) ? pricing : null;
-    if (row === null) return pricing;
-    const document = row as JsonObject;
-    const product = productOf(textAt(document, "product") ?? "");
-    const plan = product ? planOf(product, textAt(document, "plan") ?? textAt(document, "basePlan") ?? "") : null;
+    if (!isObject(pricing)) return pricing;
+    const product = productOf(textAt(pricing, "product") ?? "");
+    const plan = product ? planOf(product, textAt(pricing, "plan") ?? textAt(pricing, "basePlan") ?? "") : null;
     return {
-      ...document,
+      ...pricing,
       ...(product ? { productName: product.alias } : {}),
       ...(plan ? { planName: plan.alias } : {}),
     };

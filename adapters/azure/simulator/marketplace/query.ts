@@ -1,9 +1,10 @@
 /** The query language of analytics, as far as it is served: columns, conditions joined by AND, an order, a limit and a time span. */
 
 type Row = Readonly<Record<string, string>>;
+const operators = ["=", "!=", "<", "<=", ">", ">="] as const;
 interface Condition {
   readonly column: string;
-  readonly operator: "=" | "!=" | "<" | "<=" | ">" | ">=";
+  readonly operator: (typeof operators)[number];
   readonly value: string;
 }
 export interface ParsedQuery {
@@ -46,10 +47,11 @@ export const readQuery = (
   if (strangers.length > 0) return `There is no column ${strangers.join(", ").trim()} in ${dataset}.`;
   const conditions: Condition[] = [];
   for (const part of where === "" ? [] : where.split(/\s+AND\s+/i)) {
-    const [, name = "", operator, value = ""] = conditionPattern.exec(part.trim()) ?? [];
+    const [, name = "", sign, value = ""] = conditionPattern.exec(part.trim()) ?? [];
     const column = named(name);
+    const operator = operators.find((known) => known === sign);
     if (column === undefined || operator === undefined) return `The condition ${part} is not understood.`;
-    conditions.push({ column, operator: operator as Condition["operator"], value });
+    conditions.push({ column, operator, value });
   }
   const orderColumn = orderText === undefined ? undefined : named(orderText);
   if (orderText !== undefined && orderColumn === undefined) return `There is no column ${orderText} in ${dataset}.`;

@@ -17,6 +17,8 @@ type Row = Readonly<Record<string, string>>;
 const monthsShown = 6;
 const earningDay = "12";
 const paymentDay = "15";
+/** Non-payment is known half a year after the earning, and taken from the payment of that month. */
+const [reversalMonths, reversalDay] = [7, "10"] as const;
 const currency = "USD";
 /** How many months after the billing money is paid out: agreements are paid before Microsoft collects, others after it did. */
 const payoutMonths = { "Enterprise (EA)": 2, "Pay as You Go": 3 } as const;
@@ -38,7 +40,7 @@ interface Billed {
 }
 interface Earning {
   readonly billed: Billed;
-  readonly type: "purchase" | "refund";
+  readonly type: "purchase" | "refund" | "reversal";
   readonly amount: string;
   readonly fee: string;
   /** The month of its report. */
@@ -49,8 +51,15 @@ interface Earning {
 /** A line as it stands on a day, YYYY-MM-DD. */
 const revenueRow = ({ line, order, month, paidMonth }: Billed, asOf: string): Row => {
   const { buyer } = order;
-  const isSent = `${paidMonth}-${paymentDay}` <= asOf;
-  const status = isSent ? "Sent" : monthOf(asOf) >= addTo(paidMonth, -1) ? "Upcoming" : "Unprocessed";
+  const isOver = `${paidMonth}-${paymentDay}` <= asOf;
+  const isSent = isOver && line.loss !== "uncollected";
+  const status = isSent
+    ? "Sent"
+    : isOver
+      ? "Uncollected"
+      : monthOf(asOf) >= addTo(paidMonth, -1)
+        ? "Upcoming"
+        : "Unprocessed";
   return {
     PurchaseRecordId: line.purchaseRecordId,
     LineItemId: line.id,
@@ -102,12 +111,12 @@ const earningRow = (world: World, earning: Earning, until: string): Row => {
     storeFee: fee,
     earningRate: rate,
     earningAmount: minus(amount, fee),
-    earningDate: `${month}-${earningDay}`,
+    earningDate: `${month}-${type === "reversal" ? reversalDay : earningDay}`,
     exchangeRateDate: `${billed.month}-01`,
     transactionExchangeRate: "1",
     taxRemitted: "0",
     taxRemitModel: "Microsoft",
-    reasonCode: "",
+    reasonCode: type === "reversal" ? "NonPayment" : "",
     estimatedPaymentMonth: paidMonth,
     paymentStatus: isSent ? "Sent" : "Upcoming",
     paymentId: isSent ? paymentIdOf(world, paidMonth) : "",
@@ -154,6 +163,15 @@ export const createReports = (world: World) => {
       month: addTo(month, 1),
       paidMonth,
     } as const;
+    if (line.loss === "uncollected") return [];
+    if (line.loss === "reversed") {
+      const taken = addTo(month, reversalMonths);
+      const amounts = { amount: negative(line.amount), fee: negative(line.fee) };
+      return [
+        { billed, ...purchase },
+        { billed, type: "reversal", ...amounts, month: taken, paidMonth: taken },
+      ];
+    }
     if (line.refund === null) return [{ billed, ...purchase }];
     const refunded = addTo(month, 2);
     const refund = {

@@ -199,6 +199,8 @@ const lineSchema = z.object({
   feePercent: z.string(),
   /** Given back to the buyer in the month after, with its part of the fee. */
   refund: z.string().nullable(),
+  /** Never paid by the buyer: nothing is earned, or what was paid out in advance is taken back. */
+  loss: z.enum(["uncollected", "reversed"]).nullable(),
 });
 export type LineRecord = z.infer<typeof lineSchema>;
 

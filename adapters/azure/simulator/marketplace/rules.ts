@@ -3,9 +3,10 @@
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/private-offers-faq
  */
 import { offersPerPrivateOfferMax } from "../../wire-offers.ts";
-import { planOf, productOf } from "./catalogue.ts";
+import { monthsOf, planOf, productOf } from "./catalogue.ts";
 import type { OfferRecord } from "./rows.ts";
 import type { OfferDocument, OfferType, WantedOffer, WantedPrice } from "./shapes.ts";
+import { termMonths } from "./subscriptions.ts";
 
 /** Why a job fails. */
 export class JobError extends Error {
@@ -136,6 +137,13 @@ export const judgePrice = (price: WantedPrice): void => {
   const mode = plan.perSeat ? "perUser" : "flatRate";
   if (recurrent.recurrentPriceMode !== undefined && recurrent.recurrentPriceMode !== mode)
     throw badRequest(`The plan ${price.plan} has the price mode ${mode}`);
+  for (const { billingTerm, paymentOption } of recurrent.prices) {
+    const months = monthsOf(billingTerm) ?? 0;
+    if (!termMonths.includes(months))
+      throw badRequest(`The billing term of ${billingTerm.value} ${billingTerm.type} is not supported`);
+    if (months % (monthsOf(paymentOption ?? billingTerm) ?? months) !== 0)
+      throw badRequest("The payment option does not divide the billing term");
+  }
   const { userLimits } = recurrent;
   if (userLimits && userLimits.min > userLimits.max) throw badRequest("The user limits are not a range");
 };

@@ -27,6 +27,11 @@ export const offersSchema = z.object({
     .default(true)
     .describe("whether customerContractRenewal is known: clients send it, the documents do not have it"),
   republish: z.boolean().default(true).describe("whether a withdrawn offer can be made live again by API"),
+  extendLive: z
+    .boolean()
+    .default(false)
+    .describe("whether acceptBy of a live offer can be moved as it is; otherwise it is withdrawn first"),
+  uniqueNames: z.boolean().default(false).describe("refuse a second private offer of a name; not documented"),
   upgradeNeedsAcceptance: z.boolean().default(true),
   acceptByBeforeEnd: z
     .boolean()
@@ -69,6 +74,7 @@ export const buyersSchema = z.object({
   unsubscribe: share(0.05).describe("subscriptions that the buyer ends early"),
   renew: share(0.8).describe("terms that renew by themselves"),
   refund: share(0).describe("billed lines that Microsoft refunds a month later"),
+  loss: share(0).describe("billed lines that the buyer never pays: uncollected, or taken back where paid in advance"),
   enterprise: share(0.5).describe("buyers with an enterprise agreement: paid out a month sooner"),
   publicationDays: range(1, 5).describe("how long a selling partner takes with a multiparty offer"),
   acceptanceDays: range(1, 12),

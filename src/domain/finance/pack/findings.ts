@@ -43,6 +43,7 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   ATTRIBUTION_CONTESTED: { owner: "Partner manager", action: "have both partners sign who registered first" },
   OVER_PAID: { owner: "Treasury", action: "ask the marketplace before it deducts" },
   OVERBILLED: { owner: "Finance", action: "compare the invoices with the contract; credit the buyer" },
+  PARTIAL_DISBURSEMENT: { owner: "Finance", action: "ask the marketplace for the rest, with the invoice ids" },
   DISBURSEMENT_FAILED: { owner: "Treasury", action: "mend the bank details at the marketplace" },
   CONTROL_TOTAL_BREAK: { owner: "Finance", action: "load the missing report, or ask for it again" },
   UNKNOWN_DEPOSIT: { owner: "Treasury", action: "find the payout; load the report that has it" },
