@@ -338,7 +338,13 @@ export const settleAgreement = (
   const wrong = (type: string, micros: bigint): void =>
     expectException(ledger, type, `agreement ${agreement.id}`, { micros, currency });
   const open = sums.invoiced - sums.refunded;
-  if (agreement.method === "ambiguous") wrong("AMBIGUOUS_MATCH", open);
+  // Where no report shows the buyer's domain, the CRM's deal cannot be found.
+  const isUnseen = sums.billed === 0 && agreement.marketplace !== "aws";
+  if (agreement.method === "ambiguous" && !isUnseen) wrong("AMBIGUOUS_MATCH", open);
+  if (agreement.method === "fallback" && isUnseen) {
+    const kept = ledger.truth.credits.filter((credit) => !credit.startsWith(`${agreement.dealId} `));
+    ledger.truth.credits.splice(0, ledger.truth.credits.length, ...kept);
+  }
   if (agreement.method === "none" && sums.billed > 0) wrong("UNATTRIBUTED_REVENUE", open);
   if (sums.feeOff !== 0n) wrong("FEE_MISMATCH", sums.feeOff);
   const skipped = agreement.instalments[sums.skipped];

@@ -39,6 +39,8 @@ export interface Close {
   readonly settlementOf: (line: MoneyLine) => Settlement | undefined;
   /** Rows that count for nothing, and why. */
   readonly ignored: Versions["ignored"];
+  /** Rows that are further parts of a line in `lines`. */
+  readonly joined: number;
   readonly ignoredAmounts: Versions["ignoredAmounts"];
   /** Keys that the source gave different contents at one time. */
   readonly conflicts: readonly string[];
@@ -96,6 +98,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     billingOf: billing,
     settlementOf,
     ignored: versions.ignored,
+    joined: versions.joined,
     ignoredAmounts: versions.ignoredAmounts,
     conflicts: versions.conflicts,
   };
