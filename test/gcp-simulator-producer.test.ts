@@ -98,6 +98,8 @@ describe("a draft", () => {
     expect((await attach({ documentType: "STANDARD_END_USER_LICENSE_AGREEMENT_V1" })).status).toBe(400);
     expect((await attach({ documentType: standard, mimeType: "application/pdf" })).status).toBe(400);
     expect(fieldsOf(await attach(own))).toEqual(["private_offer_document.mime_type"]);
+    const large = { ...own, mimeType: "application/pdf", inlineContent: "A".repeat(5_600_000) };
+    expect(fieldsOf(await attach(large))).toEqual(["private_offer_document.inline_content"]);
     const made = await rig.ok(attach({ ...own, mimeType: "application/pdf" }));
     expect((await attach({ ...own, mimeType: "application/pdf" })).status).toBe(400);
     expect(made.name.startsWith(`${name}/documents/`)).toBe(true);
@@ -202,6 +204,18 @@ describe("publishing", () => {
     ["nobody's e-mail", { partnerContact: { email: "ada" } }, ["partner_contact.email"]],
   ])("refuses %s", async (_, change, fields) => {
     expect(await obstacles(goodOffer(change))).toEqual(fields);
+  });
+  it("refuses a start after a year, and an end after seven", async () => {
+    const own = custom({ startTime: day(2027, 6, 1), priceModel: flat(1) });
+    const from = (start: JsonObject, end: JsonObject) => {
+      const { term: _usual, ...rest } = repriced(own);
+      const term = { startPolicy: "SCHEDULED_START_TIME", scheduledStartTime: start };
+      return { ...rest, term: { ...term, endPolicy: "SCHEDULED_END_TIME", scheduledEndTime: end } };
+    };
+    expect(await obstacles(from(day(2027, 6, 1), day(2034, 6, 1)))).toEqual([]);
+    expect(await obstacles(from(day(2027, 6, 1), day(2034, 6, 2)))).toEqual(["term.scheduled_end_time"]);
+    expect(await obstacles(from(day(2027, 6, 2), day(2034, 6, 1)))).toContain("term.scheduled_start_time");
+    expect(await obstacles(from(day(2027, 6, 1), day(2027, 6, 1)))).toContain("term.scheduled_end_time");
   });
   it("takes the last deadline that is allowed, and an offset in place of a zone", async () => {
     expect(await obstacles(goodOffer({ acceptDeadlineTime: day(2026, 9, 1) }))).toEqual([]);
