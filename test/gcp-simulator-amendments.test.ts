@@ -129,6 +129,24 @@ describe("an amendment", () => {
       "single_product_offer.amended_private_offer",
     ]);
   });
+  it("of a plan by list is free in rhythm and amount, but not in kind, and is accepted before its term ends", async () => {
+    const rig = openMarketplace();
+    const { id, entitlement } = await rig.controls.purchase({ billingAccount: buyer, plan: "team-p1m" });
+    await rig.approveAccount(String(entitlement.account));
+    await rig.approve(id);
+    await rig.controls.advance(1);
+    const amendedStandardOffer = enterprise.replace("enterprise-p1y", "team-p1m");
+    const cheap = { standardIntervalPrice: { priceModel: flat(1) } };
+    const until = (deadline: JsonObject) => ({
+      ...goodOffer(price({ amendedStandardOffer, ...cheap })),
+      acceptDeadlineTime: deadline,
+    });
+    expect(await refused(rig, until(day(2026, 7, 1)))).toEqual([]);
+    expect(await refused(rig, until(day(2026, 7, 2)))).toEqual(["accept_deadline_time"]);
+    expect(await refused(rig, goodOffer())).toEqual(["single_product_offer.amended_standard_offer"]);
+    const offer = await rig.published(price({ amendedStandardOffer, ...cheap }));
+    expect((await rig.controls.acceptOffer(offer)).id).toBe(id);
+  });
   it("that begins when the other ends takes its place without a gap", async () => {
     const rig = openMarketplace();
     const { offer, order } = await rig.running(scheduledTo(2026, 9, 1));
