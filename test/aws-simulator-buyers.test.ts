@@ -145,6 +145,17 @@ describe("an agreement's years", () => {
   });
 });
 
+describe("a public offer", () => {
+  it("is there for each listed product, is nobody's in particular, and makes an agreement of anybody's purchase", async () => {
+    const at = await open();
+    const [offer] = (await ledgerOf(at)).entities.filter((row) => row.kind === "Offer");
+    for (const account of ["444455556666", "444455556666", "444455557777"])
+      await at.accept(offer?.id ?? "", { account, quantities: { Units: 3 } });
+    const { agreements } = await ledgerOf(at);
+    expect(agreements.map(({ value, feePpm }) => [value, feePpm])).toEqual(Array(3).fill(["300.00", 30_000]));
+  });
+});
+
 describe("the money", () => {
   it("is invoiced, paid by the buyer and paid out less the fee on the tenth: payouts are the sum of their parts", async () => {
     const at = await open({ seed: "money" });
@@ -193,16 +204,42 @@ describe("the money", () => {
     expect(payouts.map(({ amount }) => amount)).toEqual(["582.00"]);
   });
 
+  it("that is never paid is forgiven in the end: taken back, and not paid out", async () => {
+    const at = await open({ reviewer: "seeded", seed: "debt", settings: { marketplace: { accept: 1, badDebt: 1 } } });
+    await at.release({ with: { UpdatePricingTerms: fixedPrice("1000.00") } });
+    await at.controls.advance(300);
+    const { payouts, invoices } = await ledgerOf(at);
+    expect(invoices).toMatchObject([{ collectedAt: null, forgivenAt: expect.stringMatching(/^2026-1[01]/) }]);
+    expect(payouts).toEqual([]);
+    const { files } = await at.controls.reports();
+    const lines = files.flatMap(({ text }) => text.split("\n").filter((line) => line.includes(",FORGIVEN,")));
+    expect(
+      lines.map((line) =>
+        line
+          .split(",")
+          .slice(5, 11)
+          .filter((cell) => cell !== ""),
+      ),
+    ).toMatchObject([
+      ["FORGIVEN", "SELLER_REV_SHARE", expect.any(String), "USD", "-1000.00"],
+      ["FORGIVEN", "AWS_REV_SHARE", expect.any(String), "USD", "30.00"],
+    ]);
+  });
+
   it("carries the fee that the offer's value and flags decide", () => {
     const settings = marketplaceSchema.parse({});
     const fee = (dollars: bigint, more: object = {}) =>
-      feePpmOf({ value: dollars * 1_000_000n, currency: "USD", isRenewal: false, isResold: false, ...more }, settings);
+      feePpmOf(
+        { value: dollars * 1_000_000n, currency: "USD", isRenewal: false, isResold: false, isPublic: false, ...more },
+        settings,
+      );
     expect([fee(999_999n), fee(1_000_000n), fee(9_999_999n), fee(10_000_000n)]).toEqual([
       30_000, 20_000, 20_000, 15_000,
     ]);
     expect(fee(1n, { isRenewal: true })).toBe(15_000);
     expect([fee(1n, { isResold: true }), fee(1n, { isRenewal: true, isResold: true })]).toEqual([35_000, 20_000]);
     expect(fee(950_000n, { currency: "EUR" })).toBe(20_000);
+    expect(fee(20_000_000n, { isPublic: true })).toBe(30_000);
   });
 });
 

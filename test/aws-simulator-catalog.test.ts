@@ -4,9 +4,11 @@ import {
   DescribeEntityCommand,
   ListChangeSetsCommand,
   ListEntitiesCommand,
+  MarketplaceCatalogClient,
   MarketplaceCatalogServiceException,
 } from "@aws-sdk/client-marketplace-catalog";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { simulatedCredential } from "../adapters/aws/simulator/index.ts";
 import { textAt } from "../adapters/simulator/document.ts";
 import {
   buyer,
@@ -20,6 +22,7 @@ import {
   product,
   seller,
 } from "./aws-marketplace-rig.ts";
+import { listen } from "./listen.ts";
 
 let market: Market;
 beforeAll(async () => {
@@ -291,6 +294,19 @@ describe("the front door", () => {
       .map(({ reason }) => reason.$metadata.httpStatusCode);
     expect(new Set(throttled)).toEqual(new Set([429]));
     expect(throttled.length).toBeGreaterThan(5);
+  });
+  it("takes what is signed for an address below a router that took its own part away", async () => {
+    const router = await listen(async (request) => {
+      const { method, headers } = request;
+      const body = await request.arrayBuffer();
+      return market.simulator.fetch(new Request(request.url.replace("/simulator/aws", ""), { method, headers, body }));
+    });
+    const endpoint = `${router.url.replace(/\/$/, "")}/simulator/aws`;
+    const below = new MarketplaceCatalogClient({ endpoint, region: "us-east-1", credentials: simulatedCredential });
+    const listed = await below.send(new ListEntitiesCommand({ ...inMarketplace, EntityType: "SaaSProduct" }));
+    expect(listed.EntitySummaryList).toHaveLength(2);
+    below.destroy();
+    await router.close();
   });
   it("answers under a fault plan as the Catalog API answers", async () => {
     await market.controls.setFaults([

@@ -70,7 +70,7 @@ const routesOf = (controls: AwsSimulatorControls): Readonly<Record<string, Contr
       run: (input, tail) => controls.offer(tail, offerActionSchema.parse(input)),
     },
     "POST /agreements/:id": {
-      says: "what becomes of an agreement: <id>/cancel, renew, amend, end, invoice, collect, refund, approve_cancellation, reject_cancellation",
+      says: "what becomes of an agreement: <id>/cancel, renew, amend, end, invoice, collect, forgive, refund, approve_cancellation, reject_cancellation",
       body: agreementActionSchema,
       run: (input, tail) => controls.agreement(tail, agreementActionSchema.parse(input)),
     },

@@ -2,6 +2,7 @@
 import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
 import { type Billing, billingOf } from "./billing.ts";
 import { agreementRate, checkAgreement } from "./check-agreement.ts";
+import { checkControls } from "./check-controls.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
 import { type Credit, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
@@ -12,6 +13,7 @@ import type { MoneyLine } from "./line.ts";
 import { type Link, type LinkMethod, linkAgreements } from "./links.ts";
 import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
 import type { Policy } from "./policy.ts";
+import { sortLines } from "./sort-lines.ts";
 import { type Totals, totalsOf } from "./totals.ts";
 import { currentLines, latestByKey, plainText, type Versions } from "./versions.ts";
 
@@ -55,8 +57,8 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const { asOfDay } = question;
   const knownUntil = lastSecondOfDay(asOfDay);
   const versions = currentLines(facts.lines, knownUntil);
-  const lines = versions.current.toSorted(byMarketplaceAndKey);
-  const book = gatherAgreements(facts, lines, knownUntil);
+  const lines = sortLines(versions.current);
+  const book = gatherAgreements(facts, versions, knownUntil);
   const links = linkAgreements(book.agreements, facts, { policy, knownUntil });
   const payoutContext = { policy, knownUntil, asOfDay };
   const payouts = gatherPayouts(facts, lines, payoutContext);
@@ -81,6 +83,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   }
   add(checkOrphans(book));
   add(checkBank(payouts, payoutContext));
+  add(checkControls(facts, { lines, payouts: payouts.payouts, knownUntil }));
   add(credited.exceptions);
   return {
     asOfDay,
@@ -110,11 +113,6 @@ export class IncompleteFacts extends Error {
     this.fix = fix;
   }
 }
-
-const byMarketplaceAndKey = (a: MoneyLine, b: MoneyLine): number => {
-  if (a.marketplace !== b.marketplace) return a.marketplace < b.marketplace ? -1 : 1;
-  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
-};
 
 const onlyPolicy = (policies: readonly Policy[]): Policy => {
   const [policy] = policies;

@@ -2,6 +2,7 @@
  * Versions: one natural key, several rows. The same content again is nothing; new content closes the old version. Which
  * of two is newer follows from what the source says of its knowledge, never from the order in which files came.
  */
+import type { MarketplaceId } from "../deal.ts";
 import type { MoneyLine } from "./line.ts";
 
 /** Why a row version counts for nothing. */
@@ -10,6 +11,7 @@ export type IgnoredReason = "repeated" | "superseded" | "deleted" | "not known y
 export interface Versions {
   /** The current version of each line, in no particular order. */
   readonly current: readonly MoneyLine[];
+  readonly lineOf: (marketplace: MarketplaceId, key: string) => MoneyLine | undefined;
   readonly ignored: Readonly<Record<IgnoredReason, number>>;
   /** Ignored money by currency, so that what came in is accounted for. */
   readonly ignoredAmounts: ReadonlyMap<string, bigint>;
@@ -42,12 +44,19 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
   }
   const current: MoneyLine[] = [];
   for (const held of Object.values(byKey))
-    for (const versions of held.values()) {
+    for (const [key, versions] of held) {
       const chosen = Array.isArray(versions) ? choose(versions, ignore, conflicts) : versions;
-      if (chosen.deleted) ignore(chosen, "deleted");
-      else current.push(chosen);
+      if (chosen !== versions) held.set(key, chosen);
+      if (chosen.deleted) {
+        ignore(chosen, "deleted");
+        held.delete(key);
+      } else current.push(chosen);
     }
-  return { current, ignored, ignoredAmounts, conflicts };
+  const lineOf = (marketplace: MarketplaceId, key: string): MoneyLine | undefined => {
+    const line = byKey[marketplace].get(key);
+    return Array.isArray(line) ? undefined : line;
+  };
+  return { current, lineOf, ignored, ignoredAmounts, conflicts };
 };
 
 type Held = MoneyLine | MoneyLine[];

@@ -49,11 +49,14 @@ export const createAgreements = (world: World, { entities, news, billing }: Agre
   const refusal = (offer: Entity, acceptor: string, now: Date): string | null => {
     if (offer.kind !== "Offer" || offer.releasedAt === null) return `${offer.id} has not been released`;
     if (offer.availableUntil !== null && offer.availableUntil < now.toISOString()) return `${offer.id} has expired`;
-    if (!buyersOf(offer.document).includes(acceptor)) return `${offer.id} is not for account ${acceptor}`;
+    const named = buyersOf(offer.document);
+    if (named.length > 0 && !named.includes(acceptor)) return `${offer.id} is not for account ${acceptor}`;
     const setId = textAt(offer.document, "OfferSetId");
     if (setId !== null && (entities.find(setId)?.releasedAt ?? null) === null)
       return `the offer set ${setId} has not been released`;
-    const isTaken = ledger.agreements.all().some((row) => row.offerId === offer.id && row.acceptor === acceptor);
+    // A public offer is taken again and again.
+    const isTaken =
+      named.length > 0 && ledger.agreements.all().some((row) => row.offerId === offer.id && row.acceptor === acceptor);
     if (isTaken) return `${offer.id} has already been accepted by ${acceptor}`;
     const target = offer.targetAgreementId === null ? null : ledger.agreements.get(offer.targetAgreementId);
     return offer.targetIntent === "REPLACE" && target?.status !== "ACTIVE"
@@ -67,6 +70,7 @@ export const createAgreements = (world: World, { entities, news, billing }: Agre
     const value = worthOf(terms);
     const currency = currencyOf(terms);
     const isResold = offer.manufacturer !== offer.account;
+    const isPublic = buyersOf(offer.document).length === 0;
     const isRenewal = intent === "RENEW" || offer.document.PreExistingAgreement !== undefined;
     const id = `agmt-${world.letters("agreement", 25)}`;
     const net = acceptedOf(terms, "netPaymentTerm");
@@ -96,7 +100,7 @@ export const createAgreements = (world: World, { entities, news, billing }: Agre
       cost: isResold ? printed(costOf(offer), currency) : null,
       autoRenews: beginning.autoRenews,
       renewals: intent === "RENEW" ? (previous?.renewals ?? 0) + 1 : 0,
-      feePpm: feePpmOf({ value, currency, isRenewal, isResold }, world.settings().marketplace),
+      feePpm: feePpmOf({ value, currency, isRenewal, isResold, isPublic }, world.settings().marketplace),
       netDays: daysOf(net === null ? null : textAt(net, "paymentDuePeriod")) ?? world.settings().marketplace.netDays,
       charges: [],
       invoices: [],

@@ -12,9 +12,18 @@ export interface Dated {
   readonly row: FeedRow;
 }
 
-/** How an account is known in the feeds: not by its twelve digits. */
-export const accountKey = (world: World, account: string): string => world.dice.letters(42, "account", account);
-export const addressKey = (world: World, account: string): string => world.dice.letters(45, "address", account);
+/** How accounts and addresses are known in the feeds: not by the twelve digits. Each is worked out once. */
+export const createKeys = (world: World) => {
+  const known = new Map<string, string>();
+  const named = (kind: string, length: number) => (account: string) => {
+    const name = `${kind} ${account}`;
+    const key = known.get(name) ?? world.dice.letters(length, kind, account);
+    known.set(name, key);
+    return key;
+  };
+  return { world, account: named("account", 42), address: named("address", 45) };
+};
+export type Keys = ReturnType<typeof createKeys>;
 /** AWS appends to a day's file what happened the day before. */
 export const bookedAt = (at: string): string => startOfDay(dayOf(addDays(new Date(at), 1)));
 
@@ -27,15 +36,15 @@ interface Piece {
   readonly to: string;
 }
 
-export const billingRows = (world: World, account: string): readonly Dated[] => {
-  const { ledger } = world;
+export const billingRows = (keys: Keys, account: string): readonly Dated[] => {
+  const { ledger } = keys.world;
   const invoices = ledger.invoices.all().toSorted((a, b) => a.sequence - b.sequence);
   return [
     ...invoices.flatMap((invoice) => {
       const agreement = ledger.agreements.get(invoice.agreementId);
-      return agreement ? invoiceRows(world, { invoice, agreement, account }) : [];
+      return agreement ? invoiceRows(keys, { invoice, agreement, account }) : [];
     }),
-    ...payoutRows(world, account),
+    ...payoutRows(keys, account),
   ];
 };
 
@@ -83,13 +92,14 @@ const piecesOf = ({ invoice, agreement, account }: Booked): readonly Piece[] => 
 const eventId = (world: World, ...names: readonly string[]): string =>
   world.dice.letters(40, "billing event", ...names);
 
-const invoiceRows = (world: World, booked: Booked): readonly Dated[] => {
+const invoiceRows = (keys: Keys, booked: Booked): readonly Dated[] => {
+  const { world } = keys;
   const { invoice, account } = booked;
   return piecesOf(booked).flatMap((piece): readonly Dated[] => {
     const key = (id: string, stage: string) =>
       eventId(world, id, stage, account, piece.type.replace(/_REFUND$/, ""), piece.variant);
     const id = key(invoice.id, "INVOICED");
-    const common = commonOf(world, booked, piece);
+    const common = commonOf(keys, booked, piece);
     const money = (amount: bigint): FeedRow => {
       const text = printed(amount, invoice.currency);
       return { amount: text, disbursement_currency: invoice.currency, disbursement_amount: text };
@@ -121,6 +131,19 @@ const invoiceRows = (world: World, booked: Booked): readonly Dated[] => {
           action_date: seconds(invoice.collectedAt),
         },
       });
+    if (invoice.forgivenAt !== null)
+      rows.push({
+        at: invoice.forgivenAt,
+        row: {
+          ...common,
+          ...money(-piece.amount),
+          billing_event_id: key(invoice.id, "FORGIVEN"),
+          action: "FORGIVEN",
+          balance_impacting: "1",
+          parent_billing_event_id: id,
+          action_date: seconds(invoice.forgivenAt),
+        },
+      });
     const payout = world.ledger.payouts.get(invoice.payouts[account] ?? "");
     if (payout)
       rows.push({
@@ -139,9 +162,10 @@ const invoiceRows = (world: World, booked: Booked): readonly Dated[] => {
   });
 };
 
-const commonOf = (world: World, { invoice, agreement, account }: Booked, piece: Piece): FeedRow => {
+const commonOf = (keys: Keys, { invoice, agreement, account }: Booked, piece: Piece): FeedRow => {
+  const { world } = keys;
   const line = world.dice.uuid("line", invoice.creditOf ?? invoice.id);
-  const key = (party: string): string => (party === "AWS" ? "AWS" : accountKey(world, party));
+  const key = (party: string): string => (party === "AWS" ? "AWS" : keys.account(party));
   const issued = seconds(invoice.issuedAt);
   return {
     from_account_id: key(piece.from),
@@ -155,7 +179,7 @@ const commonOf = (world: World, { invoice, agreement, account }: Booked, piece: 
     usage_period_start_date: issued,
     usage_period_end_date: seconds(invoice.periodEnd),
     invoice_id: invoice.id,
-    billing_address_id: addressKey(world, agreement.acceptor),
+    billing_address_id: keys.address(agreement.acceptor),
     transaction_reference_id: world.dice.letters(32, "transaction", invoice.creditOf ?? invoice.id),
     broker_id: "AWS_INC",
     agreement_id: agreement.id,
@@ -168,21 +192,21 @@ const commonOf = (world: World, { invoice, agreement, account }: Booked, piece: 
     charge_side: piece.side,
     // COLLECTED and DISBURSED rows of a sale carry no variant; those of a resale can be told apart by nothing else.
     charge_variant: piece.variant === "RESALE" ? "RESALE" : "",
-    recipient_account_id: accountKey(world, account),
+    recipient_account_id: keys.account(account),
     catalog: marketplaceCatalog,
   };
 };
 
-const payoutRows = (world: World, account: string): readonly Dated[] =>
-  world.ledger.payouts
+const payoutRows = (keys: Keys, account: string): readonly Dated[] =>
+  keys.world.ledger.payouts
     .all()
     .filter((payout) => payout.account === account)
     .map((payout) => ({
       at: payout.at,
       row: {
-        billing_event_id: eventId(world, "payout", payout.id),
+        billing_event_id: eventId(keys.world, "payout", payout.id),
         from_account_id: "AWS",
-        to_account_id: accountKey(world, account),
+        to_account_id: keys.account(account),
         action: "DISBURSED",
         transaction_type: "DISBURSEMENT",
         currency: payout.currency,
@@ -193,7 +217,7 @@ const payoutRows = (world: World, account: string): readonly Dated[] =>
         disbursement_currency: payout.currency,
         disbursement_amount: printed(micros(payout.amount), payout.currency),
         disbursement_reference_number: payout.reference,
-        recipient_account_id: accountKey(world, account),
+        recipient_account_id: keys.account(account),
         catalog: marketplaceCatalog,
       },
     }));

@@ -99,6 +99,7 @@ export const createBilling = (world: World) => {
       dueAt: startOfDay(dayOf(addDays(now, netDays))),
       periodEnd: monthsAfter(now, 1).toISOString(),
       collectedAt: null,
+      forgivenAt: null,
       payouts: {},
       ...invoice,
     };
@@ -125,10 +126,13 @@ export const createBilling = (world: World) => {
       occasion.now,
     );
     ledger.charges.put(charge.id, { ...charge, amount, invoiceId: invoice.id });
+    const isSeeded = world.settings().reviewer === "seeded";
+    const isLost = isSeeded && dice.draw(agreement.fate, "never pays", charge.at) < settings().badDebt;
     const late = dice.between(settings().collectDays, agreement.fate, "pays", charge.at);
     const paid = addDays(new Date(invoice.dueAt), late);
     const earliest = addDays(occasion.now, 1);
-    world.schedule("collection", invoice.id, paid > earliest ? paid : earliest);
+    if (isLost) world.schedule("forgiveness", invoice.id, addDays(new Date(invoice.dueAt), settings().forgiveDays));
+    else world.schedule("collection", invoice.id, paid > earliest ? paid : earliest);
     const next = monthsAfter(new Date(charge.at), 1).toISOString();
     const isRecurring = charge.kind === "monthly" || charge.kind === "usage";
     const current = ledger.agreements.get(agreement.id) ?? agreement;
@@ -151,7 +155,12 @@ export const createBilling = (world: World) => {
     },
     /** The buyer pays: each party's part waits for the next payday. */
     collect: (invoice: Invoice, occasion: Occasion): void => {
-      if (invoice.collectedAt === null) settle(invoice, occasion);
+      if (invoice.collectedAt === null && invoice.forgivenAt === null) settle(invoice, occasion);
+    },
+    /** AWS gives up on an invoice: what it was billed for is taken back, and nothing is paid out for it. */
+    forgive: (invoice: Invoice, occasion: Occasion): void => {
+      if (invoice.collectedAt === null && invoice.forgivenAt === null)
+        ledger.invoices.put(invoice.id, { ...invoice, forgivenAt: occasion.now.toISOString() });
     },
     /** Pays out what has been collected, once an account, currency and day; a balance that is not positive is carried on. */
     payOut: (subject: string, occasion: Occasion): void => {

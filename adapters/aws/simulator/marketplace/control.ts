@@ -22,7 +22,10 @@ export const agreementActionSchema = z.strictObject({
     .optional()
     .describe("amend: what is bought in addition; refund: how much of the invoice; default: all"),
   autoRenews: z.boolean().optional().describe("amend: whether it renews by itself"),
-  invoice: z.string().optional().describe("refund: which invoice; default: the last one"),
+  invoice: z
+    .string()
+    .optional()
+    .describe("refund: which invoice; default: the last one. forgive: default: all that are open"),
 });
 export const resaleSchema = z.strictObject({
   buyer: z.string().optional().describe("default: one the authorization names, or an invented one"),
@@ -98,6 +101,14 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
         .filter((row) => row.collectedAt === null);
       for (const invoice of open) billing.collect(invoice, occasion);
       return { collected: open.map(({ id }) => id) };
+    },
+    forgive: (agreement, action, occasion) => {
+      const open = agreement.invoices
+        .flatMap((id) => ledger.invoices.get(id) ?? [])
+        .filter((row) => row.collectedAt === null);
+      const chosen = open.filter(({ id }) => (action.invoice ?? id) === id);
+      for (const invoice of chosen) billing.forgive(invoice, occasion);
+      return { forgiven: chosen.map(({ id }) => id) };
     },
     refund: (agreement, action, occasion) => {
       const last = agreement.invoices.findLast((id) => ledger.invoices.get(id)?.kind === "INVOICE");

@@ -8,6 +8,7 @@ import { ruleOf } from "./change-rule.ts";
 import { seconds } from "./periods.ts";
 import { type Entity, marketplaceCatalog } from "./records.ts";
 import { catalogRefusal } from "./refusals.ts";
+import type { ProductSetting } from "./settings.ts";
 
 const idPrefixes: Readonly<Record<string, string>> = {
   Offer: "offer-",
@@ -128,8 +129,48 @@ export const createEntities = (world: World) => {
         const { id, kind } = product;
         const entity = { ...named({ id, kind, account, sequence: 0 }, world.now()), document };
         ledger.entities.put(product.id, { ...entity, revision: 1, releasedAt: entity.createdAt });
+        if (product.visibility !== "Public" && product.visibility !== "Limited") continue;
+        const offerId = product.id.replace(/^(prod-)?/, "offer-");
+        const offer = named({ id: offerId, kind: "Offer", account, sequence: 0 }, world.now());
+        const released = {
+          revision: 1,
+          releasedAt: offer.createdAt,
+          fate: offerId,
+          document: publicOffer(offerId, product),
+        };
+        ledger.entities.put(offerId, { ...offer, ...released });
       }
     },
   };
 };
 export type Entities = ReturnType<typeof createEntities>;
+
+/** What everybody can buy of a product: a year's contract by units. */
+const publicOffer = (id: string, { id: productId, title, dimensions }: ProductSetting): JsonObject => ({
+  Id: id,
+  State: "Released",
+  Name: `Public offer of ${title}`,
+  Description: `Public offer of ${title}`,
+  ProductId: productId,
+  PricingModel: "Contract",
+  Terms: [
+    {
+      Type: "ConfigurableUpfrontPricingTerm",
+      Id: `term-price-${productId}`,
+      CurrencyCode: "USD",
+      RateCards: [
+        {
+          Selector: { Type: "Duration", Value: "P12M" },
+          Constraints: { MultipleDimensionSelection: "Allowed", QuantityConfiguration: "Allowed" },
+          RateCard: (dimensions ?? ["Units"]).map((DimensionKey) => ({ DimensionKey, Price: "100.00" })),
+        },
+      ],
+    },
+    {
+      Type: "LegalTerm",
+      Id: `term-legal-${productId}`,
+      Documents: [{ Type: "StandardEula", Version: "2022-07-14" }],
+    },
+  ],
+  Rules: [],
+});

@@ -5,7 +5,7 @@
 import { textAt } from "../../../simulator/document.ts";
 import { addDays } from "../../../simulator/ground.ts";
 import type { World } from "../world.ts";
-import { accountKey, addressKey, billingRows, bookedAt, type Dated } from "./billing-feed.ts";
+import { billingRows, bookedAt, createKeys, type Dated, type Keys } from "./billing-feed.ts";
 import { buyersOf } from "./change-rule.ts";
 import { marketplaceArn } from "./entities.ts";
 import { csvOf, type Feed, type FeedRow, feedColumns } from "./feed-columns.ts";
@@ -24,16 +24,17 @@ const statementColumns = ["bank_txn_id", "value_date", "currency", "amount", "co
 
 /** Every file as it stands at the instant `until`, for one seller. */
 export const feedFiles = (world: World, account: string, until: string): readonly ReportFile[] => {
+  const keys = createKeys(world);
   const mine = world.ledger.agreements
     .all()
     .filter((row) => row.account === account || row.manufacturer === account)
     .toSorted((a, b) => a.sequence - b.sequence);
   const parties = new Set([account, ...mine.flatMap((row) => [row.account, row.manufacturer, row.acceptor])]);
   return [
-    ...monthlyFiles("billingeventfeed", billingRows(world, account), until),
+    ...monthlyFiles("billingeventfeed", billingRows(keys, account), until),
     ...monthlyFiles(
       "agreementfeed",
-      mine.flatMap((agreement) => agreementRows(world, agreement)),
+      mine.flatMap((agreement) => agreementRows(keys, agreement)),
       until,
     ),
     ...monthlyFiles(
@@ -41,14 +42,14 @@ export const feedFiles = (world: World, account: string, until: string): readonl
       mine.flatMap((agreement) => chargeRows(world, agreement)),
       until,
     ),
-    ...monthlyFiles("offerfeed", offerRows(world, account), until),
+    ...monthlyFiles("offerfeed", offerRows(keys, account), until),
     standing(
       "accountfeed",
-      [...parties].map((party) => accountRow(world, party)),
+      [...parties].map((party) => accountRow(keys, party)),
     ),
     standing(
       "addressfeed",
-      [...parties].map((party) => addressRow(world, party, mine)),
+      [...parties].map((party) => addressRow(keys, party, mine)),
     ),
     { path: "bank/statement.csv", text: csvOf(statementColumns, statementRows(world, account, until)) },
   ];
@@ -69,21 +70,23 @@ const monthlyFiles = (feed: Feed, rows: readonly Dated[], until: string): readon
   for (const { booked, at, row } of known) {
     const stamped = { ...row, valid_from: seconds(at), insert_date: seconds(booked), update_date: seconds(booked) };
     const month = booked.slice(0, 7);
-    months.set(month, [...(months.get(month) ?? []), stamped]);
+    const list = months.get(month);
+    if (list === undefined) months.set(month, [stamped]);
+    else list.push(stamped);
   }
   return [...months]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([month, list]) => ({ path: pathOf(feed, month), text: csvOf(feedColumns[feed], list) }));
 };
 
-const agreementRows = (world: World, agreement: Agreement): readonly Dated[] =>
+const agreementRows = (keys: Keys, agreement: Agreement): readonly Dated[] =>
   agreement.history.map(({ at, status, intent, value }) => ({
     at,
     row: {
       agreement_id: agreement.id,
       offer_id: agreement.offerId,
-      proposer_account_id: accountKey(world, agreement.account),
-      acceptor_account_id: accountKey(world, agreement.acceptor),
+      proposer_account_id: keys.account(agreement.account),
+      acceptor_account_id: keys.account(agreement.acceptor),
       start_time: seconds(agreement.startsAt),
       end_time: agreement.endsAt === null ? "" : seconds(agreement.endsAt),
       acceptance_time: seconds(agreement.acceptedAt),
@@ -112,8 +115,8 @@ const chargeRows = (world: World, agreement: Agreement): readonly Dated[] =>
     return [{ at: charge.knownAt, row }];
   });
 
-const offerRows = (world: World, account: string): readonly Dated[] =>
-  world.ledger.entities
+const offerRows = (keys: Keys, account: string): readonly Dated[] =>
+  keys.world.ledger.entities
     .all()
     .filter((entity) => entity.kind === "Offer" && entity.account === account && buyersOf(entity.document).length > 0)
     .toSorted((a, b) => a.sequence - b.sequence)
@@ -126,29 +129,29 @@ const offerRows = (world: World, account: string): readonly Dated[] =>
           name,
           expiration_date: until === null ? "" : seconds(until),
           opportunity_id: offer.authorizationId ?? "",
-          seller_account_id: accountKey(world, account),
+          seller_account_id: keys.account(account),
           catalog: marketplaceCatalog,
         },
       })),
     );
 
-const accountRow = (world: World, account: string): FeedRow => ({
-  account_id: accountKey(world, account),
+const accountRow = (keys: Keys, account: string): FeedRow => ({
+  account_id: keys.account(account),
   aws_account_id: account,
-  encrypted_account_id: world.dice.letters(12, "encrypted", account),
-  mailing_address_id: addressKey(world, account),
+  encrypted_account_id: keys.world.dice.letters(12, "encrypted", account),
+  mailing_address_id: keys.address(account),
   catalog: marketplaceCatalog,
 });
 
 /** A buyer is the customer of the opportunity that its offer is associated with; others have names of their own. */
-const addressRow = (world: World, account: string, agreements: readonly Agreement[]): FeedRow => {
+const addressRow = (keys: Keys, account: string, agreements: readonly Agreement[]): FeedRow => {
   const arns = agreements
     .filter((row) => row.acceptor === account)
     .flatMap((row) => [
       marketplaceArn(row.account, "Offer", row.offerId),
       ...(row.offerSetId === null ? [] : [marketplaceArn(row.account, "OfferSet", row.offerSetId)]),
     ]);
-  const opportunity = world.ledger.opportunities
+  const opportunity = keys.world.ledger.opportunities
     .all()
     .find(({ related }) =>
       [...related.AwsMarketplaceOffers, ...related.AwsMarketplaceOfferSets].some((arn) => arns.includes(arn)),
@@ -159,7 +162,7 @@ const addressRow = (world: World, account: string, agreements: readonly Agreemen
       .replace(/^https?:\/\/(www\.)?/, "")
       .split("/")[0] ?? "";
   return {
-    address_id: addressKey(world, account),
+    address_id: keys.address(account),
     aws_account_id: account,
     email_domain: domain || `account-${account}.example`,
     company_name: at("CompanyName") || `Account ${account}`,

@@ -7,12 +7,14 @@ export interface Sold {
   readonly currency: string;
   readonly isRenewal: boolean;
   readonly isResold: boolean;
+  readonly isPublic: boolean;
 }
 
 /** The fee in millionths of what the buyer pays before tax. */
 export const feePpmOf = (sold: Sold, settings: MarketplaceSettings): number => {
   const dollars = (sold.value * BigInt(settings.dollars[sold.currency] ?? 1_000_000)) / 1_000_000_000_000n;
   const tier = settings.feeTiers.find(([below]) => below === null || dollars < BigInt(below));
-  const base = sold.isRenewal ? settings.renewalFeePpm : (tier?.[1] ?? settings.renewalFeePpm);
+  const negotiated = tier?.[1] ?? settings.renewalFeePpm;
+  const base = sold.isRenewal ? settings.renewalFeePpm : sold.isPublic ? settings.publicFeePpm : negotiated;
   return base + (sold.isResold ? settings.channelFeePpm : 0);
 };

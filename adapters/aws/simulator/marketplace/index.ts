@@ -114,6 +114,7 @@ export const createMarketplace = (world: World, { events, accounts }: Marketplac
       if (due.kind === "agreement_notice") notice(due.subject, occasion);
       if (due.kind === "charge" && charge) billing.bill(charge, occasion);
       if (due.kind === "collection" && invoice) billing.collect(invoice, occasion);
+      if (due.kind === "forgiveness" && invoice) billing.forgive(invoice, occasion);
       if (due.kind === "payout") billing.payOut(due.subject, occasion);
       if (due.kind === "cancellation") cancellations.decide(due.subject, occasion);
     },

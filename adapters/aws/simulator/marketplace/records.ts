@@ -175,6 +175,8 @@ export const invoiceSchema = z.object({
   dueAt: z.string(),
   periodEnd: z.string(),
   collectedAt: z.string().nullable(),
+  /** When AWS gave up: the charge is taken back from the seller. */
+  forgivenAt: z.string().nullable(),
   /** Which payout carried each party's part, by account. */
   payouts: z.record(z.string(), z.string()),
 });
@@ -204,6 +206,7 @@ export const marketplaceDues = [
   "agreement_notice",
   "charge",
   "collection",
+  "forgiveness",
   "payout",
   "cancellation",
 ] as const;

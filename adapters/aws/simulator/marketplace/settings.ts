@@ -62,6 +62,8 @@ export const marketplaceSchema = z.object({
     .positive()
     .default(7)
     .describe("after so many days a cancellation request approves itself"),
+  badDebt: share(0.01).describe("invoices that a buyer never pays; AWS forgives them in the end"),
+  forgiveDays: z.number().positive().default(120).describe("when AWS gives up, counted from the due date"),
   collectDays: range(-5, 20).describe("when a buyer pays, counted from the due date"),
   netDays: z.number().int().min(0).default(30).describe("payment terms of an offer that states none"),
   payoutDay: z.number().int().min(1).max(28).default(10).describe("the day of the month on which AWS pays out"),
@@ -75,6 +77,7 @@ export const marketplaceSchema = z.object({
     ])
     .describe("listing fee in millionths below so many dollars of contract value"),
   renewalFeePpm: z.number().int().default(15_000),
+  publicFeePpm: z.number().int().default(30_000).describe("of what is bought from a public offer"),
   channelFeePpm: z.number().int().default(5_000).describe("added when a channel partner sells"),
   dollars: z
     .record(z.string(), z.number().int().positive())
