@@ -156,8 +156,6 @@ export interface ShareDraft {
   readonly offer?: RemoteRef | null;
   /** The day on which the draft is judged, YYYY-MM-DD in UTC. */
   readonly today: string;
-  /** The marketplace's private offer that this deal became, for programmes that tie the two. Absent, null: none yet. */
-  readonly offer?: RemoteRef | null;
 }
 
 export const remoteRefSchema = z.object({ id: z.string().min(1).max(255), arn: z.string().max(2048).nullish() });
