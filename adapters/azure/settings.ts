@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { moneyJsonSchema } from "../../src/domain/money.ts";
+import { offerStagesSchema } from "../connection-settings.ts";
 import { appSchema, clientIdSchema, secretRefSchema, tenantSchema } from "./app-settings.ts";
 import { marketplaceSchema } from "./offers/settings.ts";
 import { assistanceCodes, customerSizes, dealTypes } from "./taxonomy.ts";
@@ -135,6 +136,7 @@ export const settingsSchema = z.strictObject({
     .exactOptional()
     .describe("this year's words of Microsoft's; a deal with another word is not sent"),
   defaults: fieldsSchema.exactOptional().describe("programme fields for every deal that does not state its own"),
+  offerStages: offerStagesSchema,
   wonHoldHours: z
     .int()
     .min(0)

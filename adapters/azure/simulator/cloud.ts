@@ -1,9 +1,11 @@
 /** The simulated Microsoft as an installation takes it in: a consented organization, and Partner Center's webhooks registered at the service. */
+import { z } from "zod";
 import type { SimulatedCloud } from "../../contract.ts";
 import { simulatedCredential } from "./credential.ts";
 import { certificateHost, createAzureSimulator } from "./index.ts";
 
 const { tenantId, clientId, clientSecret, refreshToken, organizationId, mpnId, rootCertificate } = simulatedCredential;
+const addressesSchema = z.looseObject({ hookUrl: z.url(), landingUrl: z.url().nullish() });
 const solution = { id: "SOL-34104-EBA", name: "Business Insights and Analytics" };
 
 export const simulatedAzure: SimulatedCloud = {
@@ -26,8 +28,18 @@ export const simulatedAzure: SimulatedCloud = {
     },
     secrets: { clientSecret, refreshToken },
   }),
-  attach: async ({ call, connectionId }) => {
+  attach: async ({ call, control, connectionId }) => {
     await call("PUT", `/v1/connections/${connectionId}/webhook-registration`);
+    // What a person fills in at Partner Center, in the technical configuration of each SaaS offer.
+    const { hookUrl, landingUrl } = addressesSchema.parse(await call("GET", `/v1/connections/${connectionId}`));
+    const answer = await control(
+      new Request("http://simulator.invalid/technical", {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ webhookUrl: hookUrl, landingPageUrl: landingUrl ?? null }),
+      }),
+    );
+    if (!answer.ok) throw new Error(`the Microsoft simulator refused the addresses: ${await answer.text()}`);
   },
   signIn: {
     tenant: tenantId,
