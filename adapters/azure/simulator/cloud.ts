@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { SimulatedCloud } from "../../contract.ts";
 import { simulatedCredential } from "./credential.ts";
 import { certificateHost, createAzureSimulator } from "./index.ts";
+import { catalogue, durablePlanId } from "./marketplace/catalogue.ts";
 
 const { tenantId, clientId, clientSecret, refreshToken, organizationId, mpnId, rootCertificate } = simulatedCredential;
 const addressesSchema = z.looseObject({ hookUrl: z.url(), landingUrl: z.url().nullish() });
@@ -25,6 +26,19 @@ export const simulatedAzure: SimulatedCloud = {
       hooks: { certificateHosts: [certificateHost], roots: [rootCertificate] },
       solutions: [solution],
       defaults: { dealType: "co_sell", solutions: [solution.id], consentToContact: true },
+      marketplace: {
+        preparedBy: "alliances@simulated-partner.example",
+        notificationContacts: ["alliances@simulated-partner.example"],
+        products: catalogue.map((product) => ({
+          id: `product/${product.id}`,
+          offerId: product.externalId,
+          plans: product.plans.map((plan) => ({ id: durablePlanId(product, plan), planId: plan.externalId })),
+        })),
+        app: { kind: "secret", clientId, clientSecretRef: "secret:clientSecret" },
+        webhook: { audience: clientId, tenantId },
+        activation: "accept",
+        planChanges: "accept",
+      },
     },
     secrets: { clientSecret, refreshToken },
   }),
@@ -49,5 +63,5 @@ export const simulatedAzure: SimulatedCloud = {
     organization: organizationId,
   },
   connectCommand: (endpoint) =>
-    `cosell connect azure --label "Microsoft simulator" --environment simulated --organization ${organizationId} --tenant ${tenantId} --endpoint ${endpoint} --client-id ${clientId}`,
+    `cosell connect azure --label "Microsoft simulator" --environment simulated --organization ${organizationId} --tenant ${tenantId} --endpoint ${endpoint} --client-id ${clientId} --offers alliances@simulated-partner.example`,
 };
