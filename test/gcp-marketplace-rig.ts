@@ -20,6 +20,8 @@ export interface Push {
   readonly token: string | null;
   readonly messageId: string;
   readonly subscription: string;
+  /** The whole body. */
+  readonly envelope: unknown;
   readonly event: {
     readonly eventId: string;
     readonly eventType: string;
@@ -41,6 +43,7 @@ export const openMarketplace = (options: RigOptions = {}) => {
         token: request.headers.get("authorization")?.replace(/^Bearer /, "") ?? null,
         messageId: body.message.messageId,
         subscription: body.subscription,
+        envelope: body,
         event: JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(body.message.data), (c) => c.charCodeAt(0)))),
       });
       return new Response(null, { status: answerStatus });
@@ -55,7 +58,7 @@ export const openMarketplace = (options: RigOptions = {}) => {
   };
   const offerAt = (id: string): string => `${producer}/privateOffers/${bare(id)}`;
   const draft = async (change: JsonObject = {}): Promise<string> => {
-    const { name } = await ok(call("POST", `${producer}/privateOffers`, goodOffer(change)));
+    const { name } = await ok(call("POST", `${producer}/privateOffers`, isWhole(change) ? change : goodOffer(change)));
     const agreement = { documentType: "STANDARD_END_USER_LICENSE_AGREEMENT_V2" };
     await ok(call("POST", `${offerAt(name)}/documents`, agreement));
     return bare(name);
@@ -116,6 +119,9 @@ export const openMarketplace = (options: RigOptions = {}) => {
   };
 };
 export type MarketplaceRig = ReturnType<typeof openMarketplace>;
+
+/** What `repriced` makes needs nothing more. */
+const isWhole = (change: JsonObject): boolean => ["title", "partnerContact", "term"].every((name) => name in change);
 
 export const day = (year: number, month: number, date: number): JsonObject => ({
   year,

@@ -1,64 +1,20 @@
 import { describe, expect, it } from "vitest";
-import {
-  privateOfferSchema,
-  privateOffersSchema,
-  productServicesSchema,
-  skuGroupsSchema,
-  skusSchema,
-  standardOffersSchema,
-} from "../adapters/gcp/wire-offers.ts";
+import { privateOfferSchema, privateOffersSchema } from "../adapters/gcp/wire-offers.ts";
 import type { JsonObject } from "../src/domain/deal.ts";
 import {
   custom,
   day,
   dollars,
-  enterprise,
   flat,
   goodOffer,
   metered,
   openMarketplace,
   price,
   producer,
-  project,
   repriced,
   service,
 } from "./gcp-marketplace-rig.ts";
-import { channelScope, codeOf, fieldsOf, rawOf, requestOf } from "./gcp-simulator-rig.ts";
-
-describe("the catalogue", () => {
-  const rig = openMarketplace();
-  it("lists services, plans, SKUs and groups of the partner's project in pages", async () => {
-    const first = await rig.ok(rig.call("GET", `${producer}/services?pageSize=2`));
-    const second = await rig.ok(rig.call("GET", `${producer}/services?pageSize=2&pageToken=${first.nextPageToken}`));
-    expect([first, second].map((page) => productServicesSchema.parse(page).services?.length)).toEqual([2, 1]);
-    const at = (path: string) => `https://commerceproducer.googleapis.com/v1beta/${path}`;
-    const plans = standardOffersSchema.parse(await rig.ok(rig.call("GET", at(`${service}/standardOffers`))));
-    expect(plans.standardOffers?.map(({ name, serviceLevel }) => [name, serviceLevel])).toContainEqual([
-      enterprise,
-      "enterprise",
-    ]);
-    const current = await rig.ok(
-      rig.call("GET", at(`${service}/standardOffers?filter=expire_time > "2020-01-01T00:00:00Z"`)),
-    );
-    expect(current.standardOffers).toHaveLength(1);
-    const full = await rig.ok(rig.call("GET", at(`${enterprise}?view=STANDARD_OFFER_VIEW_FULL`)));
-    expect(full.serviceLevelTitle).toBe("Enterprise");
-    expect(skusSchema.parse(await rig.ok(rig.call("GET", at(`${service}/skus`)))).skus).toHaveLength(3);
-    expect(skuGroupsSchema.parse(await rig.ok(rig.call("GET", `${producer}/skuGroups`))).skuGroups).toHaveLength(1);
-    expect((await rig.call("GET", at(`${service}/skus/none`))).status).toBe(404);
-  });
-  it("is closed to other projects, other locations, and tokens without the scope or the permission", async () => {
-    const elsewhere = producer.replace(project, "other-project");
-    expect((await rig.call("GET", `${elsewhere}/services`)).status).toBe(403);
-    expect((await rig.call("GET", `${producer.replace("/global", "/us")}/services`)).status).toBe(400);
-    const bearer = await rig.signIn(channelScope);
-    const narrow = await rawOf(await rig.simulator.fetch(requestOf("GET", `${producer}/services`, { bearer })));
-    expect([narrow.status, narrow.body.error.details[0].reason]).toEqual([403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]);
-    await rig.controls.revokeRole({ surface: "producer" });
-    expect(codeOf(await rig.call("GET", `${producer}/services`))).toBe("PERMISSION_DENIED");
-    await rig.controls.grantRole({ surface: "producer" });
-  });
-});
+import { codeOf, fieldsOf } from "./gcp-simulator-rig.ts";
 
 describe("a draft", () => {
   const rig = openMarketplace();
@@ -375,51 +331,5 @@ describe("a published offer", () => {
       contractValue: { totalContractValue: { units: "1020000" } },
       revenueShare: { currentTermVendorNetRevenuePercent: { value: "98" } },
     });
-  });
-});
-
-describe("lists and views", () => {
-  const rig = openMarketplace();
-  it("leave out of the basic view what Google works out, and may leave out all contents", async () => {
-    const id = await rig.published();
-    const basic = await rig.ok(rig.call("GET", rig.offerAt(id)));
-    expect(basic.singleProductOffer.contractValue).toBeUndefined();
-    expect(basic.internalNote).toBe("cosell:offer-1");
-    await rig.controls.change({ marketplace: { basicView: "metadata" } });
-    const [listed] = (await rig.ok(rig.call("GET", `${producer}/privateOffers`))).privateOffers;
-    expect([listed.state, listed.internalNote, listed.customer]).toEqual(["PUBLISHED", undefined, undefined]);
-    expect((await rig.offer(id)).internalNote).toBe("cosell:offer-1");
-    await rig.controls.change({ marketplace: { basicView: "documented" } });
-  });
-  it("are filtered and sorted by update_time alone, in pages whose tokens are good for one question", async () => {
-    for (let count = 0; count < 4; count += 1) await rig.draft();
-    const list = (query: string) => rig.call("GET", `${producer}/privateOffers?${query}`);
-    const all = (await list("orderBy=update_time desc")).body.privateOffers;
-    expect(all.map(({ updateTime }: { updateTime: string }) => updateTime)).toEqual(
-      all
-        .map(({ updateTime }: { updateTime: string }) => updateTime)
-        .toSorted()
-        .toReversed(),
-    );
-    const since = (await list(`filter=update_time > "${all[2].updateTime}"`)).body.privateOffers;
-    expect(since).toHaveLength(2);
-    for (const query of ["filter=state = DRAFT", 'filter=internal_note = "x"', "orderBy=title"])
-      expect((await list(query)).status).toBe(400);
-    const page = (await list("pageSize=3")).body;
-    const rest = (await list(`pageSize=3&pageToken=${page.nextPageToken}`)).body;
-    expect([page.privateOffers.length, rest.privateOffers.length, rest.nextPageToken]).toEqual([3, 2, undefined]);
-    expect(fieldsOf(await list(`orderBy=update_time&pageToken=${page.nextPageToken}`))).toEqual(["page_token"]);
-  });
-  it("may lag behind a create that has happened", async () => {
-    await rig.controls.setFaults([{ on: "privateOffers.create", fault: "search_lag", seconds: 60 }]);
-    const id = await rig.draft({ internalNote: "cosell:late" });
-    await rig.controls.clearFaults();
-    const find = async () =>
-      (await rig.ok(rig.call("GET", `${producer}/privateOffers`))).privateOffers.filter(({ name }: { name: string }) =>
-        name.endsWith(id),
-      );
-    expect(await find()).toHaveLength(0);
-    rig.pause(60);
-    expect(await find()).toHaveLength(1);
   });
 });

@@ -23,7 +23,7 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["app", /^src\/app\.ts$/],
   ["contract", /^adapters\/contract(-[a-z]+)?\.ts$/],
   ["registry", /^adapters\/registry\.ts$/],
-  ["list", /^adapters\/marketplaces\.ts$/],
+  ["list", /^adapters\/(marketplaces|report-formats)\.ts$/],
   ["simulators", /^adapters\/simulators\.ts$/],
   ["simulation", /^adapters\/simulator\//],
   // What adapters have in common, in no marketplace's words.

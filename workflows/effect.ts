@@ -114,7 +114,7 @@ const recordAnswer = async (
     case "keep":
       await db.transaction(async (tx) => {
         await store.effects.move(tx, entry, "answer_lost", { fault });
-        if (fault.kind === "drift") await store.journal.openException(tx, "DRIFT", subjectOf(entry), fault.message);
+        if (fault.kind === "drift") await store.drifts.raise(tx, subjectOf(entry), fault);
       });
       return { kind: "wait", until: comeBackAt(fault, entry.attempts - 1, now) };
   }
@@ -176,7 +176,7 @@ const recordFailedSearch = async (deps: WorkflowDeps, entry: EffectEntry, fault:
     return { kind: "parked" };
   }
   if (fault.kind === "drift") {
-    await db.transaction((tx) => store.journal.openException(tx, "DRIFT", subjectOf(entry), fault.message));
+    await db.transaction((tx) => store.drifts.raise(tx, subjectOf(entry), fault));
   }
   return { kind: "wait", until: comeBackAt(fault, 2, now) };
 };

@@ -185,9 +185,7 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
       return { kind: "stop", why: "the connection was parked" };
     }
     if (result.fault.kind === "drift") {
-      await db.transaction((tx) =>
-        store.journal.openException(tx, "DRIFT", connectionId, `The sweep stopped. ${result.fault.message}`),
-      );
+      await db.transaction((tx) => store.drifts.raise(tx, connectionId, result.fault, "The sweep stopped."));
       return { kind: "stop", why: "drift" };
     }
     return { kind: "wait", until: comeBackAt(result.fault, attempt, deps.clock.now()) };

@@ -32,7 +32,9 @@ export const parsedAs = <T>(
   const where = parsed.error.issues[0]?.path.join(".") ?? "";
   const message = `an answer that is not as AWS documents it, at ${where || "its root"}`;
   return failed(
-    asked.kind === "write" ? lost(at, message) : { kind: "drift", message: `${asked.operation}: ${message}` },
+    asked.kind === "write"
+      ? lost(at, message)
+      : { kind: "drift", message: `${asked.operation}: ${message}`, body: answer.text },
   );
 };
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 export interface ControlWork {
   readonly says: string;
   readonly body?: z.ZodType;
-  readonly run: (body: unknown, tail: string) => unknown;
+  readonly run: (body: unknown, tail: string, query: URLSearchParams) => unknown;
 }
 interface Route extends ControlWork {
   readonly method: string;
@@ -19,7 +19,7 @@ export const taking = <T>(says: string, body: z.ZodType<T>, run: (input: T) => u
   run: (input) => run(body.parse(input)),
 });
 /** A route without a body; `tail` is what stands for `:id`. */
-export const plainly = (says: string, run: (body: unknown, tail: string) => unknown): ControlWork => ({ says, run });
+export const plainly = (says: string, run: ControlWork["run"]): ControlWork => ({ says, run });
 
 export interface ControlApi {
   /** `METHOD /path` or `METHOD /path/:id`, and what it does. */
@@ -56,9 +56,8 @@ export const createControlApi = (api: ControlApi): ((request: Request) => Promis
     try {
       const text = await request.text();
       if (text.length > bodyBytesMax) return problem(413, `The body must have at most ${bodyBytesMax} characters`);
-      // A request without a body may say what it wants in its address.
-      const parsed: unknown = text === "" ? Object.fromEntries(searchParams) : JSON.parse(text);
-      return Response.json(await found.route.run(parsed, found.tail));
+      const parsed: unknown = text === "" ? {} : JSON.parse(text);
+      return Response.json(await found.route.run(parsed, found.tail, searchParams));
     } catch (error) {
       return problemOf(error, api.refusalOf(error));
     }

@@ -10,6 +10,7 @@ import {
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
+import { closeCommand } from "./close.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectAzureCommand } from "./connect-azure.ts";
@@ -32,6 +33,7 @@ import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import { queueCommand } from "./queue.ts";
 import { restoreCommand } from "./restore.ts";
+import { ruleKeygenCommand, ruleSignCommand, ruleVerifyCommand } from "./rule-documents.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -81,6 +83,7 @@ export const commands: readonly Command[] = [
   queueCommand,
   capabilitiesCommand,
   doctorCommand,
+  closeCommand,
   importCommand,
   exportCommand,
   dealShowCommand,
@@ -114,6 +117,9 @@ export const commands: readonly Command[] = [
   ruleSaveCommand,
   ruleDryRunCommand,
   ruleRunCommand,
+  ruleKeygenCommand,
+  ruleSignCommand,
+  ruleVerifyCommand,
   ruleEnableCommand,
   ruleDisableCommand,
   ruleMoveCommand,

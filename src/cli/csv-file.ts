@@ -72,7 +72,8 @@ const ragged = (row: CsvRow, width: number, delimiter: string): Failure => {
   });
 };
 
-const readHead = async (path: string): Promise<{ readonly bytes: number; readonly head: Uint8Array }> => {
+/** Size and beginning of a file. Throws a `Failure` when it cannot be read or is too large. */
+export const readHead = async (path: string): Promise<{ readonly bytes: number; readonly head: Uint8Array }> => {
   try {
     const file = await open(path, "r");
     try {
@@ -110,7 +111,8 @@ const foreign: readonly { readonly begins: readonly number[]; readonly what: str
   { begins: [0x25, 0x50, 0x44, 0x46], what: "a PDF", fix: "export the list as CSV" },
 ];
 
-const refuseForeign = (path: string, head: Uint8Array): void => {
+/** Throws a `Failure` when the beginning of a file shows that it is something else than CSV in UTF-8. */
+export const refuseForeign = (path: string, head: Uint8Array): void => {
   if (head.length === 0) throw new Failure(`${path} is empty`, { fix: "export the deals again" });
   const known = foreign.find(({ begins }) => begins.every((byte, index) => head[index] === byte));
   if (known !== undefined) throw new Failure(`${path} is ${known.what}, not CSV in UTF-8`, { fix: known.fix });
@@ -129,6 +131,15 @@ const refuseForeign = (path: string, head: Uint8Array): void => {
 };
 
 async function* readRows(path: string, delimiter: string, done: (digest: string) => void): AsyncGenerator<CsvRow> {
+  for await (const { rows } of readRowBatches(path, delimiter, done)) yield* rows;
+}
+
+/** The rows that each piece of a file completes, with how far into the file it reaches. The header line is the first row. */
+export async function* readRowBatches(
+  path: string,
+  delimiter: string,
+  done: (digest: string) => void,
+): AsyncGenerator<{ readonly rows: readonly CsvRow[]; readonly bytes: number }> {
   const reader = createCsvReader(delimiter);
   const decode = createDecoder(path);
   const hash = createHash("sha256");
@@ -143,10 +154,10 @@ async function* readRows(path: string, delimiter: string, done: (digest: string)
       at += bytesRead;
       const bytes = piece.subarray(0, bytesRead);
       hash.update(bytes);
-      yield* take(reader, decode(bytes, false));
+      yield { rows: take(reader, decode(bytes, false)), bytes: at };
     }
-    yield* take(reader, decode(new Uint8Array(0), true));
-    yield* guarded(() => reader.end());
+    yield { rows: take(reader, decode(new Uint8Array(0), true)), bytes: 0 };
+    yield { rows: guarded(() => reader.end()), bytes: 0 };
     done(hash.digest("hex"));
   } finally {
     await file.close();

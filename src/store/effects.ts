@@ -148,7 +148,7 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
           sent_at = ${event === "sending" ? now : entry.sentAt},
           searched_at = ${event === "sending" ? null : fate.searched === true ? (entry.searchedAt ?? now) : entry.searchedAt},
           outcome = ${fate.outcome === undefined ? entry.outcome && tx.json(entry.outcome) : tx.json(fate.outcome)},
-          fault = ${fate.fault === undefined ? null : tx.json(JSON.parse(JSON.stringify(fate.fault)))},
+          fault = ${fate.fault === undefined ? null : tx.json(JSON.parse(JSON.stringify({ ...fate.fault, body: undefined })))},
           sealed_request = case when ${to} = 'confirmed' then null else sealed_request end
         where id = ${entry.id} and state = ${entry.state} returning ${columns(tx)}`;
     const moved = parseFirst(effectSchema, rows);

@@ -7,6 +7,7 @@ import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
+import { createDrifts } from "./drifts.ts";
 import { createEffects } from "./effects.ts";
 import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
@@ -54,6 +55,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     recoveries: createRecoveries({ ...deps, journal }),
     invitations: createInvitations({ ...deps, journal, contacts }),
     answerRules: createAnswerRules({ ...deps, journal }),
+    drifts: createDrifts({ ...deps, journal }),
     health: createHealth(),
     shares,
     shareRules,

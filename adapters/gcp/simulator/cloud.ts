@@ -2,6 +2,7 @@
 import type { SimulatedCloud } from "../../contract.ts";
 import { keyFileOf, simulatedCredential } from "./credential.ts";
 import { createGcpSimulator } from "./index.ts";
+import { projectOf } from "./marketplace/catalogue.ts";
 
 const { clientEmail, partnerId, projectId } = simulatedCredential;
 
@@ -66,7 +67,12 @@ export const simulatedGcp: SimulatedCloud = {
     },
     secrets: { "service-account-key": JSON.stringify(keyFileOf(simulatedCredential)) },
   }),
-  signIn: { "service account": clientEmail, project: projectId, "partner id": partnerId },
+  signIn: {
+    "service account": clientEmail,
+    project: projectId,
+    "partner id": partnerId,
+    "marketplace project": projectOf(simulatedCredential),
+  },
   connectCommand: (endpoint) =>
     `curl -s ${endpoint}/control/key > simulated-key.json && cosell connect gcp --label "Google simulator" --environment simulated --partner ${partnerId} --endpoint ${endpoint} --key simulated-key.json --accept-terms`,
 };

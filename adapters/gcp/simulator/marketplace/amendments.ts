@@ -25,6 +25,7 @@ const openStates = [
   "ENTITLEMENT_PENDING_PLAN_CHANGE",
   "ENTITLEMENT_PENDING_PLAN_CHANGE_APPROVAL",
   "ENTITLEMENT_PENDING_CANCELLATION",
+  "ENTITLEMENT_SUSPENDED",
 ];
 export const offerName = (project: string, id: string): string => `${placeOf(project)}/privateOffers/${id}`;
 

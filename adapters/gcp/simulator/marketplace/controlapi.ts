@@ -1,6 +1,6 @@
 /** The marketplace's routes of the control API. */
 import { z } from "zod";
-import { type ControlWork, taking } from "../../../simulator/controlapi.ts";
+import { type ControlWork, plainly, taking } from "../../../simulator/controlapi.ts";
 import {
   accountInputSchema,
   billingInputSchema,
@@ -11,11 +11,13 @@ import {
   idSchema,
   lastSchema,
   type MarketplaceControls,
+  makeOfferSchema,
   purchaseSchema,
   renewalSchema,
   reportsSchema,
   settleSchema,
   subscriptionInputSchema,
+  suspendSchema,
 } from "./control.ts";
 
 export const marketplaceRoutes = (controls: MarketplaceControls): Readonly<Record<string, ControlWork>> => {
@@ -30,6 +32,9 @@ export const marketplaceRoutes = (controls: MarketplaceControls): Readonly<Recor
     ),
     "POST /review_offer": taking("Google publishes an offer that is PUBLISHING, reviewed or not", idSchema, ({ id }) =>
       controls.reviewOffer(id),
+    ),
+    "POST /make_offer": taking("somebody makes an offer in Producer Portal", makeOfferSchema, (input) =>
+      controls.makeOffer(input),
     ),
     "POST /accept_offer": taking("the buyer accepts a published offer", idSchema, ({ id }) => controls.acceptOffer(id)),
     "POST /purchase": taking("a buyer buys a plan by list", purchaseSchema, (input) => controls.purchase(input)),
@@ -49,6 +54,9 @@ export const marketplaceRoutes = (controls: MarketplaceControls): Readonly<Recor
     "POST /end_order": taking("the order ends for a reason of Google's", endSchema, ({ id, reason }) =>
       controls.endOrder(id, reason),
     ),
+    "POST /suspend_order": taking("the order rests, or goes on", suspendSchema, ({ id, suspended }) =>
+      controls.suspendOrder(id, suspended),
+    ),
     "POST /delete_order": taking("the order is cancelled and deleted", idSchema, ({ id }) => controls.deleteOrder(id)),
     "PUT /account": taking("a buyer's account without a purchase", accountInputSchema, (input) =>
       controls.putAccount(input),
@@ -59,8 +67,9 @@ export const marketplaceRoutes = (controls: MarketplaceControls): Readonly<Recor
     "POST /settle": taking("release what was withheld, or give it up", settleSchema, ({ id, as }) =>
       controls.settle(id, as),
     ),
-    "GET /reports": taking("the report files delivered by a day (?until=2026-06-30)", reportsSchema, (input) =>
-      controls.reports(input),
+    "GET /reports": plainly(
+      "the report files and the bank's statement until a day: ?until=YYYY-MM-DD",
+      (_, __, query) => controls.reports(reportsSchema.parse(Object.fromEntries(query))),
     ),
     "POST /forge": taking("push something that is not Google's", forgeSchema, (input) => controls.forge(input)),
     "POST /rotate_push_key": taking("sign push tokens with another key", empty, () => controls.rotatePushKey()),

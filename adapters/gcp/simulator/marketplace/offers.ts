@@ -85,12 +85,12 @@ export const createOffers = (world: World) => {
     throw forbidden("FAILED_PRECONDITION", [violation(name, words)]);
   };
 
-  const create = (call: Call): JsonObject => {
-    const [project = ""] = call.names;
-    const given = sentAs(type, call.input, "private_offer");
+  /** A new draft, whoever makes it. Throws for what no draft may say. */
+  const draft = (project: string, input: JsonObject, occasion: Occasion): OfferRecord => {
+    const given = sentAs(type, input, "private_offer");
     const problems = formViolations(given);
     if (problems.length > 0) throw invalid(problems);
-    const stamp = world.stamp(call.now);
+    const stamp = world.stamp(occasion.now);
     const row: OfferRecord = {
       id: world.uuid("private offer"),
       project,
@@ -103,10 +103,10 @@ export const createOffers = (world: World) => {
       startedAt: null,
       previous: null,
       staleUntil: null,
-      hiddenUntil: hiddenUntil(call),
+      hiddenUntil: hiddenUntil(occasion),
     };
     ledger.offers.put(row.id, row);
-    return views.stored(row);
+    return row;
   };
 
   /** The paths that a patch writes: those of the mask, or without one whatever the body has. */
@@ -289,6 +289,8 @@ export const createOffers = (world: World) => {
   return {
     save,
     views,
+    draft,
+    obstacles,
     published,
     /** Google has looked at a large renewal and lets it through. */
     reviewed: (row: OfferRecord, occasion: Occasion): OfferRecord => {
@@ -309,7 +311,7 @@ export const createOffers = (world: World) => {
         return (call.query.get("view") ?? "").endsWith("_FULL") ? views.full(row, call.now) : views.basic(row);
       },
       "privateOffers.resolveAmendmentTarget": resolveAmendmentTarget,
-      "privateOffers.create": create,
+      "privateOffers.create": (call: Call): JsonObject => views.stored(draft(call.names[0] ?? "", call.input, call)),
       "privateOffers.patch": patch,
       "privateOffers.publish": publish,
       "privateOffers.cancel": cancel,

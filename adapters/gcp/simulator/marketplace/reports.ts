@@ -5,6 +5,7 @@
  */
 import type { JsonObject } from "../../../../src/domain/deal.ts";
 import { textAt } from "../../../simulator/document.ts";
+import { addDays } from "../../../simulator/ground.ts";
 import type { World } from "../world.ts";
 import { centsText } from "./amounts.ts";
 import { billingOf } from "./billing.ts";
@@ -15,26 +16,56 @@ import type { ChargeRecord, EntitlementRecord, OfferRecord } from "./records.ts"
 import type { Views } from "./views.ts";
 
 export interface ReportFile {
-  readonly name: string;
+  /** Below the folder that finance closes. */
+  readonly path: string;
   readonly text: string;
 }
 
-/** Report files whose day of creation is not after `until` (default: today in UTC), oldest first. */
+/** Report files whose day of creation is not after `until` (default: today in UTC), oldest first, and the bank's statement. */
 export const reportFiles = (world: World, views: Views, until: string | null): readonly ReportFile[] => {
   const last = until ?? world.now().toISOString().slice(0, 10);
   const charges = world.ledger.charges.all();
   const months = [...new Set(charges.flatMap(({ month, settledMonth }) => [month, settledMonth ?? month]))].toSorted();
-  return months.flatMap((month) => {
-    const createdOn = tenthBusinessDay(month);
-    if (createdOn > last) return [];
+  const periods = months.map((month) => {
     const lines = linesOf(charges, month);
+    return {
+      month,
+      lines,
+      createdOn: tenthBusinessDay(month),
+      payout: lines.reduce((sum, { payout }) => sum + payout, 0n),
+    };
+  });
+  const files = periods.flatMap(({ month, lines, createdOn, payout }) => {
+    if (createdOn > last) return [];
     const rows = lines.map((line) => detail(world, views, { line, month, createdOn }));
-    const payout = lines.reduce((sum, line) => sum + line.payout, 0n);
     return [
-      { name: `${month} Detailed Disbursements Report.csv`, text: csvOf(detailColumns, rows) },
-      { name: `${month.replaceAll("-", "")} Disbursements.csv`, text: csvOf(summaryColumns, [summary(month, payout)]) },
+      { path: `gcp/${month} Detailed Disbursements Report.csv`, text: csvOf(detailColumns, rows) },
+      {
+        path: `gcp/${month.replaceAll("-", "")} Disbursements.csv`,
+        text: csvOf(summaryColumns, [summary(month, payout)]),
+      },
     ];
   });
+  const deposits = periods.flatMap(({ month, payout }) => (payout > 0n ? [depositOf(month, payout)] : []));
+  const arrived = deposits
+    .filter(({ value_date }) => value_date <= last)
+    .map((row, index) => ({ bank_txn_id: `G${String(index + 1).padStart(6, "0")}`, ...row }));
+  return [...files, { path: "bank/statement.csv", text: csvOf(statementColumns, arrived) }];
+};
+
+const bankDays = 2;
+/** A month's payout, sent on the 21st of the month after. https://cloud.google.com/marketplace/docs/partners/receive-payments */
+const depositOf = (month: string, payout: bigint) => {
+  const sent = new Date(`${month}T00:00:00Z`);
+  sent.setUTCMonth(sent.getUTCMonth() + 1, 21);
+  const reference = `GOOGLE ${sent.toISOString().slice(0, 10)}`;
+  return {
+    value_date: addDays(sent, bankDays).toISOString().slice(0, 10),
+    currency: "USD",
+    amount: centsText(payout),
+    counterparty: "GOOGLE PAYMENT CORP",
+    reference,
+  };
 };
 
 /** One row of the detailed report: the charges of an order on a SKU in a month, or one thing that became of them. */
@@ -186,6 +217,7 @@ const detailColumns = [
   "abandoned_amount",
   "aggregated_payout",
 ];
+const statementColumns = ["bank_txn_id", "value_date", "currency", "amount", "counterparty", "reference"];
 const summaryColumns = ["ds", "entity", "currency", "amount", "customer_refund", "total", "notes", "payment_type"];
 
 const csvOf = (columns: readonly string[], rows: readonly JsonObject[]): string => {

@@ -1,0 +1,132 @@
+/**
+ * The revenue dataset: https://learn.microsoft.com/partner-center/analytics/revenue-dashboard
+ * A snapshot: a line appears again in each later export while its payout status moves. Its billed amount is exact; its
+ * estimates in other currencies are never money. A line may be split over several statuses of one export.
+ */
+import { dayInMonth, monthOf, secondOfDay } from "../../../src/domain/finance/day.ts";
+import type { MoneyLine, PaidState } from "../../../src/domain/finance/line.ts";
+import { lineOf } from "../../../src/domain/finance/line.ts";
+import { type CsvFormat, deliveryOf, type ReportFile } from "../../contract-reports.ts";
+
+/** Payments are sent by this day of the month. */
+const paymentDayOfMonth = 15;
+
+const states: Readonly<Record<string, PaidState>> = { Sent: "sent", Uncollected: "lost" };
+
+/** The month of the export: in the file's name, or the latest month it bills. */
+const exportMonth = (path: string): number | null =>
+  monthOf(/(?:^|[^\d])(20\d{2}-\d{2})(?![\d])/.exec(path.split("/").at(-1) ?? "")?.[1] ?? "");
+
+export const revenueFormat: CsvFormat = {
+  id: "azure.revenue",
+  title: "Microsoft revenue report",
+  shape: "csv",
+  path: /revenue/i,
+  required: [
+    "PurchaseRecordId",
+    "LineItemId",
+    "BilledMonth",
+    "AssetId",
+    "TransactionCurrency",
+    "BilledRevenue",
+    "EarningAmountCC",
+    "PayoutStatus",
+    "EstimatedPayoutMonth",
+  ],
+  optional: [
+    "BillingAccountId",
+    "CustomerEmail",
+    "CustomerId",
+    "CustomerName",
+    "CustomerCompanyName",
+    "CustomerCountry",
+    "OfferName",
+    "OfferType",
+    "PlanId",
+    "IsPrivateOffer",
+    "PrivateOfferId",
+    "PrivateOfferName",
+    "SalesChannel",
+    "BillingModel",
+    "EstimatedRevenueUSD",
+    "PaymentSentDate",
+    "TermStartDate",
+    "TermEndDate",
+  ],
+  open: (sheet, file) => {
+    const [record, item] = [sheet.column("PurchaseRecordId"), sheet.column("LineItemId")];
+    const [month, asset, status] = [sheet.column("BilledMonth"), sheet.column("AssetId"), sheet.column("PayoutStatus")];
+    const [currency, billed, earning] = [
+      sheet.column("TransactionCurrency"),
+      sheet.column("BilledRevenue"),
+      sheet.column("EarningAmountCC"),
+    ];
+    const [payable, sentOn] = [sheet.column("EstimatedPayoutMonth"), sheet.column("PaymentSentDate")];
+    const [account, email, offer] = [
+      sheet.column("BillingAccountId"),
+      sheet.column("CustomerEmail"),
+      sheet.column("PrivateOfferId"),
+    ];
+    const named = exportMonth(file.path);
+    const delivery = deliveryOf(file.path);
+    const lines: MoneyLine[] = [];
+    let latest = 0;
+    return {
+      row: () => {
+        const billedMonth = sheet.month(month);
+        if (billedMonth !== null) latest = Math.max(latest, billedMonth);
+        const payableMonth = sheet.month(payable);
+        const key = `${sheet.key(record)}/${sheet.key(item)}`;
+        const state = sheet.text(status);
+        const amount = sheet.amount(billed);
+        lines.push(
+          lineOf({
+            marketplace: "azure",
+            key,
+            kind: "REVENUE",
+            part: "revenue",
+            currency: sheet.currency(currency),
+            amount,
+            net: sheet.amountOrZero(earning),
+            lost: states[state] === "lost" ? amount : 0n,
+            agreementId: sheet.id(asset),
+            offerId: sheet.id(offer),
+            buyerKey: sheet.id(account),
+            reference: key,
+            paid: states[state] ?? "pending",
+            occurredDay: billedMonth,
+            invoicedDay: billedMonth,
+            disbursedDay: sheet.day(sentOn),
+            payableDay: payableMonth === null ? null : dayInMonth(payableMonth, 0, paymentDayOfMonth),
+            knownSecond: 0,
+            delivery,
+            content: sheet.contentHash(),
+            file: file.index,
+            line: sheet.lineNumber(),
+          }),
+        );
+        addDomain(file, sheet.id(account), sheet.text(email), sheet.lineNumber());
+      },
+      end: () => {
+        const knownSecond = secondOfDay(named ?? latest);
+        for (const line of lines) file.facts.lines.push({ ...line, knownSecond });
+      },
+    };
+  },
+};
+
+const addDomain = (file: ReportFile, buyerKey: string | null, email: string, line: number): void => {
+  const domain = email.split("@")[1];
+  if (buyerKey === null || domain === undefined || domain.includes("*")) return;
+  const key = file.strings.shared(`${buyerKey}|${domain}`);
+  file.facts.domains.push({
+    key,
+    marketplace: "azure",
+    buyerKey,
+    domain: file.strings.shared(domain),
+    knownSecond: 0,
+    deleted: false,
+    file: file.index,
+    line,
+  });
+};

@@ -1,0 +1,69 @@
+/** What a report format is: how its files are recognised, what they must contain, and how a row becomes facts. */
+import type { Facts } from "../src/domain/finance/facts.ts";
+import type { Sheet, Strings } from "../src/domain/finance/sheet.ts";
+
+/** The file being read. */
+export interface ReportFile {
+  /** Stands for the file in the origin of its facts. */
+  readonly index: number;
+  /** Its path inside the folder, with `/`. */
+  readonly path: string;
+  /** Facts of this file; dropped together when anything in it is refused. */
+  readonly facts: Facts;
+  readonly strings: Strings;
+  /** Something to tell that refuses nothing. */
+  readonly note: (text: string) => void;
+}
+
+export interface RowReader {
+  /** Takes the sheet's current row. */
+  readonly row: () => void;
+  /** After the last row. */
+  readonly end?: () => void;
+}
+
+interface Recognised {
+  /** Stable, for example `aws.billing-event`. */
+  readonly id: string;
+  /** For people, for example “AWS billing event feed”. */
+  readonly title: string;
+  /** How such a file is usually named: decides between formats of the same columns, and which columns a file lacks. */
+  readonly path: RegExp;
+}
+
+export interface CsvFormat extends Recognised {
+  readonly shape: "csv";
+  /** A file without one of these is refused by its name. */
+  readonly required: readonly string[];
+  /** Known columns that a file may lack. All others are tolerated and reported. */
+  readonly optional: readonly string[];
+  readonly open: (sheet: Sheet, file: ReportFile) => RowReader;
+}
+
+/** A file that is one document. `read` throws a `RefusedDocument`. */
+export interface DocumentFormat extends Recognised {
+  readonly shape: "json" | "xml";
+  readonly read: (text: string, file: ReportFile) => void;
+}
+
+export type ReportFormat = CsvFormat | DocumentFormat;
+
+export interface DocumentProblem {
+  /** Where in the document, for example `rows[3].ppm`. */
+  readonly place: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** A document cannot be read: where and what to do about it. */
+export class RefusedDocument extends Error {
+  readonly problems: readonly DocumentProblem[];
+  constructor(problems: readonly DocumentProblem[]) {
+    super(problems[0]?.message ?? "the document cannot be read");
+    this.name = "RefusedDocument";
+    this.problems = problems;
+  }
+}
+
+/** The number in a name such as `report (1).csv`: what a browser or a storage calls the second delivery of one file. */
+export const deliveryOf = (path: string): number => Number(/ \((\d{1,4})\)\.[a-z]+$/i.exec(path)?.[1] ?? 0);

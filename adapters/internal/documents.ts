@@ -1,0 +1,157 @@
+/** The company's own documents: offers, agreements, attribution rules, the fee schedule and the policy of the close. */
+import { z } from "zod";
+import { marketplaceIds } from "../../src/domain/deal.ts";
+import { amountOf } from "../../src/domain/finance/amount.ts";
+import { attributionRuleSchema } from "../../src/domain/finance/attribution.ts";
+import { dayOf } from "../../src/domain/finance/day.ts";
+import { feeScheduleFileSchema, feeScheduleOf } from "../../src/domain/finance/fee.ts";
+import { policyFileSchema, policyOf } from "../../src/domain/finance/policy.ts";
+import { isCurrency } from "../../src/domain/money.ts";
+import { type DocumentFormat, RefusedDocument, type ReportFile } from "../contract-reports.ts";
+
+const day = z.string().refine((text) => dayOf(text) !== null, "a date such as 2025-09-15");
+const amount = z.string().refine((text) => amountOf(text) !== null, 'a plain decimal in quotes, such as "1234.50"');
+const currency = z.string().refine(isCurrency, "an ISO 4217 code such as USD");
+const marketplace = z.enum(marketplaceIds);
+
+const offerSchema = z.object({
+  marketplace,
+  offer_id: z.string().min(1),
+  name: z.string().default(""),
+  status: z.string().default(""),
+  published_at: day.nullish(),
+});
+
+const agreementSchema = z.object({
+  marketplace,
+  agreement_id: z.string().min(1),
+  offer_id: z.string().nullish(),
+  customer_account: z.string().nullish(),
+  status: z.string().default(""),
+  intent: z.string().default("NEW"),
+  cppo: z.boolean().default(false),
+  start: day.nullish(),
+  currency,
+  total_contract_value: amount,
+  schedule: z.array(z.object({ date: day, amount })).default([]),
+});
+
+/** Parses a document after its schema. Throws a `RefusedDocument` that names each place. */
+const parsed = <Shape extends z.ZodType>(schema: Shape, text: string): z.infer<Shape> => {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "it does not parse";
+    throw new RefusedDocument([
+      { place: "the document", message: `this is no JSON: ${why}`, fix: "the file may be cut off; write it again" },
+    ]);
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  throw new RefusedDocument(
+    result.error.issues.slice(0, 20).map((issue) => ({
+      place: issue.path.length === 0 ? "the document" : issue.path.map((part) => `[${String(part)}]`).join(""),
+      message: issue.message,
+      fix: "correct the value; nothing is assumed in its place",
+    })),
+  );
+};
+
+const document = <Shape extends z.ZodType>(
+  given: Pick<DocumentFormat, "id" | "title" | "path"> & {
+    readonly schema: Shape;
+    readonly take: (value: z.infer<Shape>, file: ReportFile) => void;
+  },
+): DocumentFormat => ({
+  id: given.id,
+  title: given.title,
+  path: given.path,
+  shape: "json",
+  read: (text, file) => given.take(parsed(given.schema, text), file),
+});
+
+export const offersFormat = document({
+  id: "internal.offers",
+  title: "Offers",
+  path: /offers\.json$/i,
+  schema: z.array(offerSchema),
+  take: (offers, file) => {
+    offers.forEach((offer, index) => {
+      file.facts.offers.push({
+        key: offer.offer_id,
+        marketplace: offer.marketplace,
+        offerId: file.strings.shared(offer.offer_id),
+        name: offer.name,
+        publishedDay: offer.published_at ? dayOf(offer.published_at) : null,
+        own: true,
+        knownSecond: 0,
+        deleted: false,
+        file: file.index,
+        line: index + 1,
+      });
+    });
+  },
+});
+
+export const agreementsFormat = document({
+  id: "internal.agreements",
+  title: "Agreements",
+  path: /agreements\.json$/i,
+  schema: z.array(agreementSchema),
+  take: (agreements, file) => {
+    agreements.forEach((agreement, index) => {
+      file.facts.agreements.push({
+        key: agreement.agreement_id,
+        marketplace: agreement.marketplace,
+        agreementId: file.strings.shared(agreement.agreement_id),
+        offerId: agreement.offer_id ? file.strings.shared(agreement.offer_id) : null,
+        buyerKey: agreement.customer_account ? file.strings.shared(agreement.customer_account) : null,
+        status: agreement.status,
+        renewal: agreement.intent === "RENEW",
+        channel: agreement.cppo,
+        startDay: agreement.start ? dayOf(agreement.start) : null,
+        currency: agreement.currency,
+        contractValue: amountOf(agreement.total_contract_value),
+        schedule: agreement.schedule
+          .map(({ date, amount: text }) => ({ day: dayOf(date) ?? 0, amount: amountOf(text) ?? 0n }))
+          .toSorted((a, b) => a.day - b.day),
+        own: true,
+        knownSecond: 0,
+        deleted: false,
+        file: file.index,
+        line: index + 1,
+      });
+    });
+  },
+});
+
+export const rulesFormat = document({
+  id: "internal.attribution-rules",
+  title: "Attribution rules",
+  path: /attribution-rules\.json$/i,
+  schema: z.array(attributionRuleSchema),
+  take: (rules, file) => {
+    for (const rule of rules) file.facts.rules.push(rule);
+  },
+});
+
+export const feeScheduleFormat = document({
+  id: "internal.fee-schedule",
+  title: "Fee schedule",
+  path: /fee-schedule\.json$/i,
+  schema: feeScheduleFileSchema,
+  take: (schedule, file) => {
+    file.facts.feeSchedules.push(feeScheduleOf(schedule));
+  },
+});
+
+export const policyFormat = document({
+  id: "internal.policy",
+  title: "Policy of the close",
+  path: /policy\.json$/i,
+  schema: policyFileSchema,
+  take: (policy, file) => {
+    file.facts.policies.push(policyOf(policy));
+  },
+});

@@ -1,0 +1,46 @@
+/** The formats of the files that a close reads: one row each. Another format is its file and its row here. */
+import { agreementChargeFormat, agreementFormat } from "./aws/reports/agreement.ts";
+import { billingEventFormat } from "./aws/reports/billing-event.ts";
+import {
+  accountFormat,
+  addressFormat,
+  legacyMappingFormat,
+  offerFormat,
+  offerProductFormat,
+  offerTargetFormat,
+  productFormat,
+} from "./aws/reports/reference.ts";
+import { earningsFormat, paymentsFormat } from "./azure/reports/earnings.ts";
+import { revenueFormat } from "./azure/reports/revenue.ts";
+import { statementFormat } from "./bank/statement.ts";
+import type { ReportFormat } from "./contract-reports.ts";
+import { detailedFormat, summaryFormat } from "./gcp/reports/disbursements.ts";
+import { agreementsFormat, feeScheduleFormat, offersFormat, policyFormat, rulesFormat } from "./internal/documents.ts";
+import { dealsFormat, partnersFormat, touchesFormat } from "./internal/tables.ts";
+
+export const reportFormats: readonly ReportFormat[] = [
+  billingEventFormat,
+  agreementFormat,
+  agreementChargeFormat,
+  offerFormat,
+  offerProductFormat,
+  offerTargetFormat,
+  accountFormat,
+  addressFormat,
+  productFormat,
+  legacyMappingFormat,
+  revenueFormat,
+  earningsFormat,
+  paymentsFormat,
+  detailedFormat,
+  summaryFormat,
+  statementFormat,
+  dealsFormat,
+  touchesFormat,
+  partnersFormat,
+  offersFormat,
+  agreementsFormat,
+  rulesFormat,
+  feeScheduleFormat,
+  policyFormat,
+];

@@ -1,0 +1,190 @@
+/** `cosell close`: reads a folder of reports and internal files and writes what a correct close finds in it. */
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { reportFormats } from "../../adapters/report-formats.ts";
+import { amountText } from "../domain/finance/amount.ts";
+import { answerOf, linkRows } from "../domain/finance/answer.ts";
+import { type Close, closeBooks, IncompleteFacts } from "../domain/finance/close.ts";
+import { dayOf, dayText } from "../domain/finance/day.ts";
+import { isAnswerType } from "../domain/finance/exception.ts";
+import type { Arguments } from "./arguments.ts";
+import { type Command, type Report, type Shell, textFlag } from "./command.ts";
+import { exitCodes, Failure, usageFailure } from "./failure.ts";
+import { createProgress } from "./progress.ts";
+import { listFolder, type ReadFile, type ReadFolder, readFolder } from "./report-folder.ts";
+import { counted } from "./table.ts";
+
+const linesPerWrite = 2_000;
+const problemsShownMax = 5;
+
+export const closeCommand: Command = {
+  name: "close",
+  summary: "Close a folder of marketplace reports, bank statements and internal files",
+  operands: "<folder>",
+  operandsMin: 1,
+  operandsMax: 1,
+  about: `
+Reads every report in the folder and those in it, ties each line to its agreement, deal, payout and deposit, and writes
+answer.json and links.csv into --out. Needs no server and no account. A file that is damaged is refused whole, with line,
+column and remedy, and the command ends with exit code 1; all other files are closed.`,
+  flags: [
+    textFlag("as-of", "YYYY-MM-DD", "the last day whose knowledge counts"),
+    textFlag("out", "directory", "where to write; it is made if it is missing"),
+  ],
+  examples: ["cosell close reports/2026-06 --as-of 2026-06-30 --out close-2026-06"],
+  run: (shell, typed) => runClose(shell, typed),
+};
+
+/** A folder that was read and closed: what the writers of a close pack start from. */
+export interface ClosedFolder {
+  readonly folder: string;
+  readonly read: ReadFolder;
+  readonly close: Close;
+}
+
+const runClose = async (shell: Shell, typed: Arguments): Promise<Report> => {
+  const [folder = ""] = typed.operands;
+  const out = typed.text("out");
+  const asOf = typed.text("as-of");
+  const help = "cosell help close";
+  if (asOf === undefined) throw usageFailure("--as-of is missing: the day of the close, for example 2026-06-30", help);
+  const asOfDay = /^\d{4}-\d{2}-\d{2}$/.test(asOf) ? dayOf(asOf) : null;
+  if (asOfDay === null) throw usageFailure(`--as-of ${asOf} is no day`, "write it as 2026-06-30");
+  if (out === undefined) throw usageFailure("--out is missing: the directory to write into", help);
+  const closed = await closeFolder(shell, folder, asOfDay);
+  await writePack(out, closed.close);
+  return reportOf(closed, out);
+};
+
+/** Reads a folder and closes it. Throws a `Failure` where nothing can be concluded at all. */
+export const closeFolder = async (shell: Shell, folder: string, asOfDay: number): Promise<ClosedFolder> => {
+  const files = await listFolder(folder);
+  if (files.length === 0) throw new Failure(`${folder} holds no file`, { fix: "put the reports into the folder" });
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const progress = createProgress(shell, "reading", bytes);
+  const startedMs = shell.now().getTime();
+  try {
+    const read = await readFolder(folder, files, {
+      formats: reportFormats,
+      stopped: shell.stopped,
+      watcher: {
+        read: (done, rows, at) => {
+          const seconds = Math.max(0.001, (shell.now().getTime() - startedMs) / 1_000);
+          const left = done === 0 ? 0 : Math.ceil((seconds * (bytes - done)) / done);
+          const pace = Math.round(rows / seconds).toLocaleString("en");
+          progress.show(
+            done,
+            `${at}/${files.length} files, ${rows.toLocaleString("en")} rows, ${pace} rows/s, ${left} s left`,
+          );
+        },
+      },
+    });
+    progress.show(bytes, "matching");
+    return { folder, read, close: closeBooks(read.facts, { asOfDay }) };
+  } catch (error) {
+    if (error instanceof IncompleteFacts) throw new Failure(error.message, { fix: error.fix });
+    throw error;
+  } finally {
+    progress.end();
+  }
+};
+
+const writePack = async (out: string, close: Close): Promise<void> => {
+  await mkdir(out, { recursive: true });
+  await writeWhole(join(out, "answer.json"), [`${JSON.stringify(answerOf(close), null, 1)}\n`]);
+  await writeWhole(join(out, "links.csv"), linkRows(close));
+};
+
+/** A file that appears whole or not at all. */
+const writeWhole = async (path: string, lines: Iterable<string>): Promise<void> => {
+  const unfinished = `${path}.unfinished`;
+  const file = await open(unfinished, "w");
+  try {
+    let some: string[] = [];
+    for (const line of lines) {
+      some.push(line);
+      if (some.length < linesPerWrite) continue;
+      await file.write(some.join(""));
+      some = [];
+    }
+    await file.write(some.join(""));
+    await file.sync();
+  } catch (error) {
+    await file.close();
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+  await file.close();
+  await rename(unfinished, path);
+};
+
+const reportOf = ({ read, close }: ClosedFolder, out: string): Report => {
+  const refused = read.files.filter((file) => file.status === "refused");
+  const unknown = read.files.filter((file) => file.status === "unknown");
+  const types = new Map<string, number>();
+  for (const { type } of close.exceptions) types.set(type, (types.get(type) ?? 0) + 1);
+  const lines = [
+    `${out}: closed ${counted(read.files.length - refused.length - unknown.length, "file")} with ${counted(read.rows, "row")} as of ${dayText(close.asOfDay)}`,
+    ...totalLines(close),
+    `${counted(close.exceptions.filter(({ type }) => isAnswerType(type)).length, "exception")}, ${counted(close.credits.length, "credit")}, ${counted(close.lines.length, "money line")}`,
+    ...[...types].toSorted().map(([type, count]) => `  ${type} ${count}`),
+    ...refused.flatMap(refusedLines),
+    ...unknown.map((file) => `not a report that is known, left alone: ${file.path}`),
+    ...read.files.flatMap(noteLines),
+  ];
+  return {
+    exitCode: refused.length > 0 ? exitCodes.failed : exitCodes.ok,
+    text: `${lines.join("\n")}\n`,
+    json: {
+      out,
+      asOf: dayText(close.asOfDay),
+      rows: read.rows,
+      lines: close.lines.length,
+      exceptions: Object.fromEntries([...types].toSorted()),
+      credits: close.credits.length,
+      ignored: { ...close.ignored },
+      files: read.files.map((file) => ({
+        path: file.path,
+        status: file.status,
+        format: file.format?.id ?? null,
+        rows: file.rows,
+        sha256: file.digest,
+        problems: file.problems.map((problem) => ({ ...problem })),
+        unknownColumns: [...file.unknownColumns],
+        notes: [...file.notes],
+      })),
+    },
+  };
+};
+
+const totalLines = (close: Close): readonly string[] =>
+  [...close.totals]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([marketplace, currencies]) =>
+      [...currencies]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([currency, figures]) => {
+          const figure = (measure: "invoiced" | "fee" | "disbursed_net" | "bank_deposited"): string =>
+            amountText(figures.get(measure) ?? 0n, currency);
+          return `  ${marketplace} ${currency}: invoiced ${figure("invoiced")}, fees ${figure("fee")}, paid out ${figure("disbursed_net")}, at the bank ${figure("bank_deposited")}`;
+        }),
+    );
+
+const refusedLines = (file: ReadFile): readonly string[] => [
+  `refused, nothing of it counts: ${file.path}`,
+  ...file.problems.slice(0, problemsShownMax).flatMap(({ line, column, message, fix }) => {
+    const place = [line === null ? [] : [`line ${line}`], column === null ? [] : [`column ${column}`]].flat();
+    return [
+      `  ${place.length === 0 ? "" : `${place.join(", ")}: `}${message}`,
+      ...(fix === "" ? [] : [`    fix: ${fix}`]),
+    ];
+  }),
+  ...(file.problemCount > problemsShownMax ? [`  and ${file.problemCount - problemsShownMax} more`] : []),
+];
+
+const noteLines = (file: ReadFile): readonly string[] => [
+  ...file.notes.map((note) => `note: ${file.path}: ${note}`),
+  ...(file.status === "read" && file.unknownColumns.length > 0
+    ? [`note: ${file.path}: columns that are not known: ${file.unknownColumns.join(", ")}`]
+    : []),
+];

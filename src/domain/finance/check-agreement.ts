@@ -1,0 +1,155 @@
+/** Exceptions of an agreement against its deal, its contract, its schedule and its fees. */
+import type { Agreement } from "./agreements.ts";
+import { minorUnit } from "./amount.ts";
+import { type Billing, unbilledInstalments } from "./billing.ts";
+import { dayText } from "./day.ts";
+import type { CloseException, ExceptionType } from "./exception.ts";
+import { type ExpectedRate, expectedRate, type FeeSchedule, feeOn } from "./fee.ts";
+import { type Link, toleranceOf } from "./links.ts";
+import type { Policy } from "./policy.ts";
+
+export interface AgreementContext {
+  readonly policy: Policy;
+  readonly asOfDay: number;
+  readonly feeSchedule: FeeSchedule | null;
+  /** The day on which an offer was published; null where nothing says it. */
+  readonly publishedDay: (offerId: string) => number | null;
+}
+
+type Raise = (
+  type: ExceptionType,
+  amount: bigint,
+  more?: Partial<Pick<CloseException, "cause" | "sinceDay" | "details" | "currency">>,
+) => void;
+
+/** Everything that is wrong between an agreement and what surrounds it. */
+export const checkAgreement = (link: Link, billing: Billing, context: AgreementContext): readonly CloseException[] => {
+  const found: CloseException[] = [];
+  const { agreement } = link;
+  const raise: Raise = (type, amount, more = {}) => {
+    found.push({
+      type,
+      subjectType: "agreement",
+      subjectId: agreement.id,
+      marketplace: agreement.marketplace,
+      amount,
+      currency: agreement.currency,
+      cause: "",
+      sinceDay: agreement.startDay,
+      details: {},
+      ...more,
+    });
+  };
+  checkLink(link, billing, raise);
+  checkDeal(link, context.policy, raise);
+  checkSchedule(agreement, billing, context, raise);
+  checkFees(agreement, billing, context, raise);
+  return found;
+};
+
+const checkLink = (link: Link, billing: Billing, raise: Raise): void => {
+  const { agreement, method, candidates } = link;
+  const open = billing.invoiced - billing.refunded;
+  const billed = agreement.lines.some((line) => line.kind === "REVENUE");
+  const deals = candidates.map((deal) => deal.dealId).join(" ");
+  if (method === "ambiguous") raise("AMBIGUOUS_MATCH", open, { details: { candidates: deals } });
+  if (method === "none" && billed) raise("UNATTRIBUTED_REVENUE", open);
+  if (method === "offer_id" && candidates.length > 1)
+    raise("DOUBLE_CREDITED_DEAL", agreement.contractValue ?? 0n, { details: { deals } });
+};
+
+const checkDeal = ({ agreement, deal }: Link, policy: Policy, raise: Raise): void => {
+  if (deal === null || agreement.contractValue === null) return;
+  const details = { deal: deal.dealId, dealCurrency: deal.currency };
+  if (deal.currency !== agreement.currency) {
+    raise("CURRENCY_MISMATCH", agreement.contractValue, { details });
+    return;
+  }
+  const difference = deal.amount - agreement.contractValue;
+  const tolerance = toleranceOf(agreement, policy);
+  if (difference > tolerance || -difference > tolerance) raise("AMOUNT_MISMATCH", difference, { details });
+};
+
+/** Agreements that never came into force, or gave way to another, are not expected to bill. */
+const notInForce = new Set(["CANCELLED", "REPLACED", "ROLLED_BACK", "SUPERSEDED"]);
+
+const checkSchedule = (agreement: Agreement, billing: Billing, context: AgreementContext, raise: Raise): void => {
+  const { policy, asOfDay } = context;
+  const revenue = agreement.lines.filter((line) => line.kind === "REVENUE");
+  if (notInForce.has(agreement.status)) return;
+  if (revenue.length === 0) {
+    if (agreement.startDay === null || agreement.contractValue === null) return;
+    const overdueDay = agreement.startDay + policy.acceptedNoRevenueDays[agreement.marketplace];
+    if (overdueDay <= asOfDay) raise("ACCEPTED_NO_REVENUE", agreement.contractValue);
+    return;
+  }
+  const tolerance = policy.minorUnitsPerInstalment * minorUnit(agreement.currency);
+  for (const instalment of unbilledInstalments(agreement.schedule, revenue, tolerance))
+    if (instalment.day + policy.invoiceOverdueDays <= asOfDay)
+      raise("MISSING_INVOICE", instalment.amount, {
+        cause: dayText(instalment.day),
+        sinceDay: instalment.day,
+        details: { scheduled: dayText(instalment.day) },
+      });
+  const over = billing.invoiced - (agreement.contractValue ?? billing.invoiced);
+  if (over > toleranceOf(agreement, policy)) raise("OVERBILLED", over);
+};
+
+const checkFees = (agreement: Agreement, billing: Billing, context: AgreementContext, raise: Raise): void => {
+  if (billing.units.length === 0) return;
+  const rate = agreementRate(agreement, context);
+  if (rate === null) {
+    raise("FEE_NOT_CHECKED", 0n, { details: { why: "no fee schedule covers this offer" } });
+    return;
+  }
+  const { difference, isOff } = feeDifference(billing, rate, agreement.currency);
+  if (isOff && difference !== 0n)
+    raise("FEE_MISMATCH", difference, {
+      details: {
+        expectedPartsPerMillion: `${rate.partsPerMillion}`,
+        scheduleFrom: dayText(rate.row.effectiveFromDay),
+        renewal: `${agreement.renewal}`,
+      },
+    });
+};
+
+/** The rate that the schedule promises for an agreement; null where its offer's day, its value or a row is missing. */
+export const agreementRate = (agreement: Agreement, context: AgreementContext): ExpectedRate | null => {
+  const day = agreement.offerId === null ? null : context.publishedDay(agreement.offerId);
+  if (day === null || agreement.contractValue === null || context.feeSchedule === null) return null;
+  return expectedRate(context.feeSchedule, {
+    marketplace: agreement.marketplace,
+    kind: agreement.renewal ? "renewal" : "new",
+    contractValue: agreement.contractValue,
+    currency: agreement.currency,
+    channel: agreement.channel,
+    day,
+  });
+};
+
+/** Charged less expected; `isOff` where an invoice line's fee lies more than a minor unit per line from what it should be. */
+const feeDifference = (
+  billing: Billing,
+  rate: ExpectedRate,
+  currency: string,
+): { readonly difference: bigint; readonly isOff: boolean } => {
+  const unit = minorUnit(currency);
+  const beyond = (difference: bigint, lines: number): boolean =>
+    (difference < 0n ? -difference : difference) > unit * BigInt(lines);
+  let difference = billing.looseFees;
+  let isOff = false;
+  // Fees and sales that no invoice line joins are compared as one.
+  let apart = billing.looseFees;
+  let linesApart = billing.looseFees === 0n ? 0 : 1;
+  for (const { revenue, fees, fee } of billing.units) {
+    let expected = 0n;
+    for (const line of revenue) expected += feeOn(line.amount, rate, currency);
+    const here = fee - expected;
+    difference += here;
+    if (fees.length === 0 && revenue[0]?.marketplace === "aws" && billing.looseFees !== 0n) {
+      apart += here;
+      linesApart += revenue.length;
+    } else if (beyond(here, revenue.length)) isOff = true;
+  }
+  return { difference, isOff: isOff || beyond(apart, linesApart) };
+};

@@ -1,0 +1,161 @@
+/** A close: what the facts known by a day say of the money, concluded purely. The same facts in any order give the same. */
+import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
+import { type Billing, billingOf } from "./billing.ts";
+import { checkAgreement } from "./check-agreement.ts";
+import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
+import { type Credit, creditDeals } from "./credits.ts";
+import { lastSecondOfDay } from "./day.ts";
+import { type CloseException, inFixedOrder } from "./exception.ts";
+import type { Facts } from "./facts.ts";
+import type { FeeSchedule } from "./fee.ts";
+import type { MoneyLine } from "./line.ts";
+import { type Link, type LinkMethod, linkAgreements } from "./links.ts";
+import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
+import type { Policy } from "./policy.ts";
+import { type Totals, totalsOf } from "./totals.ts";
+import { currentLines, latestByKey, plainText, type Versions } from "./versions.ts";
+
+/** Where a line's money ended: with a deal, without one, or ignored as a version that counts for nothing. */
+export interface LineLink {
+  readonly agreement: Agreement | null;
+  readonly dealId: string | null;
+  readonly method: LinkMethod;
+}
+
+export interface Close {
+  readonly asOfDay: number;
+  readonly policy: Policy;
+  readonly totals: Totals;
+  readonly exceptions: readonly CloseException[];
+  readonly credits: readonly Credit[];
+  readonly links: readonly Link[];
+  readonly payouts: readonly Payout[];
+  /** Current versions in a fixed order: marketplace, then key. */
+  readonly lines: readonly MoneyLine[];
+  readonly linkOf: (line: MoneyLine) => LineLink;
+  readonly billingOf: (agreement: Agreement) => Billing;
+  readonly settlementOf: (line: MoneyLine) => Settlement | undefined;
+  /** Rows that count for nothing, and why. */
+  readonly ignored: Versions["ignored"];
+  readonly ignoredAmounts: Versions["ignoredAmounts"];
+  /** Keys that the source gave different contents at one time. */
+  readonly conflicts: readonly string[];
+}
+
+export interface CloseQuestion {
+  /** The last day whose knowledge counts. */
+  readonly asOfDay: number;
+}
+
+/** Concludes a close. Throws an `IncompleteFacts` when the policy is missing or there are two. */
+export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
+  const policy = onlyPolicy(facts.policies);
+  const { asOfDay } = question;
+  const knownUntil = lastSecondOfDay(asOfDay);
+  const versions = currentLines(facts.lines, knownUntil);
+  const lines = versions.current.toSorted(byMarketplaceAndKey);
+  const book = gatherAgreements(facts, lines, knownUntil);
+  const links = linkAgreements(book.agreements, facts, { policy, knownUntil });
+  const payoutContext = { policy, knownUntil, asOfDay };
+  const payouts = gatherPayouts(facts, lines, payoutContext);
+  const settled = settlements(lines);
+  const settlementOf = (line: MoneyLine): Settlement | undefined => settled.get(line.key);
+  const billings = new Map(book.agreements.map((agreement) => [agreement, billingOf(agreement)]));
+  const billing = (agreement: Agreement): Billing => billings.get(agreement) ?? billingOf(agreement);
+  const agreementContext = {
+    policy,
+    asOfDay,
+    feeSchedule: joinedSchedule(facts),
+    publishedDay: publishedDays(facts, knownUntil),
+  };
+  const credited = creditDeals(facts, links, { asOfDay, billingOf: (link) => billing(link.agreement) });
+  const exceptions: CloseException[] = [];
+  const add = (found: readonly CloseException[]): void => {
+    for (const one of found) exceptions.push(one);
+  };
+  for (const link of links) {
+    add(checkAgreement(link, billing(link.agreement), agreementContext));
+    add(checkMoney(link.agreement, billing(link.agreement), { policy, asOfDay, settlementOf }));
+  }
+  add(checkOrphans(book));
+  add(checkBank(payouts, payoutContext));
+  add(credited.exceptions);
+  return {
+    asOfDay,
+    policy,
+    totals: totalsOf(lines, payouts.payouts),
+    exceptions: inFixedOrder(exceptions),
+    credits: credited.credits,
+    links,
+    payouts: payouts.payouts,
+    lines,
+    linkOf: linkReader(book, links),
+    billingOf: billing,
+    settlementOf,
+    ignored: versions.ignored,
+    ignoredAmounts: versions.ignoredAmounts,
+    conflicts: versions.conflicts,
+  };
+};
+
+/** The facts do not suffice for a close: what is missing and what to do. */
+export class IncompleteFacts extends Error {
+  readonly fix: string;
+  constructor(message: string, fix: string) {
+    super(message);
+    this.name = "IncompleteFacts";
+    this.fix = fix;
+  }
+}
+
+const byMarketplaceAndKey = (a: MoneyLine, b: MoneyLine): number => {
+  if (a.marketplace !== b.marketplace) return a.marketplace < b.marketplace ? -1 : 1;
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+};
+
+const onlyPolicy = (policies: readonly Policy[]): Policy => {
+  const [policy] = policies;
+  if (policy === undefined)
+    throw new IncompleteFacts(
+      "there is no policy: tolerances and windows are nowhere",
+      "add policy.json to the folder; examples/reconciliation/input/internal/policy.json shows one",
+    );
+  if (policies.some((other) => plainText(other) !== plainText(policy)))
+    throw new IncompleteFacts("there are two policies that differ", "leave one policy.json in the folder");
+  return policy;
+};
+
+const joinedSchedule = (facts: Facts): FeeSchedule | null => {
+  const [first] = facts.feeSchedules;
+  if (first === undefined) return null;
+  if (facts.feeSchedules.some((other) => plainText(other) !== plainText(first)))
+    throw new IncompleteFacts("there are two fee schedules that differ", "leave one fee-schedule.json in the folder");
+  return first;
+};
+
+/** The day an offer was published: what our own offers module wrote down, else what a feed says. */
+const publishedDays = (facts: Facts, knownUntil: number): ((offerId: string) => number | null) => {
+  const days = new Map<string, number>();
+  for (const own of [false, true])
+    for (const offer of latestByKey(
+      facts.offers.filter((fact) => fact.own === own),
+      knownUntil,
+    ).values())
+      if (offer.publishedDay !== null) days.set(offer.offerId, offer.publishedDay);
+  return (offerId) => days.get(offerId) ?? null;
+};
+
+const nowhere: LineLink = { agreement: null, dealId: null, method: "none" };
+
+const linkReader = (book: AgreementBook, links: readonly Link[]): ((line: MoneyLine) => LineLink) => {
+  const byAgreement = new Map(
+    links.map((link) => [
+      link.agreement,
+      { agreement: link.agreement, dealId: link.deal?.dealId ?? null, method: link.method },
+    ]),
+  );
+  return (line) => {
+    const agreement = book.agreementOf(line);
+    return agreement === null ? nowhere : (byAgreement.get(agreement) ?? nowhere);
+  };
+};

@@ -1,0 +1,163 @@
+/** What reports and internal files say, before anything is concluded: one bag per file, added up into one. */
+import type { MarketplaceId } from "../deal.ts";
+import type { AttributionRule, Partner, Touch } from "./attribution.ts";
+import type { FeeSchedule } from "./fee.ts";
+import type { MoneyLine, Origin } from "./line.ts";
+import type { Policy } from "./policy.ts";
+
+/** A fact of which the source may send later versions: of two with one key, the later known wins. */
+export interface Versioned extends Origin {
+  readonly key: string;
+  readonly knownSecond: number;
+  readonly deleted: boolean;
+}
+
+export interface Instalment {
+  readonly day: number;
+  readonly amount: bigint;
+}
+
+/** An agreement as the offers module knows it (`own`) or as a marketplace's feed does. */
+export interface AgreementFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly agreementId: string;
+  readonly offerId: string | null;
+  readonly buyerKey: string | null;
+  readonly status: string;
+  readonly renewal: boolean;
+  /** Sold through a channel partner. */
+  readonly channel: boolean;
+  readonly startDay: number | null;
+  readonly currency: string;
+  /** Null where the source does not say. */
+  readonly contractValue: bigint | null;
+  /** Empty where the instalments are facts of their own. */
+  readonly schedule: readonly Instalment[];
+  readonly own: boolean;
+}
+
+export interface InstalmentFact extends Versioned, Instalment {
+  readonly marketplace: MarketplaceId;
+  readonly agreementId: string;
+  readonly currency: string;
+}
+
+export interface OfferFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly offerId: string;
+  readonly name: string;
+  readonly publishedDay: number | null;
+  readonly own: boolean;
+}
+
+/** Two names of one buyer, for example a feed's account id and the 12-digit account number. */
+export interface BuyerAlias extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly buyerKey: string;
+  readonly alias: string;
+}
+
+/** A mail domain that a report shows for a buyer's account. */
+export interface BuyerDomain extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly buyerKey: string;
+  readonly domain: string;
+}
+
+export interface DealFact extends Origin {
+  readonly dealId: string;
+  readonly accountName: string;
+  readonly domain: string;
+  readonly amount: bigint;
+  readonly currency: string;
+  readonly closeDay: number | null;
+  readonly stage: string;
+  readonly marketplace: MarketplaceId | null;
+  readonly offerId: string | null;
+  readonly opportunityId: string | null;
+}
+
+/** A payout header that has a report of its own. */
+export interface PaymentFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly paymentId: string;
+  readonly currency: string;
+  readonly amount: bigint;
+  readonly day: number;
+}
+
+/** What a report says its lines add up to, to be compared with them. */
+export interface ControlFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly period: string;
+  readonly measure: string;
+  readonly currency: string;
+  readonly amount: bigint;
+}
+
+export interface DepositFact extends Versioned {
+  readonly depositId: string;
+  readonly day: number;
+  readonly currency: string;
+  readonly amount: bigint;
+  readonly payer: string;
+  readonly reference: string;
+}
+
+export interface Facts {
+  readonly lines: MoneyLine[];
+  readonly agreements: AgreementFact[];
+  readonly instalments: InstalmentFact[];
+  readonly offers: OfferFact[];
+  readonly aliases: BuyerAlias[];
+  readonly domains: BuyerDomain[];
+  readonly deals: DealFact[];
+  readonly payments: PaymentFact[];
+  readonly controls: ControlFact[];
+  readonly deposits: DepositFact[];
+  readonly touches: Touch[];
+  readonly partners: Partner[];
+  readonly rules: AttributionRule[];
+  readonly feeSchedules: FeeSchedule[];
+  readonly policies: Policy[];
+}
+
+export const noFacts = (): Facts => ({
+  lines: [],
+  agreements: [],
+  instalments: [],
+  offers: [],
+  aliases: [],
+  domains: [],
+  deals: [],
+  payments: [],
+  controls: [],
+  deposits: [],
+  touches: [],
+  partners: [],
+  rules: [],
+  feeSchedules: [],
+  policies: [],
+});
+
+/** Adds the facts of one more file. Order does not matter to what is concluded. */
+export const addFacts = (all: Facts, more: Facts): void => {
+  const add = <Fact>(to: Fact[], from: readonly Fact[]): void => {
+    for (const fact of from) to.push(fact);
+  };
+  add(all.lines, more.lines);
+  add(all.agreements, more.agreements);
+  add(all.instalments, more.instalments);
+  add(all.offers, more.offers);
+  add(all.aliases, more.aliases);
+  add(all.domains, more.domains);
+  add(all.deals, more.deals);
+  add(all.payments, more.payments);
+  add(all.controls, more.controls);
+  add(all.deposits, more.deposits);
+  add(all.touches, more.touches);
+  add(all.partners, more.partners);
+  add(all.rules, more.rules);
+  add(all.feeSchedules, more.feeSchedules);
+  add(all.policies, more.policies);
+};

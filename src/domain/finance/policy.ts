@@ -1,0 +1,69 @@
+/** Tolerances and windows of a close: data with a version of its own, never numbers in code. */
+import { z } from "zod";
+import { marketplaceIds } from "../deal.ts";
+
+const days = z.number().int().min(0).max(3_650);
+const byMarketplace = z.record(z.enum(marketplaceIds), days);
+
+/** The file's own shape. Unknown members are kept out of the conclusions, not refused: the file is the user's. */
+export const policyFileSchema = z.object({
+  version: z.string().optional(),
+  as_of: z.string().optional(),
+  tolerance: z.object({ minor_units_per_instalment: z.number().int().min(0).max(1_000) }),
+  windows_days: z.object({
+    invoice_overdue: days,
+    accepted_no_revenue: byMarketplace,
+    aws_disbursement_after_collection: days,
+    azure_disbursement_after_expected: days,
+    gcp_disbursement_after_expected: days,
+    bank_after_disbursement: days,
+    bank_clearing: days.default(3),
+  }),
+  fallback: z.object({ close_to_start_days: days, start_to_close_days: days.default(3) }).optional(),
+  signatures: z.enum(["recorded", "verified"]).default("recorded"),
+  /** How a bank names the payer of a marketplace's payouts, upper case, as part of the counterparty. */
+  payers: z.partialRecord(z.enum(marketplaceIds), z.array(z.string().min(1))).optional(),
+});
+export type PolicyFile = z.infer<typeof policyFileSchema>;
+
+export interface Policy {
+  readonly minorUnitsPerInstalment: bigint;
+  readonly invoiceOverdueDays: number;
+  readonly acceptedNoRevenueDays: Readonly<Record<"aws" | "azure" | "gcp", number>>;
+  /** Days after collection (AWS) or after the expected payment (the others) within which money must be paid out. */
+  readonly disbursementDays: Readonly<Record<"aws" | "azure" | "gcp", number>>;
+  readonly bankDays: number;
+  readonly bankClearingDays: number;
+  /** Null: a deal is never linked by domain, amount and date, only suggested. */
+  readonly fallback: { readonly closeToStartDays: number; readonly startToCloseDays: number } | null;
+  readonly signatures: "recorded" | "verified";
+  readonly payers: Readonly<Record<"aws" | "azure" | "gcp", readonly string[]>>;
+}
+
+const payers = { aws: ["AMAZON WEB SERVICES"], azure: ["MICROSOFT"], gcp: ["GOOGLE"] } as const;
+
+export const policyOf = (file: PolicyFile): Policy => {
+  const windows = file.windows_days;
+  const overdue = windows.accepted_no_revenue;
+  return {
+    minorUnitsPerInstalment: BigInt(file.tolerance.minor_units_per_instalment),
+    invoiceOverdueDays: windows.invoice_overdue,
+    acceptedNoRevenueDays: { aws: overdue.aws, azure: overdue.azure, gcp: overdue.gcp },
+    disbursementDays: {
+      aws: windows.aws_disbursement_after_collection,
+      azure: windows.azure_disbursement_after_expected,
+      gcp: windows.gcp_disbursement_after_expected,
+    },
+    bankDays: windows.bank_after_disbursement,
+    bankClearingDays: windows.bank_clearing,
+    fallback:
+      file.fallback === undefined
+        ? null
+        : {
+            closeToStartDays: file.fallback.close_to_start_days,
+            startToCloseDays: file.fallback.start_to_close_days,
+          },
+    signatures: file.signatures,
+    payers: { ...payers, ...file.payers },
+  };
+};

@@ -1,0 +1,165 @@
+/**
+ * Versions: one natural key, several rows. The same content again is nothing; new content closes the old version. Which
+ * of two is newer follows from what the source says of its knowledge, never from the order in which files came.
+ */
+import type { MoneyLine } from "./line.ts";
+
+/** Why a row version counts for nothing. */
+export type IgnoredReason = "repeated" | "superseded" | "deleted" | "not known yet";
+
+export interface Versions {
+  /** The current version of each line, in no particular order. */
+  readonly current: readonly MoneyLine[];
+  readonly ignored: Readonly<Record<IgnoredReason, number>>;
+  /** Ignored money by currency, so that what came in is accounted for. */
+  readonly ignoredAmounts: ReadonlyMap<string, bigint>;
+  /** Keys of which the source sent different contents with the same knowledge date. */
+  readonly conflicts: readonly string[];
+}
+
+const conflictsMax = 100;
+
+/** Picks the version of each line that was known by the end of a second. */
+export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): Versions => {
+  const byKey = { aws: new Map<string, Held>(), azure: new Map<string, Held>(), gcp: new Map<string, Held>() };
+  const ignored = { repeated: 0, superseded: 0, deleted: 0, "not known yet": 0 };
+  const ignoredAmounts = new Map<string, bigint>();
+  const conflicts: string[] = [];
+  const ignore = (line: MoneyLine, reason: IgnoredReason): void => {
+    ignored[reason] += 1;
+    ignoredAmounts.set(line.currency, (ignoredAmounts.get(line.currency) ?? 0n) + line.amount);
+  };
+  for (const line of lines) {
+    if (line.knownSecond > knownUntil) {
+      ignore(line, "not known yet");
+      continue;
+    }
+    const held = byKey[line.marketplace];
+    const other = held.get(line.key);
+    if (other === undefined) held.set(line.key, line);
+    else if (Array.isArray(other)) other.push(line);
+    else held.set(line.key, [other, line]);
+  }
+  const current: MoneyLine[] = [];
+  for (const held of Object.values(byKey))
+    for (const versions of held.values()) {
+      const chosen = Array.isArray(versions) ? choose(versions, ignore, conflicts) : versions;
+      if (chosen.deleted) ignore(chosen, "deleted");
+      else current.push(chosen);
+    }
+  return { current, ignored, ignoredAmounts, conflicts };
+};
+
+type Held = MoneyLine | MoneyLine[];
+
+const choose = (
+  versions: readonly MoneyLine[],
+  ignore: (line: MoneyLine, reason: IgnoredReason) => void,
+  conflicts: string[],
+): MoneyLine => {
+  const ordered = versions.toSorted(newestFirst);
+  const [newest] = ordered;
+  if (newest === undefined) throw new Error("a key without a row");
+  const parts: MoneyLine[] = [newest];
+  let previous = newest;
+  for (const line of ordered.slice(1)) {
+    const same = compareContent(line, previous) === 0;
+    if (line.knownSecond !== newest.knownSecond || line.delivery !== newest.delivery)
+      ignore(line, same ? "repeated" : "superseded");
+    else if (same) ignore(line, "repeated");
+    else if (line.content !== "") parts.push(line);
+    else {
+      if (conflicts.length < conflictsMax) conflicts.push(line.key);
+      ignore(line, "superseded");
+    }
+    previous = line;
+  }
+  return parts.length === 1 ? newest : parts.reduce(addUp);
+};
+
+/** Newest knowledge first; what is left is ordered by content, so that no order of files or rows shows. */
+const newestFirst = (a: MoneyLine, b: MoneyLine): number =>
+  b.knownSecond - a.knownSecond ||
+  b.delivery - a.delivery ||
+  compareContent(a, b) ||
+  a.file - b.file ||
+  a.line - b.line;
+
+const compared = (line: MoneyLine): string =>
+  [
+    line.content,
+    line.kind,
+    line.part,
+    line.currency,
+    line.amount,
+    line.fee,
+    line.net,
+    line.settled,
+    line.settledCurrency,
+    line.agreementId,
+    line.offerId,
+    line.parentKey,
+    line.payoutKey,
+    line.trace,
+    line.reference,
+    line.paid,
+    line.occurredDay,
+    line.invoicedDay,
+    line.collectedDay,
+    line.disbursedDay,
+    line.payableDay,
+    line.deleted,
+  ].join("|");
+const compareContent = (a: MoneyLine, b: MoneyLine): number => {
+  const [left, right] = [compared(a), compared(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+};
+
+/** One line in several parts, as reports give it that split a line over payout statuses. */
+const addUp = (sum: MoneyLine, part: MoneyLine): MoneyLine => ({
+  ...sum,
+  amount: sum.amount + part.amount,
+  fee: sum.fee + part.fee,
+  net: sum.net + part.net,
+  withheld: sum.withheld + part.withheld,
+  refunded: sum.refunded + part.refunded,
+  lost: sum.lost + part.lost,
+  settled: sum.settled + part.settled,
+  paid: sum.paid === part.paid ? sum.paid : "pending",
+});
+
+/** The latest known of facts that share a key; of equals, the one whose text comes first. */
+export const latestByKey = <Fact extends Dated>(
+  facts: readonly Fact[],
+  knownUntil: number,
+): ReadonlyMap<string, Fact> => {
+  const latest = new Map<string, Fact>();
+  for (const fact of facts) {
+    if (fact.knownSecond > knownUntil) continue;
+    const key = `${fact.marketplace ?? ""}|${fact.key}`;
+    const other = latest.get(key);
+    if (other === undefined || isNewer(fact, other)) latest.set(key, fact);
+  }
+  for (const [key, fact] of latest) if (fact.deleted) latest.delete(key);
+  return latest;
+};
+
+interface Dated {
+  readonly marketplace?: string;
+  readonly key: string;
+  readonly knownSecond: number;
+  readonly deleted: boolean;
+  readonly file: number;
+  readonly line: number;
+}
+const isNewer = (fact: Dated, other: Dated): boolean => {
+  if (fact.knownSecond !== other.knownSecond) return fact.knownSecond > other.knownSecond;
+  const [left, right] = [plainText(fact), plainText(other)];
+  return left < right;
+};
+
+/** A fact's content as text, without where it was read. */
+export const plainText = (fact: object): string =>
+  JSON.stringify(fact, (name, value) =>
+    name === "file" || name === "line" ? undefined : typeof value === "bigint" ? `${value}` : value,
+  );
