@@ -1,9 +1,11 @@
 /** What a connection to Google's marketplace is set up with: which doors that opens, what is missing for the others, what the doctor finds. */
 import { decodeJwt } from "jose";
 import { describe, expect, it } from "vitest";
+import type { RawDelivery } from "../adapters/contract.ts";
 import { createGcp } from "../adapters/gcp/index.ts";
 import { targetOf } from "../adapters/gcp/settings.ts";
-import type { JsonObject } from "../src/domain/deal.ts";
+import { simulatedGcp } from "../adapters/gcp/simulator/cloud.ts";
+import { type JsonObject, jsonObjectSchema } from "../src/domain/deal.ts";
 import { runChecks } from "../src/domain/diagnosis.ts";
 import { connection, fault, openGoogle, partnerId, settings, value } from "./gcp-double.ts";
 import { offerDraft, openMarket, project, push } from "./gcp-offer-double.ts";
@@ -131,6 +133,30 @@ describe("a refusal", () => {
     expect(fault(await market.agreements.changes(null)).message).toContain("Link it in Producer Portal");
     expect(fault(await market.agreements.changes(null)).message).not.toContain("Integrator");
   });
+});
+
+it("a fresh installation's Google pushes its orders to the connection, signed as that expects", async () => {
+  const deliveries: RawDelivery[] = [];
+  const google = openGoogle({
+    connection: jsonObjectSchema.parse(simulatedGcp.connection().settings),
+    deliver: async (request) => {
+      const body = new Uint8Array(await request.arrayBuffer());
+      deliveries.push({ headers: Object.fromEntries(request.headers), body });
+      expect(request.url).toBe("https://cosell.example/hooks/con_1");
+      return new Response(null, { status: 204 });
+    },
+  });
+  await simulatedGcp.attach?.({
+    connectionId: "con_1",
+    call: async () => ({ hookUrl: "https://cosell.example/hooks/con_1" }),
+    control: google.rig.simulator.control,
+  });
+  await google.rig.controls.purchase({ billingAccount: "billingAccounts/0AB1C2-34D5E6-F7890A" });
+  await google.rig.controls.advance(1 / 24);
+  expect(deliveries.length).toBeGreaterThan(0);
+  const [first] = deliveries;
+  if (first === undefined) throw new Error("nothing came");
+  expect(await google.session.hooks?.verify(first)).toMatchObject({ kind: "verified" });
 });
 
 it("a draft is judged without any contact, also by what stands in the marketplace's example", () => {
