@@ -31,13 +31,20 @@ export type Totals = ReadonlyMap<MarketplaceId, ReadonlyMap<string, ReadonlyMap<
 /** Adds up current lines and payouts. */
 export const totalsOf = (lines: readonly MoneyLine[], payouts: readonly Payout[]): Totals => {
   const totals = new Map<MarketplaceId, Map<string, Map<Measure, bigint>>>();
-  const add: Add = (marketplace, currency, measure, amount) => {
-    if (amount === 0n) return;
+  const figuresOf = (marketplace: MarketplaceId, currency: string): Map<Measure, bigint> => {
     const byCurrency = totals.get(marketplace) ?? new Map<string, Map<Measure, bigint>>();
     totals.set(marketplace, byCurrency);
     const figures = byCurrency.get(currency) ?? new Map<Measure, bigint>();
     byCurrency.set(currency, figures);
-    figures.set(measure, (figures.get(measure) ?? 0n) + amount);
+    return figures;
+  };
+  // Lines come in runs of one marketplace and currency.
+  let last = { marketplace: "", currency: "", figures: new Map<Measure, bigint>() };
+  const add: Add = (marketplace, currency, measure, amount) => {
+    if (amount === 0n) return;
+    if (last.currency !== currency || last.marketplace !== marketplace)
+      last = { marketplace, currency, figures: figuresOf(marketplace, currency) };
+    last.figures.set(measure, (last.figures.get(measure) ?? 0n) + amount);
   };
   const earned = purchaseEarnings(lines);
   for (const line of lines) addLine(line, add, earned);
