@@ -58,18 +58,7 @@ const addLine = (line: MoneyLine, add: Add, earned: ReadonlyMap<string, readonly
   const to = (measure: Measure, amount: bigint): void => add(line.marketplace, line.currency, measure, amount);
   switch (line.kind) {
     case "REVENUE":
-      to("invoiced", line.amount);
-      to("refund", line.refunded);
-      if (line.marketplace === "gcp") {
-        to("fee", line.fee);
-        to("withheld_net", line.withheld);
-        to("written_off", line.lost);
-      }
-      if (line.marketplace === "azure") {
-        to("uncollected", line.lost);
-        // No earning yet: the fee is what the report says will not reach us.
-        if (!earned.has(line.key)) to("fee", line.amount - line.net);
-      }
+      addRevenue(line, to, earned.has(line.key));
       break;
     case "EARNING":
       to("fee", line.fee);
@@ -115,6 +104,21 @@ const addLine = (line: MoneyLine, add: Add, earned: ReadonlyMap<string, readonly
       break;
     default:
       break;
+  }
+};
+
+const addRevenue = (line: MoneyLine, to: (measure: Measure, amount: bigint) => void, isEarned: boolean): void => {
+  to("invoiced", line.amount);
+  to("refund", line.refunded);
+  if (line.marketplace === "gcp") {
+    to("fee", line.fee);
+    to("withheld_net", line.withheld);
+    to("written_off", line.lost);
+  }
+  if (line.marketplace === "azure") {
+    to("uncollected", line.lost);
+    // No earning yet: the fee is what the report says will not reach us.
+    if (!isEarned) to("fee", line.amount - line.net);
   }
 };
 
