@@ -1,5 +1,5 @@
 /** Credits of partners by the signed rules, and the deals that get none because a rule is wanting. */
-import { attribute, shareEqually } from "./attribution.ts";
+import { type Attribution, attribute, shareEqually } from "./attribution.ts";
 import type { Billing } from "./billing.ts";
 import type { CloseException } from "./exception.ts";
 import type { DealFact, Facts } from "./facts.ts";
@@ -57,36 +57,44 @@ export const creditDeals = (
       rulesOf: (partnerId) => rules.get(partnerId) ?? [],
     });
     if (found.problem !== null) exceptions.push(asException(deal, found.problem));
-    const { sourced, influenced, rule } = found;
-    if (sourced === null || rule === null) continue;
-    for (const link of linked.get(deal.dealId) ?? []) {
-      const { invoiced, refunded } = context.billingOf(link);
-      const basis = rule.credit_basis === "tcv" ? (link.agreement.contractValue ?? 0n) : invoiced - refunded;
-      const base = {
-        dealId: deal.dealId,
-        agreementId: link.agreement.id,
-        currency: link.agreement.currency,
-        ruleId: rule.rule_id,
-        ruleVersion: rule.version,
-        basis: rule.credit_basis,
-      };
-      const { partnerId, touch } = sourced;
-      credits.push({ ...base, partnerId, kind: "sourced", amount: basis, touchIds: [touch.touchId] });
-      const shares = shareEqually(
-        basis,
-        influenced.map((one) => one.partnerId),
-      );
-      for (const one of influenced)
-        credits.push({
-          ...base,
-          partnerId: one.partnerId,
-          kind: "influenced",
-          amount: shares.get(one.partnerId) ?? 0n,
-          touchIds: one.touches.map((other) => other.touchId),
-        });
-    }
+    for (const link of linked.get(deal.dealId) ?? [])
+      for (const credit of creditsOn(deal, found, { link, billing: context.billingOf(link) })) credits.push(credit);
   }
   return { credits: credits.toSorted(byDeal), exceptions };
+};
+
+/** The credits of a deal on one agreement: the basis whole to who sourced it, and shared among who influenced it. */
+const creditsOn = (
+  deal: DealFact,
+  { sourced, influenced, rule }: Attribution,
+  { link, billing }: { readonly link: Link; readonly billing: Billing },
+): readonly Credit[] => {
+  if (sourced === null || rule === null) return [];
+  const basis =
+    rule.credit_basis === "tcv" ? (link.agreement.contractValue ?? 0n) : billing.invoiced - billing.refunded;
+  const base = {
+    dealId: deal.dealId,
+    agreementId: link.agreement.id,
+    currency: link.agreement.currency,
+    ruleId: rule.rule_id,
+    ruleVersion: rule.version,
+    basis: rule.credit_basis,
+  };
+  const shares = shareEqually(
+    basis,
+    influenced.map((one) => one.partnerId),
+  );
+  const { partnerId, touch } = sourced;
+  return [
+    { ...base, partnerId, kind: "sourced", amount: basis, touchIds: [touch.touchId] },
+    ...influenced.map((one) => ({
+      ...base,
+      partnerId: one.partnerId,
+      kind: "influenced" as const,
+      amount: shares.get(one.partnerId) ?? 0n,
+      touchIds: one.touches.map((other) => other.touchId),
+    })),
+  ];
 };
 
 const byDeal = (a: Credit, b: Credit): number => (sortText(a) < sortText(b) ? -1 : 1);
