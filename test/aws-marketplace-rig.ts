@@ -92,15 +92,19 @@ export const change = (ChangeType: string, DetailsDocument: object, Identifier =
   Entity: { Type: "Offer@1.0", Identifier },
   DetailsDocument: DetailsDocument as never,
 });
+/** Which kind of entity a change creates, and under which name the others of its set refer to it. */
+interface Made {
+  readonly of?: string;
+  readonly name?: string;
+}
 export const creation = (
   ChangeType: string,
   DetailsDocument: object,
-  Type = "Offer@1.0",
-  ChangeName = "Offer",
+  { of = "Offer@1.0", name = "Offer" }: Made = {},
 ): Change => ({
   ChangeType,
-  ChangeName,
-  Entity: { Type },
+  ChangeName: name,
+  Entity: { Type: of },
   DetailsDocument: DetailsDocument as never,
 });
 

@@ -174,6 +174,35 @@ describe("a change set", () => {
     await market.controls.clearFaults();
   });
 
+  it("whose answer was lost is found by its token: a repeat makes no second one", async () => {
+    const changes = offerChanges({ name: "Lost answer" });
+    const token = { ClientRequestToken: "token-lost" };
+    await market.controls.setFaults([{ on: "StartChangeSet", fault: "commit_then_500", nth: 1 }]);
+    expect(await refusal(market.start(changes, token))).toMatchObject({ name: "InternalServiceException" });
+    const id = await market.start(changes, token);
+    await market.controls.clearFaults();
+    await market.controls.advance(10 / 1440);
+    const { marketplace } = await market.controls.ledger();
+    expect(marketplace.entities.filter((row) => row.document.Name === "Lost answer")).toHaveLength(1);
+    expect(await market.describe(id)).toMatchObject({ Status: "SUCCEEDED" });
+  });
+
+  it("goes on after a restart, and what came of it is still there", async () => {
+    const first = await openMarket();
+    const id = await first.start(offerChanges({ name: "Restarted" }));
+    await first.close();
+    const second = await openMarket({ state: first.state, start: first.clock.now() });
+    await second.controls.advance(10 / 1440);
+    expect(await second.describe(id)).toMatchObject({ Status: "SUCCEEDED" });
+    const { marketplace } = await second.controls.ledger();
+    const offer = marketplace.entities.find((row) => row.document.Name === "Restarted");
+    const agreement = await second.accept(offer?.id ?? "");
+    await second.close();
+    const third = await openMarket({ state: first.state, start: second.clock.now() });
+    expect(await third.ofOffer(offer?.id ?? "")).toMatchObject([{ agreementId: agreement, status: "ACTIVE" }]);
+    await third.close();
+  });
+
   it("is found by its name, its status and its entity, page by page", async () => {
     const offer = await market.release({ name: "Listed" });
     for (const index of [1, 2, 3])

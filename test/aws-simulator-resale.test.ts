@@ -46,8 +46,7 @@ describe("a channel partner's offer", () => {
       creation(
         "CreateResaleAuthorization",
         { ProductId: product, Name: name, ResellerAccountId: reseller.account },
-        "ResaleAuthorization@1.0",
-        "Resale",
+        { of: "ResaleAuthorization@1.0", name: "Resale" },
       ),
       ra("ReleaseResaleAuthorization", {}),
       ra("UpdatePricingTerms", {
@@ -180,7 +179,7 @@ describe("partners that nobody plays", () => {
       creation(
         "CreateResaleAuthorization",
         { ProductId: product, Name: "Far", ResellerAccountId: far },
-        "ResaleAuthorization@1.0",
+        { of: "ResaleAuthorization@1.0" },
       ),
       ra("UpdatePricingTerms", {
         PricingModel: "Contract",

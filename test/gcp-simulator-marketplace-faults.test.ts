@@ -55,8 +55,7 @@ describe("answers of the marketplace under faults", () => {
   });
   it("have words nobody knows, members nobody knows, and lack members", async () => {
     const id = await rig.draft();
-    const odd = (rule: Omit<FaultRuleInput, "on">) =>
-      under({ on: "privateOffers.get", ...rule }, () => rig.offer(id));
+    const odd = (rule: Omit<FaultRuleInput, "on">) => under({ on: "privateOffers.get", ...rule }, () => rig.offer(id));
     expect((await odd({ fault: "unknown_status_word", value: "PAUSED" })).state).toBe("PAUSED");
     expect((await odd({ fault: "missing_field" })).updateTime).toBeUndefined();
     const { order } = await rig.running();

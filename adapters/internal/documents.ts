@@ -3,7 +3,7 @@ import { z } from "zod";
 import { marketplaceIds } from "../../src/domain/deal.ts";
 import { amountOf } from "../../src/domain/finance/amount.ts";
 import { attributionRuleSchema } from "../../src/domain/finance/attribution.ts";
-import { dayOf } from "../../src/domain/finance/day.ts";
+import { dayOf, secondOf } from "../../src/domain/finance/day.ts";
 import { feeScheduleFileSchema, feeScheduleOf } from "../../src/domain/finance/fee.ts";
 import { policyFileSchema, policyOf } from "../../src/domain/finance/policy.ts";
 import { isCurrency } from "../../src/domain/money.ts";
@@ -31,6 +31,7 @@ const agreementSchema = z.object({
   status: z.string().default(""),
   intent: z.string().default("NEW"),
   cppo: z.boolean().default(false),
+  accepted_at: day.nullish(),
   start: day.nullish(),
   currency,
   total_contract_value: amount,
@@ -96,7 +97,7 @@ export const agreementsFormat = document({
           .map(({ date, amount: text }) => ({ day: dayOf(date) ?? 0, amount: amountOf(text) ?? 0n }))
           .toSorted((a, b) => a.day - b.day),
         own: true,
-        knownSecond: 0,
+        knownSecond: agreement.accepted_at ? (secondOf(agreement.accepted_at) ?? 0) : 0,
         deleted: false,
         file: file.index,
         line: index + 1,

@@ -8,7 +8,7 @@ import type { AgreementEvent, OfferEvent } from "./machine.ts";
 import { decimalToMicros, type Money, type MoneyJson, moneyFromJson, moneyJsonSchema } from "./money.ts";
 
 const text = (max: number) => z.string().trim().min(1).max(max);
-const percentSchema = z
+export const percentSchema = z
   .string()
   .refine((value) => {
     const micros = decimalToMicros(value);

@@ -139,7 +139,7 @@ export const createAgreements = (world: World, { entities, news, billing }: Agre
     return ended;
   };
 
-  const accept = (offer: Entity, acceptor: string, choice: Choice, occasion: Occasion): Agreement => {
+  const accept = (offer: Entity, { acceptor, ...choice }: Acceptance, occasion: Occasion): Agreement => {
     const why = refusal(offer, acceptor, occasion.now);
     if (why !== null) throw modelled("ConflictException", why);
     const terms = acceptedTerms(offer.document, choice);
@@ -251,6 +251,10 @@ export const createAgreements = (world: World, { entities, news, billing }: Agre
 };
 export type Agreements = ReturnType<typeof createAgreements>;
 
+/** Who accepts, and what they choose. */
+export interface Acceptance extends Choice {
+  readonly acceptor: string;
+}
 export interface Amendment {
   readonly amount?: string | undefined;
   readonly autoRenews?: boolean | undefined;

@@ -34,7 +34,7 @@ export const createBuyers = (world: World, agreements: Agreements) => {
   };
 
   const acceptBy = (offer: Entity, buyer: string, occasion: Occasion): Agreement => {
-    const agreement = agreements.accept(offer, buyer, choiceOf(offer), occasion);
+    const agreement = agreements.accept(offer, { acceptor: buyer, ...choiceOf(offer) }, occasion);
     if (isSeeded()) mayEndEarly(agreement);
     return agreement;
   };

@@ -96,22 +96,23 @@ export const createChangeSets = (world: World, { entities, news, buyers, reselle
     return ended;
   };
 
-  /** Stores what a set made of its entities, and tells of what was released. */
-  const settle = (left: readonly Entity[], occasion: Occasion): readonly string[] =>
-    left.map((entity) => {
+  /** Stores what a set made of its entities, all of them before anybody hears of one. */
+  const settle = (left: readonly Entity[], occasion: Occasion): void => {
+    const pairs = left.map((entity) => {
       const before = ledger.entities.get(entity.id);
-      const saved = entities.save({ ...entity, lock: null }, occasion.now);
+      return { before, saved: entities.save({ ...entity, lock: null }, occasion.now) };
+    });
+    for (const { before, saved } of pairs) {
       const isReleased = saved.releasedAt !== null && (before === null || before.releasedAt === null);
+      const isMoved = before !== null && before.availableUntil !== saved.availableUntil;
       if (saved.kind === "Offer" && isReleased) {
         news.offerReleased(saved, occasion);
         buyers.expect(saved, occasion.now);
-      } else if (saved.kind === "Offer" && before?.availableUntil !== saved.availableUntil) {
-        buyers.reconsider(saved, occasion.now);
-      }
+      } else if (saved.kind === "Offer" && isMoved) buyers.reconsider(saved, occasion.now);
       if (saved.kind === "OfferSet" && isReleased) news.setReleased(saved, occasion);
       if (saved.kind === "ResaleAuthorization" && isReleased) resellers.expect(saved, occasion.now);
-      return saved.id;
-    });
+    }
+  };
 
   const finish = (set: ChangeSet, occasion: Occasion): void => {
     if (set.plan?.kind === "fail") {

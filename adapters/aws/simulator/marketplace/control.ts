@@ -64,11 +64,12 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
     accept: (offer, action, occasion) => {
       const [first = ""] = buyersOf(offer.document);
       const usual = buyers.choiceOf(offer);
-      const choice = {
+      const acceptance = {
+        acceptor: action.account ?? first,
         autoRenews: action.autoRenews ?? usual.autoRenews,
         quantities: action.quantities ?? usual.quantities,
       };
-      return brief(agreements.accept(offer, action.account ?? first, choice, occasion));
+      return brief(agreements.accept(offer, acceptance, occasion));
     },
     ignore: (offer) => {
       buyers.ignore(offer);

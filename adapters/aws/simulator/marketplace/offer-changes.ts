@@ -145,7 +145,11 @@ const targeted = (entity: Entity, details: JsonObject, site: Site): Effect => {
   return changed({ ...entity, document: rules });
 };
 
-const priced = (entity: Entity, model: string, terms: readonly JsonObject[], site: Site): Effect => {
+interface Pricing {
+  readonly model: string;
+  readonly terms: readonly JsonObject[];
+}
+const priced = (entity: Entity, { model, terms }: Pricing, site: Site): Effect => {
   const types = terms.map(typeOf);
   if (new Set(types).size < types.length)
     return failing("DUPLICATE_TERM_TYPES", "Each type of pricing term can be given once.");
@@ -245,7 +249,7 @@ export const offerChanges: Readonly<Record<string, ChangeRule>> = {
     targeted(entity, plain(details), site),
   ),
   UpdatePricingTerms: rule(offerDetails.UpdatePricingTerms, turns.update, (entity, details, site) =>
-    whileDraft(entity, () => priced(entity, details.PricingModel, details.Terms.map(plain), site)),
+    whileDraft(entity, () => priced(entity, { model: details.PricingModel, terms: details.Terms.map(plain) }, site)),
   ),
   UpdatePaymentScheduleTerms: rule(offerDetails.UpdatePaymentScheduleTerms, turns.update, (entity, details, site) =>
     micros(markupOf(entity.document)) > 0n

@@ -78,7 +78,7 @@ export const createResellers = (world: World, { entities, agreements, news, acco
     const made = Number(isObject(details) ? (details.OfferCreatedCount ?? 0) : 0) + 1;
     const extended = { OfferExtendedStatus: "In Progress", OfferCreatedCount: made };
     entities.save({ ...authorization, document: { ...authorization.document, OfferDetails: extended } }, occasion.now);
-    return agreements.accept(offer, acceptor, { autoRenews: false, quantities: {} }, occasion);
+    return agreements.accept(offer, { acceptor, autoRenews: false, quantities: {} }, occasion);
   };
 
   return {

@@ -44,7 +44,8 @@ export const breachesOf = (checker: Checker, name: string, value: Json): readonl
     const shape = checker.shapes[shapeName];
     if (!shape) throw new Error(`the table has no shape ${shapeName}`);
     if (!hasType(shape, item)) return [breach(path, `must be of type ${shape.type}`)];
-    if (typeof item === "string") return textBreaches(shape, item, path, checker.loose.includes(shapeName));
+    if (typeof item === "string")
+      return textBreaches(checker.loose.includes(shapeName) ? withoutPattern(shape) : shape, item, path);
     if (typeof item === "number") return rangeBreaches(shape, item, path);
     if (isList(item)) return listBreaches(shape, item, path);
     return isObject(item) && shape.type === "structure" ? memberBreaches(shape, item, path) : [];
@@ -91,12 +92,13 @@ const hasType = (shape: Shape, value: Json): boolean => {
   }
 };
 
-const textBreaches = (shape: Shape, value: string, path: string, isLoose: boolean): readonly Breach[] => {
+const withoutPattern = ({ pattern: _pattern, ...shape }: Shape): Shape => shape;
+const textBreaches = (shape: Shape, value: string, path: string): readonly Breach[] => {
   if (shape.enum && !shape.enum.includes(value)) return [breach(path, `must be one of: ${shape.enum.join(", ")}`)];
   const { min = 0, max = Number.POSITIVE_INFINITY } = shape;
   const length = [...value].length;
   if (length < min || length > max) return [breach(path, `must have ${min} to ${max} characters`)];
-  const fits = isLoose || shape.pattern === undefined || matches(shape.pattern, value);
+  const fits = shape.pattern === undefined || matches(shape.pattern, value);
   return fits ? [] : [breach(path, `must match ${shape.pattern}`)];
 };
 const rangeBreaches = ({ min = -Infinity, max = Infinity }: Shape, value: number, path: string): readonly Breach[] =>
