@@ -5,7 +5,8 @@ import { closeFolder } from "../src/cli/close.ts";
 import { dayOf } from "../src/domain/finance/day.ts";
 import { exceptionKey } from "../src/domain/finance/exception.ts";
 import type { Evidence } from "../src/domain/finance/pack/evidence.ts";
-import { createExplainer, creditId } from "../src/domain/finance/pack/explainer.ts";
+import { createExplainer } from "../src/domain/finance/pack/explainer.ts";
+import { creditId } from "../src/domain/finance/pack/joins.ts";
 import { cosell, quietShell } from "./cli-shell.ts";
 import { reconciliationCase } from "./close-rig.ts";
 
