@@ -73,7 +73,7 @@ describe("a co-sold deal at AWS", () => {
     await timeline.advance(8 * minute);
     const offer = await show(id);
     expect(offer).toMatchObject({ state: "published", acceptUrl: expect.stringContaining(offer.remoteId) });
-    await timeline.advance(20 * minute);
+    await timeline.advance(2 * minute);
     expect((await opportunity()).related.AwsMarketplaceOffers).toEqual([offer.remoteArn]);
 
     const accepted = await aws.controls.offer(`${offer.remoteId}/accept`);
@@ -106,7 +106,7 @@ describe("a co-sold deal at AWS", () => {
     ]);
     const ids: string[] = [];
     for (const _ of faults) ids.push(await publish());
-    await timeline.advance(90 * minute);
+    await timeline.advance(40 * minute);
     await aws.controls.clearFaults();
     const states = await Promise.all(ids.map(async (id) => (await show(id)).state));
     expect([states, await offersHeld()]).toEqual([faults.map(() => "published"), before + faults.length]);
@@ -134,7 +134,7 @@ describe("a co-sold deal at AWS", () => {
     await ask("POST", `/v1/offers/${id}/withdraw`, { reason: "The buyer chose another term" });
     await timeline.advance(10 * minute);
     expect((await show(id)).state).toBe("withdrawn");
-    await timeline.advance(30 * minute);
+    await timeline.advance(16 * minute);
     expect((await show(id)).state).toBe("withdrawn");
   });
 });
