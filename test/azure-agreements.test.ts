@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { callForgeries } from "../adapters/azure/simulator/marketplace/rows.ts";
 import type { Hint, RawDelivery, VerifiedDelivery, Write } from "../adapters/contract.ts";
 import type { Connection } from "../src/domain/deal.ts";
+import { runChecks } from "../src/domain/diagnosis.ts";
 import type { AgreementObservation } from "../src/domain/offer.ts";
 import { got, openMarketDoors } from "./azure-market-doors.ts";
 import { type Called, hooks, ids, type MarketplaceRigOptions, openMarketplaceRig } from "./azure-marketplace-rig.ts";
@@ -232,5 +233,40 @@ describe("the SaaS webhook at Microsoft's hands", () => {
         expect((await doors.hooks.verify(rawOf(forgery))).kind, kind).toBe("forged");
       }
     }
+  });
+});
+
+describe("the doctor of the marketplace", () => {
+  const own = ["offers", "products", "subscriptions", "saas-webhook"];
+  const diagnose = async (over: Connection["settings"] = {}, lost?: "QueryPrivateOffers" | "ListSubscriptions") => {
+    const rig = openMarketplaceRig();
+    const { session, calls } = openMarketDoors(rig, over);
+    if (lost !== undefined) await rig.controls.setFaults([{ on: lost, fault: "permission_lost" }]);
+    const checks = session.diagnose?.({ remoteId: null, confirmed: {} }) ?? [];
+    const checked = await runChecks(checks.filter(({ id }) => own.includes(id)));
+    return { calls, checked: Object.fromEntries(checked.map((one) => [one.id, one])) };
+  };
+  it("reads offers, products, subscriptions and keys, and writes nothing", async () => {
+    const { checked, calls } = await diagnose();
+    expect(Object.values(checked).map(({ id, result }) => `${id} ${result}`)).toEqual(own.map((id) => `${id} ok`));
+    expect(checked.products?.detail).toBe("1 of 3 products are in the settings");
+    expect(calls.every((call) => call.startsWith("GET "))).toBe(true);
+    expect((await diagnose({ products: [] })).checked.products?.detail).toContain(
+      `business-insights is ${ids.product}`,
+    );
+  });
+  it("names a product that is called otherwise at Microsoft or is not there, and what an application lacks", async () => {
+    const products = (id: string) => ({ products: [{ id, offerId: "insights" }] });
+    expect((await diagnose(products(ids.product))).checked.products).toMatchObject({
+      result: "failed",
+      detail: `${ids.product} is business-insights at Microsoft, not insights`,
+    });
+    expect((await diagnose(products("product/none"))).checked.products?.detail).toBe("Microsoft lists no product/none");
+    const lost = await diagnose({}, "QueryPrivateOffers");
+    expect(lost.checked.offers?.detail).toContain("with the role Manager");
+    expect(lost.checked.products?.result).toBe("skipped");
+    expect((await diagnose({}, "ListSubscriptions")).checked.subscriptions?.detail).toContain(
+      "technical configuration",
+    );
   });
 });
