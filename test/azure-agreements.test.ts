@@ -53,6 +53,8 @@ describe("a subscription", () => {
       ref: { id },
       event: "accepted",
       offer: bought.offer.id.split("/")[1],
+      // Its own status is stated; that an offer was accepted is not.
+      evidence: { kind: "inferred", from: expect.stringContaining("its plan per-seat is private and names offer") },
       plan: "per-seat",
       startsAt: null,
       facts: { status: "PendingFulfillmentStart", quantity: 20, isPrivate: true },
@@ -124,15 +126,28 @@ describe("a buyer's change", () => {
     const options: MarketplaceRigOptions = {
       settings: { saas: { shapes: "plain", callSeconds: [1, 1], outstanding: "Reinstate" } },
     };
-    const { rig, doors, id, look, dutyOf, carryOut, act, told } = await active({ planChanges: "refuse" }, options);
+    const {
+      rig,
+      doors,
+      id,
+      look,
+      dutyOf,
+      carryOut,
+      act,
+      told: last,
+    } = await active({ planChanges: "refuse" }, options);
     const operation = await act("change", { quantity: 60 });
     await rig.settle(2);
-    const { hints, kind, key } = await told();
+    const { hints, kind, key } = await last();
     expect({ kind, key }).toEqual({ kind: "ChangeQuantity", key: `ChangeQuantity:${operation.id}` });
     expect(hints.map((hint) => hint.id)).toEqual([`${id}/operations/${operation.id}`, id]);
     expect(await dutyOf(id)).toBeNull();
-    expect((await look(operationIn(hints))).ref).toEqual({ id });
-    const write = await dutyOf(operationIn(hints));
+    const told = operationIn(hints);
+    const waiting = await look(told);
+    expect(waiting.ref).toEqual({ id, arn: told });
+    // Whoever answers reads it again, by what was kept of it.
+    const again = doors.agreements.duty?.(got(await doors.agreements.look(waiting.ref)), []);
+    const write = again?.kind === "write" ? again.write : null;
     expect(write).toMatchObject({ key: `answer:${operation.id}`, body: { status: "Failure", quantity: 60 } });
     doors.calls.length = 0;
     got(await carryOut(write));
