@@ -260,6 +260,20 @@ describe("a change of plan", () => {
   });
 });
 
+describe("a change to another offer that the partner rejects", () => {
+  it("ends that offer and leaves the one that holds", async () => {
+    const rig = openMarketplace();
+    const { offer, order } = await rig.running();
+    const amendedPrivateOffer = `projects/${project}/locations/global/privateOffers/${offer}`;
+    const next = await rig.published({ title: "More seats", singleProductOffer: { amendedPrivateOffer } });
+    await rig.controls.acceptOffer(next);
+    const body = { pending_plan_name: "enterprise" };
+    await rig.ok(rig.call("POST", `${entitlements}/${order}:rejectPlanChange`, body));
+    expect([(await rig.offer(offer)).state, (await rig.offer(next)).state]).toEqual(["ACCEPTED", "ENDED"]);
+    expect((await rig.entitlement(order)).offer.endsWith(offer)).toBe(true);
+  });
+});
+
 describe("an order that rests", () => {
   it("is seen by a sweep alone, and goes on", async () => {
     const rig = openMarketplace();

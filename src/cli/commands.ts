@@ -10,7 +10,7 @@ import {
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
-import { closeCommand } from "./close.ts";
+import { closeCommand, closeVerifyCommand } from "./close.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectAzureCommand } from "./connect-azure.ts";
@@ -18,6 +18,7 @@ import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
+import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { hookRegistrationCommand } from "./hook-registration.ts";
 import { importCommand } from "./import.ts";
@@ -84,6 +85,8 @@ export const commands: readonly Command[] = [
   capabilitiesCommand,
   doctorCommand,
   closeCommand,
+  closeVerifyCommand,
+  explainCommand,
   importCommand,
   exportCommand,
   dealShowCommand,

@@ -80,7 +80,7 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
       charges: sheet.amount(charges),
       deductions: sheet.amount(deductions),
       released: sheet.amount(released),
-      abandoned: sheet.amount(abandoned),
+      abandoned: sizeOf(sheet.amount(abandoned)),
     };
     const { kind, amount, suffix } = meaningOf(amounts);
     const at = sheet.currency(currency);
@@ -88,7 +88,8 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
     const payoutDay = dayInMonth(monthDay, 1, payoutDayOfMonth);
     const agreementId = sheet.id(entitlement);
     const buyerKey = sheet.id(account);
-    addDomain(file, buyerKey, sheet.text(domain), sheet.lineNumber());
+    const knownSecond = sheet.second(created) ?? secondOfDay(monthDay);
+    addDomain(file, { buyerKey, domain: sheet.text(domain), knownSecond, line: sheet.lineNumber() });
     file.facts.lines.push(
       lineOf({
         marketplace: "gcp",
@@ -101,6 +102,8 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
         net: paid,
         withheld: sheet.amount(withheld),
         refunded: kind === "REVENUE" ? amounts.deductions : 0n,
+        // A row may say at once that it was charged and that it was given up.
+        lost: kind === "REVENUE" ? amounts.abandoned : 0n,
         settled: paid,
         agreementId,
         offerId: sheet.id(offer),
@@ -113,7 +116,7 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
         invoicedDay: monthDay,
         payableDay: payoutDay,
         disbursedDay: payoutDay,
-        knownSecond: sheet.second(created) ?? secondOfDay(monthDay),
+        knownSecond,
         delivery,
         content: sheet.contentHash(),
         file: file.index,
@@ -122,6 +125,9 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
     );
   };
 };
+
+/** Whether money that is given up is written with a minus is not documented. */
+const sizeOf = (amount: bigint): bigint => (amount < 0n ? -amount : amount);
 
 interface Amounts {
   readonly charges: bigint;
@@ -138,14 +144,21 @@ const meaningOf = (amounts: Amounts): { readonly kind: LineKind; readonly amount
   return { kind: "REVENUE", amount: 0n, suffix: "" };
 };
 
-const addDomain = (file: ReportFile, buyerKey: string | null, domain: string, line: number): void => {
+interface Seen {
+  readonly buyerKey: string | null;
+  readonly domain: string;
+  readonly knownSecond: number;
+  readonly line: number;
+}
+
+const addDomain = (file: ReportFile, { buyerKey, domain, knownSecond, line }: Seen): void => {
   if (buyerKey === null || domain === "" || domain === "n/a") return;
   file.facts.domains.push({
     key: file.strings.shared(`${buyerKey}|${domain}`),
     marketplace: "gcp",
     buyerKey,
     domain: file.strings.shared(domain),
-    knownSecond: 0,
+    knownSecond,
     deleted: false,
     file: file.index,
     line,

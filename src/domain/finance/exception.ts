@@ -26,6 +26,7 @@ export const answerTypes = [
 ] as const;
 /** Types that only the pack holds. */
 export const packTypes = [
+  "PARTIAL_DISBURSEMENT",
   "OVER_PAID",
   "OVERBILLED",
   "DISBURSEMENT_FAILED",

@@ -83,6 +83,8 @@ export interface PaymentFact extends Versioned {
   readonly paymentId: string;
   readonly currency: string;
   readonly amount: bigint;
+  /** What its earnings add up to before taxes are kept back, where the report says it. */
+  readonly earned: bigint | null;
   readonly day: number;
 }
 

@@ -56,6 +56,7 @@ const addLine = (line: MoneyLine, add: Add, earned: ReadonlyMap<string, readonly
       if (line.marketplace === "gcp") {
         to("fee", line.fee);
         to("withheld_net", line.withheld);
+        to("written_off", line.lost);
       }
       if (line.marketplace === "azure") {
         to("uncollected", line.lost);

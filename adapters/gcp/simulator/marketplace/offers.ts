@@ -11,18 +11,11 @@ import { isOutputPath, masked, readMask } from "../mask.ts";
 import type { Call } from "../opportunities.ts";
 import { type Reader, readMessage, writable } from "../shapes.ts";
 import { hiddenUntil, type Occasion, type World } from "../world.ts";
-import {
-  type Amended,
-  type Asked,
-  changeViolations,
-  namingViolations,
-  offerName,
-  ordersMet,
-  targetOf,
-} from "./amendments.ts";
+import { type Asked, changeViolations, namingViolations, offerName, ordersMet, targetOf } from "./amendments.ts";
 import { billingOf } from "./billing.ts";
 import { planOf, projectNumber } from "./catalogue.ts";
 import { readDateTime } from "./civil.ts";
+import { contentOf } from "./content.ts";
 import { formViolations } from "./form.ts";
 import { paged } from "./pages.ts";
 import { contractValue } from "./price.ts";
@@ -176,19 +169,13 @@ export const createOffers = (world: World) => {
     const met = ordersMet(ledger.entitlements.all(), asked);
     const problems = namingViolations(offer, targetOf(met, asked));
     const named = textAt(offer, "singleProductOffer.amendedPrivateOffer");
-    const order = met.find(({ offerId }) => offerId !== null && offerName(project, offerId) === named);
-    const before = order?.offerId == null ? null : ledger.offers.get(order.offerId);
-    if (problems.length > 0 || !order || !before) return problems;
-    return changeViolations({
-      offer,
-      now,
-      amended: { order, offer: before },
-      upcoming: upcomingOf({ order, offer: before }),
-    });
+    const isByList = textAt(offer, "singleProductOffer.amendedStandardOffer") !== null;
+    const order = met.find(({ offerId }) => (offerId === null ? isByList : offerName(project, offerId) === named));
+    if (problems.length > 0 || order === undefined) return problems;
+    const amended = { order, terms: contentOf(world, order).terms };
+    const upcoming = order.pending?.startsAt == null ? null : new Date(order.pending.startsAt);
+    return changeViolations({ offer, now, amended, upcoming });
   };
-  const upcomingOf = ({ order }: Amended): Date | null =>
-    order.pending?.startsAt == null ? null : new Date(order.pending.startsAt);
-
   const publish = (call: Call): JsonObject => {
     const row = find(call);
     mustBe(row, ["DRAFT"], "published");
