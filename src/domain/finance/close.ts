@@ -4,7 +4,7 @@ import { type Billing, billingOf } from "./billing.ts";
 import { agreementRate, checkAgreement } from "./check-agreement.ts";
 import { checkControls } from "./check-controls.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
-import { type Credit, creditDeals } from "./credits.ts";
+import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
 import { type CloseException, inFixedOrder } from "./exception.ts";
 import type { Facts } from "./facts.ts";
@@ -13,6 +13,7 @@ import type { MoneyLine } from "./line.ts";
 import { type Link, type LinkMethod, linkAgreements } from "./links.ts";
 import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
 import type { Policy } from "./policy.ts";
+import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
 import { type Totals, totalsOf } from "./totals.ts";
 import { currentLines, latestByKey, plainText, type Versions } from "./versions.ts";
@@ -30,6 +31,8 @@ export interface Close {
   readonly totals: Totals;
   readonly exceptions: readonly CloseException[];
   readonly credits: readonly Credit[];
+  /** What was locked of each deal, how its credits came about, and what is disputed. */
+  readonly attribution: Pick<Credits, "locks" | "movements" | "disputes" | "influencedOnly">;
   readonly links: readonly Link[];
   readonly payouts: readonly Payout[];
   /** Current versions in a fixed order: marketplace, then key. */
@@ -49,6 +52,8 @@ export interface Close {
 export interface CloseQuestion {
   /** The last day whose knowledge counts. */
   readonly asOfDay: number;
+  /** Signed documents of the facts after `judgeDocuments`. Without it nothing counts as verified. */
+  readonly judged?: JudgedDocuments;
 }
 
 /** Concludes a close. Throws an `IncompleteFacts` when the policy is missing or there are two. */
@@ -72,7 +77,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     feeSchedule: joinedSchedule(facts),
     publishedDay: publishedDays(facts, knownUntil),
   };
-  const credited = creditDeals(facts, links, { asOfDay, billingOf: (link) => billing(link.agreement) });
+  const credited = creditDeals(facts, links, { asOfDay, policy, judged: question.judged ?? new Map() });
   const exceptions: CloseException[] = [];
   const add = (found: readonly CloseException[]): void => {
     for (const one of found) exceptions.push(one);
@@ -91,6 +96,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     totals: totalsOf(lines, payouts.payouts),
     exceptions: inFixedOrder(exceptions),
     credits: credited.credits,
+    attribution: credited,
     links,
     payouts: payouts.payouts,
     lines,

@@ -34,7 +34,7 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   },
   ATTRIBUTION_LATE: {
     owner: "Partner manager",
-    action: "sign a supplement for this deal, or accept that it earns no credit",
+    action: "sign rules before deals close; this deal earns no credit",
   },
   ATTRIBUTION_UNSIGNED: {
     owner: "Partner manager",
@@ -50,6 +50,14 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   FEE_NOT_CHECKED: { owner: "Finance", action: "add a row to the fee schedule, or the offer's publication date" },
   RESTATED: { owner: "Finance", action: "compare the versions; post the difference into the open period" },
   SCHEMA_DRIFT: { owner: "RevOps", action: "compare the file with the marketplace's documents; update the reader" },
+  OVER_100_PERCENT: {
+    owner: "Partner manager",
+    action: "sign a new version of the rule whose parts fit into the whole",
+  },
+  EXPIRED_RULE: { owner: "Partner manager", action: "sign the next version before more deals close" },
+  TOUCH_OUT_OF_WINDOW: { owner: "Partner manager", action: "nothing, or agree on a wider window for later deals" },
+  TAG_LATE: { owner: "Partner manager", action: "ask both sides whether the touch took place as written" },
+  BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
 
 const byAmount = (a: CloseException, b: CloseException): number => {
