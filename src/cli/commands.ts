@@ -7,6 +7,7 @@ import {
   answerRuleSaveCommand,
   answerRulesCommand,
 } from "./answer-rules.ts";
+import { attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
@@ -87,6 +88,8 @@ export const commands: readonly Command[] = [
   closeCommand,
   closeVerifyCommand,
   explainCommand,
+  attributionReplayCommand,
+  attributionExportCommand,
   importCommand,
   exportCommand,
   dealShowCommand,

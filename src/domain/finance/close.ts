@@ -1,5 +1,6 @@
 /** A close: what the facts known by a day say of the money, concluded purely. The same facts in any order give the same. */
 import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
+import type { Signed } from "./attribution-rule.ts";
 import { type Billing, billingOf } from "./billing.ts";
 import { agreementRate, checkAgreement } from "./check-agreement.ts";
 import { checkControls } from "./check-controls.ts";
@@ -31,8 +32,12 @@ export interface Close {
   readonly totals: Totals;
   readonly exceptions: readonly CloseException[];
   readonly credits: readonly Credit[];
+  /** SHA-256 of a signed document's content in canonical form; empty where nobody judged it. */
+  readonly hashOf: (document: Signed) => string;
+  readonly judged: JudgedDocuments;
+  readonly publicKeys: number;
   /** What was locked of each deal, how its credits came about, and what is disputed. */
-  readonly attribution: Pick<Credits, "locks" | "movements" | "disputes" | "influencedOnly">;
+  readonly attribution: Pick<Credits, "locks" | "movements" | "disputes" | "influencedOnly" | "problems">;
   readonly links: readonly Link[];
   readonly payouts: readonly Payout[];
   /** Current versions in a fixed order: marketplace, then key. */
@@ -56,10 +61,12 @@ export interface CloseQuestion {
   readonly judged?: JudgedDocuments;
 }
 
+const nothingJudged: JudgedDocuments = new Map();
+
 /** Concludes a close. Throws an `IncompleteFacts` when the policy is missing or there are two. */
 export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const policy = onlyPolicy(facts.policies);
-  const { asOfDay } = question;
+  const { asOfDay, judged = nothingJudged } = question;
   const knownUntil = lastSecondOfDay(asOfDay);
   const versions = currentLines(facts.lines, knownUntil);
   const lines = sortLines(versions.current);
@@ -77,7 +84,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     feeSchedule: joinedSchedule(facts),
     publishedDay: publishedDays(facts, knownUntil),
   };
-  const credited = creditDeals(facts, links, { asOfDay, policy, judged: question.judged ?? new Map() });
+  const credited = creditDeals(facts, links, { asOfDay, policy, judged });
   const exceptions: CloseException[] = [];
   const add = (found: readonly CloseException[]): void => {
     for (const one of found) exceptions.push(one);
@@ -97,6 +104,9 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     exceptions: inFixedOrder(exceptions),
     credits: credited.credits,
     attribution: credited,
+    hashOf: (document) => judged.get(document)?.hash ?? "",
+    judged,
+    publicKeys: facts.keys.length,
     links,
     payouts: payouts.payouts,
     lines,

@@ -1,7 +1,7 @@
 /** Credits of partners by the signed rules, and the deals that get none because a rule is wanting. */
 import canonicalize from "canonicalize";
 import { apportion, type Weights } from "./apportion.ts";
-import { type Attribution, attribute, basisPointsOf, type Touch } from "./attribution.ts";
+import { type Attribution, type AttributionProblem, attribute, basisPointsOf, type Touch } from "./attribution.ts";
 import {
   type AttributionRule,
   type CreditBasis,
@@ -63,12 +63,16 @@ export interface Credits {
   readonly disputes: readonly DisputeOutcome[];
   /** Deals that partners influenced by rules of their own and nobody sourced: partners by deal. */
   readonly influencedOnly: ReadonlyMap<string, readonly string[]>;
+  /** Claims that earn nothing, by deal. */
+  readonly problems: ReadonlyMap<string, AttributionProblem>;
 }
 
 export interface CreditContext {
   readonly asOfDay: number;
   readonly policy: Policy;
   readonly judged: JudgedDocuments;
+  /** Documents that a trial takes as signed. */
+  readonly assumed?: ReadonlySet<Signed>;
 }
 
 /** Judges every deal that is neither ambiguous nor double-credited: those get no credit until they are decided. */
@@ -85,6 +89,7 @@ export const creditDeals = (facts: Facts, links: readonly Link[], context: Credi
   const locks: CreditLock[] = [];
   const exceptions: CloseException[] = [];
   const influencedOnly = new Map<string, readonly string[]>();
+  const problems = new Map<string, AttributionProblem>();
   const ruleOfDeal = new Map<string, AttributionRule>();
   for (const deal of distinctDeals(facts.deals)) {
     const { closeDay } = deal;
@@ -99,6 +104,7 @@ export const creditDeals = (facts: Facts, links: readonly Link[], context: Credi
       signing,
     });
     for (const exception of told(deal, found)) exceptions.push(exception);
+    if (found.problem !== null) problems.set(deal.dealId, found.problem);
     const { sourced, rule } = found;
     if (sourced === null || rule === null) {
       if (found.influencers.length > 0) influencedOnly.set(deal.dealId, found.influencers);
@@ -121,14 +127,23 @@ export const creditDeals = (facts: Facts, links: readonly Link[], context: Credi
     ruleOf: ({ dealId }) => ruleOfDeal.get(dealId) ?? null,
     signing: judgedSigning,
   });
-  return { ...settled, exceptions: [...exceptions, ...disputeExceptions(settled.disputes)], locks, influencedOnly };
+  return {
+    ...settled,
+    exceptions: [...exceptions, ...disputeExceptions(settled.disputes)],
+    locks,
+    influencedOnly,
+    problems,
+  };
 };
 
 /** How the policy has signatures judged. */
-const signingOf = ({ policy, judged }: CreditContext): JudgeSigning =>
-  policy.signatures === "recorded"
-    ? recordedSigning
-    : verifiedSigning((document) => judged.get(document)?.verdict ?? undefined);
+const signingOf = ({ policy, judged, assumed }: CreditContext): JudgeSigning => {
+  const judge =
+    policy.signatures === "recorded"
+      ? recordedSigning
+      : verifiedSigning((document) => judged.get(document)?.verdict ?? undefined);
+  return (document, day) => (assumed?.has(document) ? { state: "valid", wrong: "" } : judge(document, day));
+};
 
 const linksByDeal = (links: readonly Link[]) => {
   const undecided = new Set<string>();
@@ -279,7 +294,7 @@ const oneOfEach = (
 const textOf = (document: object): string => canonicalize(document) ?? "";
 const contentOf = (rule: AttributionRule): string => textOf({ ...rule, signatures: [], content_sha256: null });
 
-const base = (deal: DealFact) => ({
+const aboutDeal = (deal: DealFact) => ({
   subjectType: "deal" as const,
   subjectId: deal.dealId,
   marketplace: deal.marketplace,
@@ -294,14 +309,14 @@ const told = (deal: DealFact, { problem, notices }: Attribution): readonly Close
     ? []
     : [
         {
-          ...base(deal),
+          ...aboutDeal(deal),
           type: problem.type,
           cause: "",
           details: { partners: problem.partnerIds.join(" "), wrong: problem.wrong },
         },
       ]),
   ...notices.map(({ type, partnerId, touchIds, says }) => ({
-    ...base(deal),
+    ...aboutDeal(deal),
     type,
     cause: partnerId,
     details: { partner: partnerId, says, ...(touchIds.length === 0 ? {} : { touches: touchIds.join(" ") }) },
@@ -309,7 +324,7 @@ const told = (deal: DealFact, { problem, notices }: Attribution): readonly Close
 ];
 
 const unknownBasis = (deal: DealFact, { agreement }: Link): CloseException => ({
-  ...base(deal),
+  ...aboutDeal(deal),
   type: "BASIS_UNKNOWN",
   cause: agreement.id,
   details: { agreement: agreement.id, wrong: "annual value needs the agreement's value, start and end" },

@@ -3,6 +3,7 @@
  * nothing explains is a leaf of its own. Every join names its rule, its inputs and the rivals it turned away.
  */
 import type { Agreement } from "../agreements.ts";
+import { amountText } from "../amount.ts";
 import type { Close } from "../close.ts";
 import type { Credit } from "../credits.ts";
 import { dayText } from "../day.ts";
@@ -364,7 +365,10 @@ const ofCredit = (book: Book, credit: Credit): Evidence => {
     what: `${credit.kind} credit`,
     id: creditId(credit),
     amount: money(credit.amount, credit.currency),
-    says: [`basis ${credit.basis.replaceAll("_", " ")} of ${credit.agreementId}`],
+    says: [
+      `basis ${credit.basis.replaceAll("_", " ")} of ${credit.agreementId}`,
+      ...(credit.contested === 0n ? [] : [`${amountText(credit.contested, credit.currency)} more is contested`]),
+    ],
     parts: [
       node({
         what: "rule",

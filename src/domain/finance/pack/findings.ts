@@ -160,10 +160,10 @@ export const creditsTable = (close: Close): PackTable => ({
   name: "credits",
   title: "Credits",
   about:
-    "Credit of partners by the signed rules. Sourced is exclusive; influenced shares the same basis. Rows of different partners are not to be added up: see the attribution table for columns that add up.",
+    "Credit of partners by the signed rules. Sourced is exclusive; influenced shares the same basis. Rows of different partners are not to be added up: see the attribution table for columns that add up. What open disputes freeze stands in the column contested and is credited to nobody.",
   columns: [
     ...["deal_id", "agreement_id", "partner_id", "kind"].map(text),
-    amount("amount"),
+    ...["amount", "contested"].map(amount),
     ...["currency", "basis", "rule", "touches"].map(text),
   ],
   rows: close.credits.map((credit) => [
@@ -172,6 +172,7 @@ export const creditsTable = (close: Close): PackTable => ({
     credit.partnerId,
     credit.kind,
     money(credit.amount, credit.currency),
+    money(credit.contested, credit.currency),
     credit.currency,
     credit.basis,
     `${credit.ruleId} v${credit.ruleVersion}`,
@@ -185,7 +186,8 @@ export const attributionTable = (close: Close): PackTable => {
   for (const { agreementId, kind } of close.credits)
     if (kind === "sourced" || !kinds.has(agreementId)) kinds.set(agreementId, kind);
   const sums = new Map<string, Record<"sourced" | "influenced" | "neither" | "total", bigint>>();
-  for (const { agreement } of close.links) {
+  for (const { agreement, deal } of close.links) {
+    if (deal !== null && close.attribution.influencedOnly.has(deal.dealId)) kinds.set(agreement.id, "influenced");
     const { invoiced, refunded } = close.billingOf(agreement);
     const net = invoiced - refunded;
     const key = `${agreement.marketplace}|${agreement.currency}`;
