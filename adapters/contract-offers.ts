@@ -34,6 +34,8 @@ export interface Offers extends Writes {
 }
 
 export interface Agreements extends Writes {
+  /** True: `invoiced` tells every invoice, so an instalment without one was missed. Absent: only reports tell. */
+  readonly tellsInvoices?: true;
   readonly look: (ref: RemoteRef) => Promise<Result<AgreementObservation>>;
   /** Agreements that changed since the cursor, with overlap: hints of kind `agreement`. */
   readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;

@@ -40,7 +40,7 @@ beforeAll(async () => {
   const signed = async (document: JsonObject, on: string): Promise<JsonObject> =>
     signRule(await signRule(document, us, on), partner, on);
   put("attribution-rules.json", [
-    await signed(rule("p1"), "2025-12-01"),
+    await signed(rule("p1", { scope: { regions: ["emea"] } }), "2025-12-01"),
     await signRule(rule("p2"), us, "2025-12-01"),
     await signed(rule("p3"), "2026-03-01"),
   ]);

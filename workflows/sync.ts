@@ -8,6 +8,8 @@ import { isByHand, remindOfTasks, tellOfRestore } from "./by-hand.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
 import { lookOnce } from "./look.ts";
+import { catchUpOffers, hasOffers, sweepOffers } from "./offer-sweep.ts";
+import { watchDates } from "./offer-watch.ts";
 import { nextSweepAt, requestAt } from "./pace.ts";
 import { forgetTaken, isForgotten, recover } from "./recover.ts";
 
@@ -114,6 +116,7 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
         }
         await remindOfExpiry(deps, tx);
         await remindOfTasks(deps, tx);
+        await watchDates(deps, tx);
         await deps.store.webhookMessages.takeUp(tx);
       });
       deps.kick();
@@ -154,6 +157,7 @@ const sweepOnce = async (
     if (swept.kind === "stop") return { connectionId, ended: swept.why };
     if (swept.kind !== "last") continue;
     if (swept.isRecovering && name === "") await recover(deps, step, connectionId);
+    if (swept.hasOffers === true) await sweepOffers(deps, step, { connectionId, name });
     break;
   }
   return runStep(step, `${name}catch-up`, () => catchUp(deps, connectionId));
@@ -161,7 +165,7 @@ const sweepOnce = async (
 
 type Swept =
   | { readonly kind: "more" }
-  | { readonly kind: "last"; readonly isRecovering: boolean }
+  | { readonly kind: "last"; readonly isRecovering: boolean; readonly hasOffers?: boolean }
   | { readonly kind: "wait"; readonly until: string }
   | { readonly kind: "stop"; readonly why: string };
 
@@ -169,11 +173,13 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   const { db, store } = deps;
   const connection = await store.connections.find(db.sql, connectionId);
   if (connection === null || connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
-  const coSell = coSellOf(deps.registry.open(connection), connection);
+  const session = deps.registry.open(connection);
+  const coSell = coSellOf(session, connection);
+  const offered = hasOffers(session) ? { hasOffers: true } : {};
   const recovery = await store.recoveries.find(db.sql, connectionId);
   if (isByHand(coSell)) {
     if (recovery !== null) await tellOfRestore(deps, recovery);
-    return { kind: "last", isRecovering: false };
+    return { kind: "last", isRecovering: false, ...offered };
   }
   const { cursor } = await store.connections.readSweep(db.sql, connectionId);
   if (recovery !== null && cursor === null) await store.recoveries.beginSweep(db.sql, connectionId);
@@ -210,7 +216,7 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   });
   await deps.at("sweep.saved");
   deps.kick();
-  return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null };
+  return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null, ...offered };
 };
 
 /** How old a look may be. */
@@ -256,7 +262,12 @@ const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught
         invitationId: invitation.id,
         connectionId,
       });
-    return { refreshed: due.length, resumed: lost.length + unanswered.length, invited };
+    const active = connection?.state === "active" ? connection : null;
+    const offered =
+      active === null || session === null
+        ? 0
+        : await catchUpOffers(deps, tx, { connection: active, session, staleBefore });
+    return { refreshed: due.length + offered, resumed: lost.length + unanswered.length, invited };
   });
   deps.kick();
   return { connectionId, ...counts };

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { tokenSecondsDefault, tokenSecondsMax, tokenSecondsMin } from "../../src/tokens.ts";
-import { endpointSchema, loose, oneOf, secretRefSchema } from "../connection-settings.ts";
+import { endpointSchema, loose, offerStagesSchema, oneOf, secretRefSchema } from "../connection-settings.ts";
 import { agreementHost, catalogHost } from "./offers/wire.ts";
 import {
   apnPrograms,
@@ -123,6 +123,7 @@ export const settingsSchema = z.strictObject({
   endpoint: endpointSchema.exactOptional().describe("other address of the Selling API, for example a simulator"),
   credentials: credentialsSchema.describe("static keys by reference, a profile or a role"),
   defaults: fieldsSchema.exactOptional().describe("programme fields for every deal that does not state its own"),
+  offerStages: offerStagesSchema,
   referralSource: z
     .string()
     .trim()

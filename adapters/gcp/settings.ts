@@ -1,7 +1,7 @@
 /** What a connection to Google is set up with, and the fields only its co-sell programme asks for. */
 import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
-import { endpointSchema, loose, secretRefSchema } from "../connection-settings.ts";
+import { endpointSchema, loose, offerStagesSchema, secretRefSchema } from "../connection-settings.ts";
 import { type Market, marketOf, marketplaceSchema } from "./offers/settings.ts";
 import { channelHost, crmHost, tokenHost } from "./wire.ts";
 import { procurementHost, producerHost, pushKeysHost } from "./wire-offers.ts";
@@ -155,6 +155,7 @@ export const settingsSchema = z.strictObject({
     .exactOptional()
     .describe("how often Google is asked what changed, in minutes: it sends no word by itself; default: at each sweep"),
   defaults: fieldsSchema.exactOptional().describe("programme fields for every deal that does not state its own"),
+  offerStages: offerStagesSchema,
   required: z
     .array(z.enum(demandable))
     .exactOptional()

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { marketplaceIds } from "../../src/domain/deal.ts";
 import { amountOf } from "../../src/domain/finance/amount.ts";
 import { attributionRuleSchema } from "../../src/domain/finance/attribution-rule.ts";
-import { dayOf } from "../../src/domain/finance/day.ts";
+import { dayOf, secondOf } from "../../src/domain/finance/day.ts";
 import { decisionSchema } from "../../src/domain/finance/dispute.ts";
 import { feeScheduleFileSchema, feeScheduleOf } from "../../src/domain/finance/fee.ts";
 import { policyFileSchema, policyOf } from "../../src/domain/finance/policy.ts";
@@ -33,6 +33,7 @@ const agreementSchema = z.object({
   status: z.string().default(""),
   intent: z.string().default("NEW"),
   cppo: z.boolean().default(false),
+  accepted_at: day.nullish(),
   start: day.nullish(),
   end: day.nullish(),
   currency,
@@ -100,7 +101,7 @@ export const agreementsFormat = document({
           .map(({ date, amount: text }) => ({ day: dayOf(date) ?? 0, amount: amountOf(text) ?? 0n }))
           .toSorted((a, b) => a.day - b.day),
         own: true,
-        knownSecond: 0,
+        knownSecond: agreement.accepted_at ? (secondOf(agreement.accepted_at) ?? 0) : 0,
         deleted: false,
         file: file.index,
         line: index + 1,

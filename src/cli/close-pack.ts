@@ -4,7 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
-import { amountText } from "../domain/finance/amount.ts";
+import { amountText, roundToMinor } from "../domain/finance/amount.ts";
 import { answerOf, linkRows } from "../domain/finance/answer.ts";
 import { ruleName } from "../domain/finance/attribution-rule.ts";
 import type { Close } from "../domain/finance/close.ts";
@@ -202,13 +202,17 @@ const chartsOf = (close: Close): readonly Chart[] => {
     .map(([name, micros]) => ({
       name: name.toLowerCase().replaceAll("_", " "),
       micros,
-      label: amountText(micros, "USD"),
+      label: barLabel(micros, "USD"),
     }));
   return [
     ...[...byCurrency].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([unit, bars]) => ({ title: "Money", unit, bars })),
     ...(exceptions.length === 0 ? [] : [{ title: "Exceptions by amount", unit: "USD", bars: exceptions }]),
   ];
 };
+
+/** Beside a bar cents are enough, and thousands are parted for the eye. */
+const barLabel = (micros: bigint, currency: string): string =>
+  amountText(roundToMinor(micros, currency), currency).replace(/\B(?=(?:\d{3})+(?!\d)(?=\.|$))/g, ",");
 
 const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path: string } & Written)[]): JsonObject => {
   const rules = new Map(read.facts.rules.map((rule) => [ruleName(rule), close.hashOf(rule)]));

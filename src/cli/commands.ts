@@ -12,6 +12,7 @@ import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import { closeCommand, closeVerifyCommand } from "./close.ts";
+import { closePrepareCommand } from "./close-prepare.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectAzureCommand } from "./connect-azure.ts";
@@ -86,6 +87,7 @@ export const commands: readonly Command[] = [
   capabilitiesCommand,
   doctorCommand,
   closeCommand,
+  closePrepareCommand,
   closeVerifyCommand,
   explainCommand,
   attributionReplayCommand,

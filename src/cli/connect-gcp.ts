@@ -19,6 +19,8 @@ import { Failure, usageFailure } from "./failure.ts";
 import { readSmallFile } from "./import.ts";
 
 const surfaces = ["channel", "crm_partners"];
+const orderWays = ["accept", "ask"];
+const planChangeWays = ["accept", "refuse", "ask"];
 
 export const connectGcpCommand: Command = {
   name: "connect gcp",
@@ -30,7 +32,8 @@ export const connectGcpCommand: Command = {
 Credentials: the key file of a service account that Google has invited with the role Integrator (--key, or
 GOOGLE_APPLICATION_CREDENTIALS, or asked for), or --key-ref with a variable of the service that holds it. Without that role
 connect with --assisted: deals become tasks that a person carries out in Partner Network Hub. The connection is tried with
-one read before it is saved. The same partner and environment again changes the settings. ${settingsFileSays}`,
+one read before it is saved. The same partner and environment again changes the settings. --project adds private offers
+and orders, with the same service account once it is linked in Producer Portal, also beside --assisted. ${settingsFileSays}`,
   flags: [
     textFlag("label", "text", 'how you call it; default "Google Cloud"'),
     textFlag("partner", "id", "the partner id of the Hub's Account page"),
@@ -46,12 +49,19 @@ one read before it is saved. The same partner and environment again changes the 
       "WORD",
       "product family where a deal names none; default GOOGLE_CLOUD_PLATFORM; may be repeated",
     ),
+    textFlag("project", "id", "the project of your marketplace products, for private offers and orders"),
+    textFlag("provider", "id", "the provider of the Procurement API; default: the project"),
+    textFlag("push-email", "address", "the service account that Pub/Sub's pushes are signed as"),
+    textFlag("push-audience", "text", "the audience of the pushes' tokens, as the subscription has it"),
+    textFlag("orders", orderWays.join("|"), "what becomes of a buyer's account and order; default ask"),
+    textFlag("plan-changes", planChangeWays.join("|"), "what becomes of a change of plan; default ask"),
     switchFlag("accept-terms", "you accept the programme's legal terms for every deal that does not say otherwise"),
     ...connectFlags,
   ],
   examples: [
     "cosell connect gcp --partner aBcDeFgHiJ --key key.json --accept-terms --dry-run",
     "cosell connect gcp --partner aBcDeFgHiJ --assisted --accept-terms",
+    "cosell connect gcp --partner aBcDeFgHiJ --key key.json --accept-terms --project example-public --orders accept",
     "cosell connect gcp --settings gcp.json",
   ],
   run: async (shell, typed) => {
@@ -88,7 +98,9 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(account))
     throw usageFailure(`the partner id ${account} is none`, "give the id alone, without partners/");
   const isAssisted = typed.on("assisted") || file.settings.mode === "assisted";
-  const credentials = isAssisted ? null : await readCredentials(shell, typed, file);
+  const marketplace = marketplaceOf(typed, jsonObjectSchema.catch({}).parse(file.settings.marketplace));
+  const isKeyless = isAssisted && marketplace === null;
+  const credentials = isKeyless ? null : await readCredentials(shell, typed, file);
   return {
     label: typed.text("label") ?? file.label ?? "Google Cloud",
     account,
@@ -98,6 +110,7 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       partnerId: account,
       ...(isAssisted ? { mode: "assisted" } : {}),
       ...optionalOf(typed),
+      ...(marketplace === null ? {} : { marketplace }),
       ...(credentials === null ? {} : { credentials: credentials.settings }),
       defaults: defaultsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
     },
@@ -116,6 +129,48 @@ const optionalOf = (typed: Arguments): JsonObject => {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(minutes === undefined ? {} : { pollMinutes: Number(minutes) }),
   };
+};
+
+const oneOf = (typed: Arguments, flag: string, values: readonly string[]): string | undefined => {
+  const value = typed.text(flag);
+  if (value !== undefined && !values.includes(value))
+    throw usageFailure(`--${flag} ${value} is unknown`, `use ${values.join(" or ")}`);
+  return value;
+};
+/** The marketplace's part: flags over the file; null: the connection is for co-sell alone. */
+const marketplaceOf = (typed: Arguments, inFile: JsonObject): JsonObject | null => {
+  const [project, providerId] = [typed.text("project"), typed.text("provider")];
+  const [email, audience] = [typed.text("push-email"), typed.text("push-audience")];
+  const orders = oneOf(typed, "orders", orderWays);
+  const planChanges = oneOf(typed, "plan-changes", planChangeWays);
+  const given: JsonObject = {
+    ...(project === undefined ? {} : { project }),
+    ...(providerId === undefined ? {} : { providerId }),
+    ...(orders === undefined ? {} : { orders }),
+    ...(planChanges === undefined ? {} : { planChanges }),
+    ...(email === undefined && audience === undefined ? {} : { push: pushOf(email, audience, inFile) }),
+  };
+  const whole = { ...inFile, ...given };
+  if (Object.keys(whole).length === 0) return null;
+  if (whole.project === undefined)
+    throw usageFailure(
+      "the project of your marketplace products is missing",
+      "give --project, as Producer Portal shows it",
+    );
+  return whole;
+};
+const pushOf = (email: string | undefined, audience: string | undefined, { push }: JsonObject): JsonObject => {
+  const whole = {
+    ...jsonObjectSchema.catch({}).parse(push),
+    ...(email === undefined ? {} : { email }),
+    ...(audience === undefined ? {} : { audience }),
+  };
+  if (!("email" in whole) || !("audience" in whole))
+    throw usageFailure(
+      "a push is proved by both --push-email and --push-audience",
+      "infra/gcp/setup.sh --offers prints both",
+    );
+  return whole;
 };
 
 /** What Google always asks for and few deals state: flags over the file over the usual answers. Terms are accepted only in words. */

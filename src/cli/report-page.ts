@@ -37,7 +37,7 @@ const chartOf = ({ title, unit, bars }: Chart): string => {
   const rows = bars.map(({ name, micros, label }, index) => {
     const width = Number((abs(micros) * 1_000n) / most) / 10;
     const y = index * barHeight;
-    return `<text x="0" y="${y + 15}" font-size="12">${escaped(name)}</text><rect x="130" y="${y + 4}" width="${(width * 1.6).toFixed(1)}" height="14" fill="${micros < 0n ? "#cf222e" : "#0969da"}"/><text x="${(134 + width * 1.6).toFixed(1)}" y="${y + 15}" font-size="11">${escaped(label)}</text>`;
+    return `<text x="0" y="${y + 15}" font-size="12">${escaped(name)}</text><rect x="160" y="${y + 4}" width="${(width * 1.5).toFixed(1)}" height="14" fill="${micros < 0n ? "#cf222e" : "#0969da"}"/><text x="${(164 + width * 1.5).toFixed(1)}" y="${y + 15}" font-size="11">${escaped(label)}</text>`;
   });
   return `<figure><figcaption>${escaped(title)} <small>${escaped(unit)}</small></figcaption><svg viewBox="0 0 400 ${Math.max(1, bars.length) * barHeight}" width="100%" role="img" aria-label="${escaped(title)}">${rows.join("")}</svg></figure>`;
 };

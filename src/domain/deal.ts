@@ -152,10 +152,10 @@ export interface ShareDraft {
   readonly contacts: readonly Contact[];
   /** Programme-only fields: connection defaults, overlaid by the deal's, overlaid by the share's. */
   readonly fields: JsonObject;
+  /** The published private offer of this deal at the same marketplace, as the partner names it; absent or null: none. */
+  readonly offer?: RemoteRef | null;
   /** The day on which the draft is judged, YYYY-MM-DD in UTC. */
   readonly today: string;
-  /** The marketplace's private offer that this deal became, for programmes that tie the two. Absent, null: none yet. */
-  readonly offer?: RemoteRef | null;
 }
 
 export const remoteRefSchema = z.object({ id: z.string().min(1).max(255), arn: z.string().max(2048).nullish() });

@@ -80,6 +80,13 @@ export const eventCatalogue = {
   "offer.approval_requested": z.object({ offerId: z.string(), approvalId: z.string() }),
   "offer.approved": z.object({ offerId: z.string(), approvalId: z.string() }),
   "offer.refused": z.object({ offerId: z.string(), approvalId: z.string() }),
+  /** One that somebody made at the marketplace; `opportunityId`: its mark names the deal, else so many deals are suggested. */
+  "offer.found": z.object({
+    offerId: z.string(),
+    connectionId: z.string(),
+    opportunityId: z.string().nullable(),
+    suggested: z.number(),
+  }),
   "offer.published": offerFact,
   "offer.viewed": offerFact,
   "offer.accepted": offerFact,

@@ -8,7 +8,7 @@ import type { AgreementEvent, OfferEvent } from "./machine.ts";
 import { decimalToMicros, type Money, type MoneyJson, moneyFromJson, moneyJsonSchema } from "./money.ts";
 
 const text = (max: number) => z.string().trim().min(1).max(max);
-const percentSchema = z
+export const percentSchema = z
   .string()
   .refine((value) => {
     const micros = decimalToMicros(value);
@@ -110,6 +110,9 @@ export const offerTermsSchema = z.object({
     })
     .nullish(),
   netDays: z.number().int().min(0).max(180).nullish().describe("payment terms: net days from the invoice"),
+  discountPercent: percentSchema
+    .nullish()
+    .describe("off the list price, as the seller counts it: for the internal approval, sent to nobody"),
   channelPartner: z
     .object({
       account: text(255).describe("the reseller's account at the marketplace"),

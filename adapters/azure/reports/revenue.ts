@@ -4,6 +4,7 @@
  * estimates in other currencies are never money. A line may be split over several statuses of one export.
  */
 import { dayInMonth, monthOf, secondOfDay } from "../../../src/domain/finance/day.ts";
+import type { BuyerDomain } from "../../../src/domain/finance/facts.ts";
 import type { MoneyLine, PaidState } from "../../../src/domain/finance/line.ts";
 import { lineOf } from "../../../src/domain/finance/line.ts";
 import { type CsvFormat, deliveryOf, type ReportFile } from "../../contract-reports.ts";
@@ -70,6 +71,7 @@ export const revenueFormat: CsvFormat = {
     const named = exportMonth(file.path);
     const delivery = deliveryOf(file.path);
     const lines: MoneyLine[] = [];
+    const domains: BuyerDomain[] = [];
     let latest = 0;
     return {
       row: () => {
@@ -105,22 +107,24 @@ export const revenueFormat: CsvFormat = {
             line: sheet.lineNumber(),
           }),
         );
-        addDomain(file, sheet.id(account), sheet.text(email), sheet.lineNumber());
+        const domain = domainOf(file, sheet.id(account), sheet.text(email), sheet.lineNumber());
+        if (domain !== null) domains.push(domain);
       },
       end: () => {
         const knownSecond = secondOfDay(named ?? latest);
         for (const line of lines) file.facts.lines.push({ ...line, knownSecond });
+        for (const domain of domains) file.facts.domains.push({ ...domain, knownSecond });
       },
     };
   },
 };
 
-const addDomain = (file: ReportFile, buyerKey: string | null, email: string, line: number): void => {
+/** A masked address says no domain. */
+const domainOf = (file: ReportFile, buyerKey: string | null, email: string, line: number): BuyerDomain | null => {
   const domain = email.split("@")[1];
-  if (buyerKey === null || domain === undefined || domain.includes("*")) return;
-  const key = file.strings.shared(`${buyerKey}|${domain}`);
-  file.facts.domains.push({
-    key,
+  if (buyerKey === null || domain === undefined || domain.includes("*")) return null;
+  return {
+    key: file.strings.shared(`${buyerKey}|${domain}`),
     marketplace: "azure",
     buyerKey,
     domain: file.strings.shared(domain),
@@ -128,5 +132,5 @@ const addDomain = (file: ReportFile, buyerKey: string | null, email: string, lin
     deleted: false,
     file: file.index,
     line,
-  });
+  };
 };

@@ -164,7 +164,7 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
     technical: () => transact(() => market.technical()),
     setTechnical: (input: Parameters<typeof market.setTechnical>[0]) => transact(() => market.setTechnical(input)),
     forgeCall: (input: Parameters<typeof market.forgeCall>[0]) => transact(() => market.forgeCall(input)),
-    reports: (until: string, account?: string) => transact(() => market.reports(until, account)),
+    reports: (until: string | null, account?: string) => transact(() => market.reports(until, account)),
   };
   async function thenTick<T>(result: T): Promise<T> {
     await tick();

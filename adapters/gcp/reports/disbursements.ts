@@ -88,7 +88,8 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
     const payoutDay = dayInMonth(monthDay, 1, payoutDayOfMonth);
     const agreementId = sheet.id(entitlement);
     const buyerKey = sheet.id(account);
-    addDomain(file, buyerKey, sheet.text(domain), sheet.lineNumber());
+    const knownSecond = sheet.second(created) ?? secondOfDay(monthDay);
+    addDomain(file, { buyerKey, domain: sheet.text(domain), knownSecond, line: sheet.lineNumber() });
     file.facts.lines.push(
       lineOf({
         marketplace: "gcp",
@@ -115,7 +116,7 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
         invoicedDay: monthDay,
         payableDay: payoutDay,
         disbursedDay: payoutDay,
-        knownSecond: sheet.second(created) ?? secondOfDay(monthDay),
+        knownSecond,
         delivery,
         content: sheet.contentHash(),
         file: file.index,
@@ -143,14 +144,21 @@ const meaningOf = (amounts: Amounts): { readonly kind: LineKind; readonly amount
   return { kind: "REVENUE", amount: 0n, suffix: "" };
 };
 
-const addDomain = (file: ReportFile, buyerKey: string | null, domain: string, line: number): void => {
+interface Seen {
+  readonly buyerKey: string | null;
+  readonly domain: string;
+  readonly knownSecond: number;
+  readonly line: number;
+}
+
+const addDomain = (file: ReportFile, { buyerKey, domain, knownSecond, line }: Seen): void => {
   if (buyerKey === null || domain === "" || domain === "n/a") return;
   file.facts.domains.push({
     key: file.strings.shared(`${buyerKey}|${domain}`),
     marketplace: "gcp",
     buyerKey,
     domain: file.strings.shared(domain),
-    knownSecond: 0,
+    knownSecond,
     deleted: false,
     file: file.index,
     line,

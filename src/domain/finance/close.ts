@@ -49,6 +49,8 @@ export interface Close {
   readonly rateOf: (agreement: Agreement) => ExpectedRate | null;
   /** Rows that count for nothing, and why. */
   readonly ignored: Versions["ignored"];
+  /** Rows that are further parts of a line in `lines`. */
+  readonly joined: number;
   readonly ignoredAmounts: Versions["ignoredAmounts"];
   /** Keys that the source gave different contents at one time. */
   readonly conflicts: readonly string[];
@@ -115,6 +117,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     settlementOf,
     rateOf: (agreement) => agreementRate(agreement, agreementContext),
     ignored: versions.ignored,
+    joined: versions.joined,
     ignoredAmounts: versions.ignoredAmounts,
     conflicts: versions.conflicts,
   };

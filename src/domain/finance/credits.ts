@@ -107,7 +107,7 @@ export const creditDeals = (facts: Facts, links: readonly Link[], context: Credi
     if (found.problem !== null) problems.set(deal.dealId, found.problem);
     const { sourced, rule } = found;
     if (sourced === null || rule === null) {
-      if (found.influencers.length > 0) influencedOnly.set(deal.dealId, found.influencers);
+      if (found.problem === null && found.influencers.length > 0) influencedOnly.set(deal.dealId, found.influencers);
       continue;
     }
     ruleOfDeal.set(deal.dealId, rule);

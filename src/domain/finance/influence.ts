@@ -137,16 +137,21 @@ const squareRoot = (value: bigint): bigint => {
   }
 };
 
-/** 2 to the power of -(age / half-life), scaled by 2 to the power of 60: square roots of a half, bit by bit of the exponent. */
+/** Square roots of a half, each of the one before: 2 to the power of -1/2, -1/4, -1/8 and so on, scaled. */
+const halfRoots: readonly bigint[] = Array.from({ length: fractionBits }).reduce<readonly bigint[]>(
+  (roots) => [...roots, squareRoot((roots.at(-1) ?? 1n << (scaleBits - 1n)) << scaleBits)],
+  [],
+);
+
+/** 2 to the power of -(age / half-life), scaled by 2 to the power of 60: the product of the roots that the exponent's bits name. */
 const halved = (ageDays: number, halfLifeDays: number): bigint => {
   const whole = BigInt(Math.floor(ageDays / halfLifeDays));
   const exponent = (BigInt(ageDays % halfLifeDays) << BigInt(fractionBits)) / BigInt(halfLifeDays);
-  let weight = 1n << scaleBits;
-  let root = 1n << (scaleBits - 1n);
-  for (let bit = fractionBits - 1; bit >= 0; bit -= 1) {
-    root = squareRoot(root << scaleBits);
-    if ((exponent >> BigInt(bit)) & 1n) weight = (weight * root) >> scaleBits;
-  }
+  const weight = halfRoots.reduce(
+    (product, root, index) =>
+      (exponent >> BigInt(fractionBits - 1 - index)) & 1n ? (product * root) >> scaleBits : product,
+    1n << scaleBits,
+  );
   return weight >> whole;
 };
 

@@ -14,13 +14,18 @@ create table offer (
   reason text,
   gaps jsonb not null default '[]',
   terms jsonb not null,
+  -- Counts what an approval is about.
+  terms_version int not null default 1,
+  -- What is sold, as fees tell it apart.
+  product_type text not null default 'saas' check (product_type in ('saas', 'server', 'data', 'professional_services')),
   total_micros bigint,
   currency text check (currency ~ '^[A-Z]{3}$'),
   accept_by date,
   -- What the marketplace is expected to keep, judged when the offer was made, with the row of the fee schedule.
   fee jsonb,
-  -- A write that is under way for a published offer.
+  -- A change that is under way for a published offer, and the record that it was planned on.
   change jsonb,
+  sealed_change bytea,
   remote_id text,
   remote_arn text,
   remote_version text,
@@ -30,6 +35,7 @@ create table offer (
   evidence jsonb,
   sealed_body bytea,
   looked_at timestamptz,
+  hinted_at timestamptz,
   published_at timestamptz,
   accepted_at timestamptz,
   created_by text not null references actor,
@@ -41,15 +47,21 @@ create table offer (
   check ((total_micros is null) or (currency is not null))
 );
 create unique index offer_generation on offer (opportunity_id, connection_id, generation) where opportunity_id is not null;
-create index offer_state on offer (state, accept_by);
+-- Those that can still run out, by day: the daily look costs what is due and no more.
+create index offer_running_out on offer (accept_by) where state in ('published', 'viewed');
+create index offer_state on offer (state);
+create index offer_share on offer (share_id) where share_id is not null;
+-- A marker names the deal that an offer serves, so that one found at a marketplace leads back to it.
+create index opportunity_mark on opportunity (left(md5(source || chr(31) || key), 20));
 create index offer_updated on offer (updated_at desc, id desc);
-create index offer_open on offer (connection_id, looked_at) where state in ('publishing', 'published', 'viewed', 'expired');
+create index offer_open on offer (connection_id, looked_at) where state in ('published', 'viewed');
+create index offer_under_way on offer (connection_id, updated_at) where state = 'publishing' or change is not null;
 
 -- Who asked, who said yes or no, to exactly which terms.
 create table offer_approval (
   id text primary key,
   offer_id text not null references offer,
-  offer_version int not null,
+  terms_version int not null,
   requested_by text not null references actor,
   requested_at timestamptz not null,
   reasons jsonb not null,

@@ -201,8 +201,10 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
       ledger.offers.put(id, row);
       return offerBrief(row);
     },
-    /** The files that finance had got by a day, YYYY-MM-DD. */
-    reports: (until: string, named?: string) => ({ files: reports.files(someone(named), until) }),
+    /** The files that finance had got by a day, YYYY-MM-DD; null: by today. */
+    reports: (until: string | null, named?: string) => ({
+      files: reports.files(someone(named), until ?? world.now().toISOString().slice(0, 10)),
+    }),
     replayCalls: (last: number): number => calls.replay(last),
     /** Everything the marketplace holds, for a judge. Landing tokens are left out. */
     ledger: () => ({

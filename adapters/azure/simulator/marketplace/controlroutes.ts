@@ -11,7 +11,7 @@ import {
   technicalSchema,
 } from "./control.ts";
 
-const until = z.iso.date({ error: "say until which day: ?until=YYYY-MM-DD" });
+const until = z.iso.date({ error: "say until which day: ?until=YYYY-MM-DD" }).nullable();
 
 export const marketplaceRoutesOf = (controls: AzureSimulatorControls): Readonly<Record<string, ControlWork>> => ({
   "POST /offers/:id": {
@@ -35,7 +35,7 @@ export const marketplaceRoutesOf = (controls: AzureSimulatorControls): Readonly<
   "POST /forge_call": taking("somebody calls the webhook in the marketplace's name", forgeCallSchema, (input) =>
     controls.forgeCall(input),
   ),
-  "GET /reports": plainly("the files that finance had got: ?until=YYYY-MM-DD", (_, __, query) =>
+  "GET /reports": plainly("the files that finance had got: ?until=YYYY-MM-DD, or by today", (_, __, query) =>
     controls.reports(until.parse(query.get("until")), query.get("account") ?? undefined),
   ),
 });

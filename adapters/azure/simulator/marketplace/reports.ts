@@ -1,16 +1,18 @@
 /**
- * The files that finance gets: monthly snapshots of revenue, monthly earnings, and payments, as they stand on a day.
+ * The files that finance gets: monthly snapshots of revenue, monthly earnings, payments, and the bank's statement, as they stand on a day.
  * https://learn.microsoft.com/en-us/partner-center/insights/revenue-report
  * https://learn.microsoft.com/en-us/partner-center/payout-statement
  */
 import { microsToDecimal } from "../../../../src/domain/money.ts";
+import { addDays } from "../../../simulator/ground.ts";
 import type { World } from "../world.ts";
 import { microsOf, percentOf } from "./pricing.ts";
 import type { LineRecord, OrderRecord } from "./rows.ts";
 
 export interface ReportFile {
-  readonly name: string;
-  readonly content: string;
+  /** Below the folder that finance closes. */
+  readonly path: string;
+  readonly text: string;
 }
 type Row = Readonly<Record<string, string>>;
 
@@ -134,6 +136,20 @@ const earningColumns =
 const paymentColumns =
   "paymentID,paymentDate,paymentCurrencyCode,earned,withheldTax,salesTax,serviceFeeTax,totalPayment,paymentStatus,programName";
 
+const statementColumns = "bank_txn_id,value_date,currency,amount,counterparty,reference";
+const bankDays = 3;
+/** What the seller's bank shows of a payment, some days later. */
+const depositOf = (payment: Row, index: number): Row => ({
+  bank_txn_id: `M${String(index + 1).padStart(6, "0")}`,
+  value_date: addDays(new Date(`${payment.paymentDate ?? ""}T00:00:00Z`), bankDays)
+    .toISOString()
+    .slice(0, 10),
+  currency,
+  amount: payment.totalPayment ?? "",
+  counterparty: "MICROSOFT CORPORATION",
+  reference: payment.paymentID ?? "",
+});
+
 /** A CSV file (RFC 4180) with these columns. */
 export const csvOf = (columns: readonly string[], rows: readonly Row[]): string => {
   const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -206,7 +222,7 @@ export const createReports = (world: World) => {
     /** The rows of the revenue data set, as they stand on a day, YYYY-MM-DD. */
     revenue: (account: string, until: string): readonly Row[] =>
       billedUntil(account, until).map((billed) => revenueRow(billed, until)),
-    /** Everything that an account's finance had got by a day, YYYY-MM-DD. */
+    /** Everything that an account's finance, and its bank, had got by a day, YYYY-MM-DD. */
     files: (account: string, until: string): readonly ReportFile[] => {
       const all = billedUntil(account, until);
       const [first] = all;
@@ -218,11 +234,12 @@ export const createReports = (world: World) => {
         const shown = all.filter((billed) => billed.month <= month && billed.month > addTo(month, -monthsShown));
         const asOf = month === last ? until : `${month}-31`;
         const snapshot = shown.map((billed) => revenueRow(billed, asOf));
-        if (snapshot.length > 0) files.push({ name: `revenue-${month}.csv`, content: csvOf(revenueColumns, snapshot) });
+        if (snapshot.length > 0)
+          files.push({ path: `azure/revenue-${month}.csv`, text: csvOf(revenueColumns, snapshot) });
         const told = earnings.filter((earning) => earning.month === month);
         if (told.length > 0) {
           const rows = told.map((earning) => earningRow(world, earning, until));
-          files.push({ name: `earnings-${month}.csv`, content: csvOf(earningColumns.split(","), rows) });
+          files.push({ path: `azure/earnings-${month}.csv`, text: csvOf(earningColumns.split(","), rows) });
         }
       }
       const paid = earnings.filter(({ paidMonth }) => `${paidMonth}-${paymentDay}` <= until);
@@ -233,7 +250,11 @@ export const createReports = (world: World) => {
         ),
       );
       if (payments.length > 0)
-        files.push({ name: "payments.csv", content: csvOf(paymentColumns.split(","), payments) });
+        files.push({ path: "azure/payments.csv", text: csvOf(paymentColumns.split(","), payments) });
+      const arrived = payments.map(depositOf).filter((row) => (row.value_date ?? "") <= until);
+      // What is taken back beyond what is earned arrives nowhere.
+      const deposits = arrived.filter((row) => microsOf(row.amount ?? "0") > 0n);
+      files.push({ path: "bank/statement.csv", text: csvOf(statementColumns.split(","), deposits) });
       return files;
     },
   };

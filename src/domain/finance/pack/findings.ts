@@ -60,7 +60,9 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
 
+/** By currency, the largest first: amounts of two currencies are not compared. */
 const byAmount = (a: CloseException, b: CloseException): number => {
+  if (a.currency !== b.currency) return a.currency < b.currency ? -1 : 1;
   const [left, right] = [a.amount < 0n ? -a.amount : a.amount, b.amount < 0n ? -b.amount : b.amount];
   return left === right ? (exceptionKey(a) < exceptionKey(b) ? -1 : 1) : left > right ? -1 : 1;
 };
@@ -69,7 +71,7 @@ export const exceptionsTable = (close: Close): PackTable => ({
   name: "exceptions",
   title: "Exceptions",
   about:
-    "What is open, the largest first. The id stays the same from close to close. Exceptions annotate money and hold none.",
+    "What is open, by currency, the largest first. The id stays the same from close to close. Exceptions annotate money and hold none.",
   columns: [
     ...["id", "type", "subject_type", "subject", "marketplace"].map(text),
     amount("amount"),
