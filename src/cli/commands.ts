@@ -8,6 +8,7 @@ import {
   answerRuleSaveCommand,
   answerRulesCommand,
 } from "./answer-rules.ts";
+import { attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
@@ -112,6 +113,8 @@ export const commands: readonly Command[] = [
   closePrepareCommand,
   closeVerifyCommand,
   explainCommand,
+  attributionReplayCommand,
+  attributionExportCommand,
   importCommand,
   exportCommand,
   dealShowCommand,
