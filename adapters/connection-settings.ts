@@ -20,3 +20,11 @@ export const endpointSchema = z.string().refine((address) => {
   if (url === null || url.username !== "" || url.search !== "" || url.hash !== "") return false;
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
 }, "an https address without user, query or fragment; http only for this machine (localhost, 127.0.0.1, [::1])");
+
+/** Read by the workflows, whatever the marketplace: whether offers move the deals that they serve. */
+export const offerStagesSchema = z
+  .boolean()
+  .exactOptional()
+  .describe(
+    "true: a deal becomes committed when its private offer is accepted and launched when billing begins, as far as the field authority lets a partner; default: offers move no deal",
+  );

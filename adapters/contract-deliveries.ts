@@ -4,7 +4,7 @@ import type { Result } from "../src/domain/fault.ts";
 /** "Look at X." The truth is always re-read. */
 export interface Hint {
   /** `record`: the word does not tell which of the two; what we know of the record does, and one we do not know may be an invitation. */
-  readonly kind: "opportunity" | "invitation" | "record";
+  readonly kind: "opportunity" | "invitation" | "record" | "offer" | "agreement";
   readonly id: string;
   /** The partner's time of the change, ISO 8601, when it states one. */
   readonly at: string | null;

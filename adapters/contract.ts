@@ -20,9 +20,11 @@ import type { Involvement } from "../src/domain/share-rule.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
 import type { Assisted } from "./contract-assisted.ts";
 import type { Hint, HookRegistration, Hooks, Pull } from "./contract-deliveries.ts";
+import type { Agreements, Landing, Offers } from "./contract-offers.ts";
 
 export * from "./contract-assisted.ts";
 export * from "./contract-deliveries.ts";
+export * from "./contract-offers.ts";
 export * from "./contract-simulator.ts";
 
 export interface Marketplace {
@@ -32,6 +34,8 @@ export interface Marketplace {
   readonly settings: z.ZodType<JsonObject>;
   /** Programme-only fields a deal may carry under `programmes.<id>`; rendered into the docs. */
   readonly fields: z.ZodType<JsonObject>;
+  /** What only this marketplace asks for in a private offer, in `terms.fields`; rendered into the docs. Absent: nothing. */
+  readonly offerFields?: z.ZodType<JsonObject>;
   readonly limits: Limits;
   /** The pre-flight rules as dated data, each with its source; shown to people. Absent: none are published. */
   readonly rules?: RulePack;
@@ -84,6 +88,12 @@ export const capabilityNames = [
   "queue",
   "consent",
   "assisted",
+  "offers",
+  "offerRehearsal",
+  "offerExtension",
+  "offerWithdrawal",
+  "agreements",
+  "landing",
 ] as const;
 export type Capability = (typeof capabilityNames)[number];
 
@@ -99,6 +109,9 @@ export interface Session {
   readonly pull?: Pull;
   readonly consent?: Consent;
   readonly coSell?: CoSell;
+  readonly offers?: Offers;
+  readonly agreements?: Agreements;
+  readonly landing?: Landing;
   /** How often the partner is asked what changed, in minutes. Absent: as often as the installation sweeps. */
   readonly sweepMinutes?: number;
   /** How old what we know of a record may be before a sweep reads it again, in minutes. Absent: as the installation has it. */
@@ -276,7 +289,18 @@ export interface Theirs {
   readonly values: readonly TheirValue[];
 }
 
-export interface CoSell {
+/** How planned writes of any kind are carried out. */
+export interface Writes {
+  readonly run: (write: Write, token: string) => Promise<Result<Outcome>>;
+  /**
+   * "Did it happen?": after a lost answer, before any repeat. Null: searched and not found. With `traces`, a write that we
+   * have no memory of sending may have made the record, and the record may have gone further since.
+   */
+  readonly locate: (write: Write, token: string, traces?: Traces) => Promise<Result<Outcome | null>>;
+  readonly poll: (outcome: Outcome) => Promise<Result<Outcome>>;
+}
+
+export interface CoSell extends Writes {
   /** Pure: what the programme would refuse, and why. A draft with gaps is never sent. */
   readonly gaps: (draft: ShareDraft) => readonly Gap[];
   /** Pure: what a person should know before this draft is sent, for example that it cannot be undone. Absent: nothing. */
@@ -300,13 +324,6 @@ export interface CoSell {
   readonly theirs?: (input: TheirsInput) => Theirs;
   /** True when version `a` is later than `b` in the partner's own order. */
   readonly newer: (a: string, b: string) => boolean;
-  readonly run: (write: Write, token: string) => Promise<Result<Outcome>>;
-  /**
-   * "Did it happen?": after a lost answer, before any repeat. Null: searched and not found. With `traces`, a write that we
-   * have no memory of sending may have made the record, and the record may have gone further since.
-   */
-  readonly locate: (write: Write, token: string, traces?: Traces) => Promise<Result<Outcome | null>>;
-  readonly poll: (outcome: Outcome) => Promise<Result<Outcome>>;
   readonly look: (ref: RemoteRef) => Promise<Result<Observation>>;
   /** What changed since the cursor, oldest first, with overlap: repeats are harmless. */
   readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;

@@ -48,6 +48,12 @@ export const capabilitiesOf = (session: Session): Readonly<Record<Capability, bo
   queue: session.pull !== undefined,
   consent: session.consent !== undefined,
   assisted: session.coSell?.assisted !== undefined,
+  offers: session.offers !== undefined,
+  offerRehearsal: session.offers?.rehearse !== undefined,
+  offerExtension: session.offers?.extension !== undefined,
+  offerWithdrawal: session.offers?.withdrawal !== undefined,
+  agreements: session.agreements !== undefined,
+  landing: session.landing !== undefined,
 });
 
 /** What share rules need to know of a connection's programme; null when the connection offers no co-sell. Nothing is contacted. */

@@ -58,6 +58,11 @@ export const idPrefixes = [
   "rst",
   "whk",
   "whm",
+  "off",
+  "agr",
+  "apv",
+  "otp",
+  "fee",
 ] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 

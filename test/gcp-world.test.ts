@@ -113,7 +113,7 @@ describe("a share with Google", () => {
     expect([await world.state(share), (await records(deal.key)).length]).toEqual(["submitted", 1]);
   });
 
-  it("keeps its state when Google says a word that nobody knows, and asks a person", async () => {
+  it("keeps its state when Google says a word that nobody knows, and asks a person, who gets Google's answer as it came", async () => {
     const { share } = await shared();
     await control("PUT", "/faults", {
       rules: [{ on: "opportunities.get", fault: "unknown_status_word", value: "IN_TRIAGE" }],
@@ -121,6 +121,12 @@ describe("a share with Google", () => {
     await control("POST", "/edit", { id: await remote(share), changes: { "isvSolutionConnectInfo.notes": "seen" } });
     await timeline.advance(poll);
     expect([await world.state(share), await exceptions(share)]).toEqual(["submitted", ["DRIFT"]]);
+    const [drift] = await world.db.sql<{ id: string }[]>`select id from exception where subject = ${share}`;
+    const kept = await world.call<{ answer: string }>("GET", `/v1/exceptions/${drift?.id}/answer`);
+    expect(JSON.parse(kept.body.answer)).toMatchObject({ name: expect.stringContaining(await remote(share)) });
+    expect(kept.body.answer).toContain("IN_TRIAGE");
+    const told = await world.db.sql`select data from outbox where subject = ${share}`;
+    expect(JSON.stringify([told, world.logged])).not.toContain('IN_TRIAGE"');
   });
 
   it("waits while the service account has no role, and goes on when it has it again", async () => {

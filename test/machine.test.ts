@@ -3,6 +3,10 @@ import { absorb } from "../src/domain/deal.ts";
 import { faultKinds } from "../src/domain/fault.ts";
 import { absorbInvitation } from "../src/domain/invitation.ts";
 import {
+  agreementEndStates,
+  agreementEvents,
+  agreementStates,
+  agreementTable,
   connectionStates,
   connectionTable,
   effectEvents,
@@ -12,6 +16,10 @@ import {
   invitationEvents,
   invitationStates,
   invitationTable,
+  offerEndStates,
+  offerEvents,
+  offerStates,
+  offerTable,
   path,
   shareEndStates,
   shareEvents,
@@ -29,6 +37,7 @@ import {
   webhookStates,
   webhookTable,
 } from "../src/domain/machine.ts";
+import { absorbAgreement, absorbOffer } from "../src/domain/offer-state.ts";
 
 const machines: readonly {
   readonly name: string;
@@ -63,6 +72,15 @@ const machines: readonly {
     events: invitationEvents,
     first: "received",
     ends: invitationEndStates,
+  },
+  { name: "offer", table: offerTable, states: offerStates, events: offerEvents, first: "draft", ends: offerEndStates },
+  {
+    name: "agreement",
+    table: agreementTable,
+    states: agreementStates,
+    events: agreementEvents,
+    first: "pending",
+    ends: agreementEndStates,
   },
   {
     name: "webhook",
@@ -182,6 +200,45 @@ describe("what a partner reports of an invitation", () => {
       for (const event of reports)
         for (const row of absorbInvitation(state, event) ?? [])
           expect(["accepting", "rejecting"]).not.toContain(row[2]);
+  });
+});
+
+describe("what a marketplace reports of an offer", () => {
+  it("never asks, approves or publishes for us, and walks only rows that exist", () => {
+    for (const state of offerStates)
+      for (const event of offerEvents) {
+        const rows = absorbOffer(state, event) ?? [];
+        const between = rows.slice(0, -1).map(([, on]) => on);
+        for (const ours of ["approval_requested", "approval_refused", "changed", "publish_started", "publish_refused"])
+          expect(between).not.toContain(ours);
+        rows.forEach((row, index) => {
+          expect([row[0], offerTable.includes(row)]).toEqual([index === 0 ? state : rows[index - 1]?.[2], true]);
+        });
+      }
+  });
+  it("lets an acceptance stand whatever follows, takes a late one, and calls a person for one after a withdrawal", () => {
+    for (const event of offerEvents) expect(absorbOffer("accepted", event)).toEqual([]);
+    expect(absorbOffer("expired", "accepted")?.map(([, on]) => on)).toEqual(["accepted"]);
+    expect(absorbOffer("publishing", "accepted")?.map(([, on]) => on)).toEqual(["published", "accepted"]);
+    expect(absorbOffer("withdrawn", "accepted")).toBeNull();
+    expect(absorbOffer("withdrawn", "published")).toEqual([]);
+    expect(absorbOffer("expired", "published")?.map(([, on]) => on)).toEqual(["extended"]);
+    expect(absorbOffer("viewed", "published")).toEqual([]);
+  });
+});
+
+describe("what a marketplace reports of an agreement", () => {
+  it("keeps accepted and active apart: an acceptance activates nothing", () => {
+    expect(absorbAgreement("pending", "accepted")).toEqual([]);
+    expect(absorbAgreement("pending", "activated")?.map((row) => row[2])).toEqual(["active"]);
+    expect(absorbAgreement("pending", "renewed")?.map((row) => row[2])).toEqual(["active", "renewed"]);
+  });
+  it("leaves an ended one as it ended, and calls a person where it lives again", () => {
+    for (const end of agreementEndStates) {
+      for (const event of ["renewed", "cancelled", "ended", "accepted", null] as const)
+        expect(absorbAgreement(end, event)).toEqual([]);
+      expect(absorbAgreement(end, "activated")).toBeNull();
+    }
   });
 });
 

@@ -92,12 +92,7 @@ const adoptOnce = async (
       // A record that is not there yet may take a while to be readable.
       return { kind: "wait", until: comeBackAt(fault, attempt, deps.clock.now()) };
     await db.transaction((tx) =>
-      store.journal.openException(
-        tx,
-        "DRIFT",
-        at.invitationId,
-        `The deal that came of it is not read yet. ${fault.message}`,
-      ),
+      store.drifts.raise(tx, at.invitationId, fault, "The deal that came of it is not read yet."),
     );
     deps.kick();
     return { kind: "stop", why: "drift" };

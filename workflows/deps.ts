@@ -1,11 +1,12 @@
 /** What every workflow needs, and the few things that all of them do. */
 import type { Inngest } from "inngest";
-import type { CoSell, Session } from "../adapters/contract.ts";
+import type { Agreements, CoSell, Offers, Session, Writes } from "../adapters/contract.ts";
 import type { Registry } from "../adapters/registry.ts";
 import type { Connection } from "../src/domain/deal.ts";
 import { type EventData, type EventName, eventCatalogue } from "../src/domain/events.ts";
 import type { Fault } from "../src/domain/fault.ts";
 import type { ClockDep, DbDep, LogDep } from "../src/ports.ts";
+import type { EffectEntry } from "../src/store/effects.ts";
 import type { Store } from "../src/store/index.ts";
 import type { WebhookSender } from "./webhook.ts";
 
@@ -61,6 +62,25 @@ export const dataOf = <Name extends EventName>(name: Name, event: { readonly dat
 export const coSellOf = (session: Session, connection: Connection): CoSell => {
   if (session.coSell === undefined) throw new Error(`connection ${connection.id} has no co-sell capability`);
   return session.coSell;
+};
+
+export const offersOf = (session: Session, connection: Connection): Offers => {
+  if (session.offers === undefined) throw new Error(`connection ${connection.id} makes no private offers`);
+  return session.offers;
+};
+export const agreementsOf = (session: Session, connection: Connection): Agreements => {
+  if (session.agreements === undefined) throw new Error(`connection ${connection.id} follows no agreements`);
+  return session.agreements;
+};
+
+/** The door through which a journalled write goes. */
+export const writesOf = (
+  session: Session,
+  connection: Connection,
+  entry: Pick<EffectEntry, "offerId" | "agreementId">,
+): Writes => {
+  if (entry.offerId !== null) return offersOf(session, connection);
+  return entry.agreementId !== null ? agreementsOf(session, connection) : coSellOf(session, connection);
 };
 
 /** How long to wait before the next attempt after `count` failures: 5 s doubling to 5 min, in milliseconds. */

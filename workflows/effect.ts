@@ -6,7 +6,7 @@
 import type { Write } from "../adapters/contract.ts";
 import { type Fault, policy, type Result, refutationMax } from "../src/domain/fault.ts";
 import type { EffectEntry } from "../src/store/effects.ts";
-import { comeBackAt, coSellOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
+import { comeBackAt, runStep, type Steps, type WorkflowDeps, writesOf } from "./deps.ts";
 
 /** How one attempt ended. `wait`: come back at that time; `parked`: when a person has resumed the connection. */
 export type Fate =
@@ -36,7 +36,8 @@ export const perform = async (deps: WorkflowDeps, step: Steps, name: string, eff
 };
 
 /** What a write is about, for exceptions and events. */
-const subjectOf = (entry: EffectEntry): string => entry.shareId ?? entry.invitationId ?? entry.connectionId;
+const subjectOf = (entry: EffectEntry): string =>
+  entry.shareId ?? entry.invitationId ?? entry.offerId ?? entry.agreementId ?? entry.connectionId;
 
 /** One attempt. Safe to run any number of times. */
 export const act = async (deps: WorkflowDeps, effectId: string): Promise<Fate> => {
@@ -46,7 +47,7 @@ export const act = async (deps: WorkflowDeps, effectId: string): Promise<Fate> =
   if (entry.state === "refused") return { kind: "refused", fault: entry.fault?.kind ?? "rejected" };
   const connection = await store.connections.find(db.sql, entry.connectionId);
   if (connection === null || connection.state === "parked") return { kind: "parked" };
-  const coSell = coSellOf(deps.registry.open(connection), connection);
+  const writes = writesOf(deps.registry.open(connection), connection, entry);
   const write: Write = {
     operation: entry.operation,
     key: entry.writeKey,
@@ -56,7 +57,7 @@ export const act = async (deps: WorkflowDeps, effectId: string): Promise<Fate> =
 
   const traces = await store.recoveries.tracesOf(db.sql, entry);
   if (entry.state !== "intended" || traces !== null) {
-    const found = await coSell.locate(write, entry.token, ...(traces === null ? [] : [traces]));
+    const found = await writes.locate(write, entry.token, ...(traces === null ? [] : [traces]));
     await deps.at("effect.located");
     const fate =
       entry.state === "intended"
@@ -66,7 +67,7 @@ export const act = async (deps: WorkflowDeps, effectId: string): Promise<Fate> =
   }
   const sent = await store.effects.move(db.sql, entry, "sending");
   await deps.at("effect.marked");
-  const result = await coSell.run(write, entry.token);
+  const result = await writes.run(write, entry.token);
   await deps.at("effect.answered");
   const fate = await recordAnswer(deps, sent, result);
   await deps.at("effect.recorded");
@@ -113,7 +114,7 @@ const recordAnswer = async (
     case "keep":
       await db.transaction(async (tx) => {
         await store.effects.move(tx, entry, "answer_lost", { fault });
-        if (fault.kind === "drift") await store.journal.openException(tx, "DRIFT", subjectOf(entry), fault.message);
+        if (fault.kind === "drift") await store.drifts.raise(tx, subjectOf(entry), fault);
       });
       return { kind: "wait", until: comeBackAt(fault, entry.attempts - 1, now) };
   }
@@ -175,7 +176,7 @@ const recordFailedSearch = async (deps: WorkflowDeps, entry: EffectEntry, fault:
     return { kind: "parked" };
   }
   if (fault.kind === "drift") {
-    await db.transaction((tx) => store.journal.openException(tx, "DRIFT", subjectOf(entry), fault.message));
+    await db.transaction((tx) => store.drifts.raise(tx, subjectOf(entry), fault));
   }
   return { kind: "wait", until: comeBackAt(fault, 2, now) };
 };
@@ -199,6 +200,8 @@ const giveUp = async (deps: WorkflowDeps, entry: EffectEntry): Promise<Fate> => 
       effectId: entry.id,
       shareId: entry.shareId,
       invitationId: entry.invitationId,
+      offerId: entry.offerId,
+      agreementId: entry.agreementId,
       operation: entry.operation,
     });
     await store.journal.openException(

@@ -1,8 +1,12 @@
 /** The list of workflows. Step and function ids are persistence keys: append, never rename. */
+import { createAgreementDuty } from "./agreement-duty.ts";
 import { createAnswer } from "./answer.ts";
 import { createAutoShare, createRuleChanged } from "./auto-share.ts";
 import type { Client, WorkflowDeps } from "./deps.ts";
 import { createInvitation } from "./invitations.ts";
+import { createOfferChange } from "./offer-change.ts";
+import { createOfferPublish } from "./offer-publish.ts";
+import { createAgreementSync, createOfferSync } from "./offer-sync.ts";
 import { createPush } from "./push.ts";
 import { createChanged, createRevise } from "./revise.ts";
 import { createSweep, createSweepClock, createSync } from "./sync.ts";
@@ -24,4 +28,9 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createRuleChanged(client, deps),
   createWebhookDeliver(client, deps),
   createConsentWatch(client, deps),
+  createOfferPublish(client, deps),
+  createOfferChange(client, deps),
+  createOfferSync(client, deps),
+  createAgreementSync(client, deps),
+  createAgreementDuty(client, deps),
 ];

@@ -186,9 +186,7 @@ const recordFailedLook = async (
     case "rejected":
     case "drift": {
       const subject = known?.id ?? `${remote.connectionId}/${remote.remoteId}`;
-      await db.transaction((tx) =>
-        store.journal.openException(tx, "DRIFT", subject, `The state is kept. ${fault.message}`),
-      );
+      await db.transaction((tx) => store.drifts.raise(tx, subject, fault, "The state is kept."));
       deps.kick();
       return { kind: "stop", why: fault.message };
     }

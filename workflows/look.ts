@@ -123,9 +123,7 @@ const recordFailedLook = async (
       return { kind: "stop", why: "gone at the partner" };
     case "rejected":
     case "drift":
-      await db.transaction((tx) =>
-        store.journal.openException(tx, "DRIFT", subject.shareId, `The state is kept. ${fault.message}`),
-      );
+      await db.transaction((tx) => store.drifts.raise(tx, subject.shareId, fault, "The state is kept."));
       deps.kick();
       return { kind: "stop", why: fault.message };
   }

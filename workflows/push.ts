@@ -15,6 +15,7 @@ import {
   runStep,
   type Steps,
   type WorkflowDeps,
+  writesOf,
 } from "./deps.ts";
 import { type Fate, perform } from "./effect.ts";
 import { lookUntilAnswered } from "./look.ts";
@@ -201,7 +202,7 @@ const pollOnce = async (deps: WorkflowDeps, effectId: string, poll: number): Pro
   const connection = await store.connections.find(db.sql, entry.connectionId);
   if (connection === null || connection.state === "parked") return { kind: "parked" };
   const now = deps.clock.now();
-  const result = await coSellOf(deps.registry.open(connection), connection).poll(entry.outcome);
+  const result = await writesOf(deps.registry.open(connection), connection, entry).poll(entry.outcome);
   if (!result.ok) return afterFailedPoll(deps, entry.connectionId, result.fault, poll);
   const outcome = result.value;
   if (outcome.task?.state === "failed") {

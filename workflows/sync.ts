@@ -1,13 +1,15 @@
 /**
- * Sync: short singleton runs, started by hints and finished within a minute; and the sweep, which finds what no hint told.
+ * Sync: short runs, started by hints and finished within a minute; and the sweep, which finds what no hint told.
  * A hint is a nudge: the database remembers it, the partner's record is the truth.
  */
 import type { Session } from "../adapters/contract.ts";
-import { isEnded } from "../src/domain/deal.ts";
+import { isEnded, type Share } from "../src/domain/deal.ts";
 import { isByHand, remindOfTasks, tellOfRestore } from "./by-hand.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
 import { lookOnce } from "./look.ts";
+import { catchUpOffers, hasOffers, sweepOffers } from "./offer-sweep.ts";
+import { watchDates } from "./offer-watch.ts";
 import { nextSweepAt, requestAt } from "./pace.ts";
 import { forgetTaken, isForgotten, recover } from "./recover.ts";
 
@@ -15,6 +17,8 @@ import { forgetTaken, isForgotten, recover } from "./recover.ts";
 const unknownMs = 60_000;
 /** A push reads the record itself when it ends; hints in between wait, unless it seems to have died. */
 const pushMsMax = 3_600_000;
+/** An edit whose wish came while a run ended waits at least this long. */
+const reviseMsMax = 600_000;
 const roundsMax = 6;
 const pagesMax = 200;
 /** Sweeps of one run of a connection that is faster than the clock: every minute for an hour. */
@@ -32,9 +36,12 @@ export const createSync = (client: Client, deps: WorkflowDeps) =>
       id: "sync",
       triggers: [{ event: "hint.raised" }],
       retries: 5,
-      singleton: { key: "event.data.connectionId + event.data.remoteId", mode: "skip" },
-      // Looks that wait for one partner's quota leave room for the other partners.
-      concurrency: [{ key: "event.data.connectionId", limit: 4 }],
+      concurrency: [
+        // Looks that wait for one partner's quota leave room for the other partners.
+        { key: "event.data.connectionId", limit: 4 },
+        // One look at a record at a time. Skipped, word that comes while a run ends would be lost until the next sweep.
+        { key: "event.data.connectionId + event.data.remoteId", limit: 1 },
+      ],
     },
     async ({ event, step }) => {
       const { connectionId, remoteId } = dataOf("hint.raised", event);
@@ -109,6 +116,7 @@ export const createSweepClock = (client: Client, deps: WorkflowDeps) =>
         }
         await remindOfExpiry(deps, tx);
         await remindOfTasks(deps, tx);
+        await watchDates(deps, tx);
         await deps.store.webhookMessages.takeUp(tx);
       });
       deps.kick();
@@ -149,6 +157,7 @@ const sweepOnce = async (
     if (swept.kind === "stop") return { connectionId, ended: swept.why };
     if (swept.kind !== "last") continue;
     if (swept.isRecovering && name === "") await recover(deps, step, connectionId);
+    if (swept.hasOffers === true) await sweepOffers(deps, step, { connectionId, name });
     break;
   }
   return runStep(step, `${name}catch-up`, () => catchUp(deps, connectionId));
@@ -156,7 +165,7 @@ const sweepOnce = async (
 
 type Swept =
   | { readonly kind: "more" }
-  | { readonly kind: "last"; readonly isRecovering: boolean }
+  | { readonly kind: "last"; readonly isRecovering: boolean; readonly hasOffers?: boolean }
   | { readonly kind: "wait"; readonly until: string }
   | { readonly kind: "stop"; readonly why: string };
 
@@ -164,11 +173,13 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   const { db, store } = deps;
   const connection = await store.connections.find(db.sql, connectionId);
   if (connection === null || connection.state === "parked") return { kind: "stop", why: "the connection is parked" };
-  const coSell = coSellOf(deps.registry.open(connection), connection);
+  const session = deps.registry.open(connection);
+  const coSell = coSellOf(session, connection);
+  const offered = hasOffers(session) ? { hasOffers: true } : {};
   const recovery = await store.recoveries.find(db.sql, connectionId);
   if (isByHand(coSell)) {
     if (recovery !== null) await tellOfRestore(deps, recovery);
-    return { kind: "last", isRecovering: false };
+    return { kind: "last", isRecovering: false, ...offered };
   }
   const { cursor } = await store.connections.readSweep(db.sql, connectionId);
   if (recovery !== null && cursor === null) await store.recoveries.beginSweep(db.sql, connectionId);
@@ -180,9 +191,7 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
       return { kind: "stop", why: "the connection was parked" };
     }
     if (result.fault.kind === "drift") {
-      await db.transaction((tx) =>
-        store.journal.openException(tx, "DRIFT", connectionId, `The sweep stopped. ${result.fault.message}`),
-      );
+      await db.transaction((tx) => store.drifts.raise(tx, connectionId, result.fault, "The sweep stopped."));
       return { kind: "stop", why: "drift" };
     }
     return { kind: "wait", until: comeBackAt(result.fault, attempt, deps.clock.now()) };
@@ -207,12 +216,14 @@ const sweepPage = async (deps: WorkflowDeps, connectionId: string, attempt: numb
   });
   await deps.at("sweep.saved");
   deps.kick();
-  return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null };
+  return more ? { kind: "more" } : { kind: "last", isRecovering: recovery !== null, ...offered };
 };
 
 /** How old a look may be. */
 const freshMsOf = (deps: WorkflowDeps, session: Session | null): number =>
   session?.lookMinutes === undefined ? deps.refreshHours * 3_600_000 : session.lookMinutes * 60_000 - lookSlackMs;
+
+const isPushing = ({ state }: Share): boolean => state === "ready" || state === "submitting";
 
 interface Caught {
   readonly [count: string]: string | number;
@@ -239,14 +250,10 @@ const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught
       await store.journal.tell(tx, "hint.raised", connectionId, { connectionId, remoteId });
     }
     const lost = (await store.shares.interrupted(tx, connectionId)).filter(
-      (share) => now.getTime() - share.updatedAt.getTime() > pushMsMax,
+      (share) => now.getTime() - share.updatedAt.getTime() > (isPushing(share) ? pushMsMax : reviseMsMax),
     );
     for (const share of lost)
-      await store.shares.wish(
-        tx,
-        share.state === "ready" || share.state === "submitting" ? "share.push.requested" : "share.revise.requested",
-        share,
-      );
+      await store.shares.wish(tx, isPushing(share) ? "share.push.requested" : "share.revise.requested", share);
     const unanswered = (await store.invitations.interrupted(tx, connectionId)).filter(
       (invitation) => now.getTime() - invitation.updatedAt.getTime() > pushMsMax,
     );
@@ -255,7 +262,10 @@ const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught
         invitationId: invitation.id,
         connectionId,
       });
-    return { refreshed: due.length, resumed: lost.length + unanswered.length, invited };
+    const active = connection?.state === "active" ? connection : null;
+    const offered =
+      active === null || session === null ? 0 : await catchUpOffers(deps, tx, { connection: active, session });
+    return { refreshed: due.length + offered, resumed: lost.length + unanswered.length, invited };
   });
   deps.kick();
   return { connectionId, ...counts };

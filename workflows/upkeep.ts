@@ -7,6 +7,7 @@ import type { Connection } from "../src/domain/deal.ts";
 import { consentLapsesCode } from "../src/store/connections.ts";
 import { purgeQuota } from "../src/store/quota.ts";
 import { type Client, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
+import { takeUpOffers } from "./offer-sweep.ts";
 
 export const createResumed = (client: Client, deps: WorkflowDeps) =>
   client.createFunction(
@@ -27,6 +28,7 @@ export const createResumed = (client: Client, deps: WorkflowDeps) =>
           }
           for (const { id } of await deps.store.invitations.interrupted(tx, connectionId))
             await deps.store.journal.tell(tx, "invitation.answer.requested", id, { invitationId: id, connectionId });
+          await takeUpOffers(deps, tx, connectionId, 0);
           await deps.store.journal.tell(tx, "connection.sweep.requested", connectionId, { connectionId });
           return shares.length;
         });

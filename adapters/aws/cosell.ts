@@ -266,7 +266,11 @@ export const look = async (deps: CoSellDeps, ref: RemoteRef): Promise<Result<Obs
   if (!seen.ok) return seen;
   const { value: opportunity, text } = seen.value;
   if (opportunity.Catalog !== deps.target.catalog)
-    return failed({ kind: "drift", message: `AWS answered a record of catalog ${opportunity.Catalog.slice(0, 20)}` });
+    return failed({
+      kind: "drift",
+      message: `AWS answered a record of catalog ${opportunity.Catalog.slice(0, 20)}`,
+      body: text,
+    });
   const none = { value: null, text: null };
   const summary = withoutSummary.has(opportunity.LifeCycle.ReviewStatus)
     ? ok(none)
@@ -282,7 +286,11 @@ export const look = async (deps: CoSellDeps, ref: RemoteRef): Promise<Result<Obs
     seenAt: deps.clock.now(),
   });
   return "unknownWord" in observation
-    ? failed({ kind: "drift", message: `AWS answered a word this version does not know: ${observation.unknownWord}` })
+    ? failed({
+        kind: "drift",
+        message: `AWS answered a word this version does not know: ${observation.unknownWord}`,
+        body: `{"opportunity":${text},"summary":${side.text ?? "null"}}`,
+      })
     : ok(observation);
 };
 

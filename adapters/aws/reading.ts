@@ -22,7 +22,7 @@ export const pageSize = 100;
 export const parsedAs = <T>(
   schema: z.ZodType<T>,
   answer: Answer,
-  asked: { readonly operation: Operation; readonly kind: "read" | "write" },
+  asked: { readonly operation: string; readonly kind: "read" | "write" },
 ): Result<T> => {
   const at = { ...asked, now: new Date(0) };
   const json = answer.text.trim() === "" ? {} : jsonOf(answer.text);
@@ -32,7 +32,9 @@ export const parsedAs = <T>(
   const where = parsed.error.issues[0]?.path.join(".") ?? "";
   const message = `an answer that is not as AWS documents it, at ${where || "its root"}`;
   return failed(
-    asked.kind === "write" ? lost(at, message) : { kind: "drift", message: `${asked.operation}: ${message}` },
+    asked.kind === "write"
+      ? lost(at, message)
+      : { kind: "drift", message: `${asked.operation}: ${message}`, body: answer.text },
   );
 };
 

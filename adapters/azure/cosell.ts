@@ -128,6 +128,7 @@ export const look = async (deps: CoSellDeps, ref: RemoteRef): Promise<Result<Obs
     ? failed({
         kind: "drift",
         message: `Microsoft answered ${observation.unknown} for referral ${referral.id.slice(0, 40)}, which this version does not know`,
+        body: `{"own":${text},"related":${JSON.stringify(related)}}`,
       })
     : ok(observation);
 };

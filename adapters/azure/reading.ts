@@ -33,7 +33,9 @@ export const parsedAs = <T>(
   const where = parsed.error.issues[0]?.path.join(".") || "its root";
   const message = `an answer that is not as Microsoft documents it, at ${where.slice(0, 120)}`;
   return failed(
-    asked.kind === "write" ? lost(asked, message) : { kind: "drift", message: `${asked.operation}: ${message}` },
+    asked.kind === "write"
+      ? lost(asked, message)
+      : { kind: "drift", message: `${asked.operation}: ${message}`, body: answer.text },
   );
 };
 

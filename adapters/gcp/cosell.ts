@@ -193,6 +193,7 @@ export const look = async (deps: CoSellDeps, ref: RemoteRef): Promise<Result<Obs
     return failed({
       kind: "drift",
       message: `Google ${ref.id}: ${observation.unknownWord}. Look at the deal in Partner Network Hub`,
+      body: text,
     });
   return ok(observation);
 };

@@ -135,12 +135,13 @@ export const lookAtLead = async (deps: CoSellDeps, ref: RemoteRef): Promise<Resu
   if (found !== null && !found.ok && found.fault.kind !== "missing") return found;
   const own = found?.ok && found.value.value.lead === lead.value.value.name ? found.value : null;
   const event = eventOf(lead.value.value, own?.value ?? null);
+  const body = `{"lead":${lead.value.text},"opportunity":${own?.text ?? "null"}}`;
   if (event !== null && typeof event === "object")
     return failed({
       kind: "drift",
       message: `Google's lead ${ref.id}: ${event.unknownWord}. Look at it in Partner Network Hub`,
+      body,
     });
-  const body = `{"lead":${lead.value.text},"opportunity":${own?.text ?? "null"}}`;
   const owner = own?.value.owner;
   return ok({
     ref: { id: ref.id },

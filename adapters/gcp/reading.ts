@@ -25,7 +25,7 @@ export const parsedAs = <T>(schema: z.ZodType<T>, answer: Answer, operation: Cal
   return failed(
     kind === "write"
       ? lost({ operation, kind }, message)
-      : { kind: "drift", message: `Google ${operation}: ${message}` },
+      : { kind: "drift", message: `Google ${operation}: ${message}`, body: answer.text },
   );
 };
 

@@ -97,13 +97,22 @@ const exceptionSchema = z.looseObject({
 export const exceptionsCommand: Command = {
   name: "exceptions",
   summary: "List what waits for a person",
-  operands: "",
+  operands: "[<exception>]",
   operandsMin: 0,
-  operandsMax: 0,
+  operandsMax: 1,
   flags: [switchFlag("all", "closed ones too")],
-  examples: ["cosell exceptions", "cosell exceptions --all --json"],
+  about: "With the id of a DRIFT exception: what the partner answered, as it came. It may name people.",
+  examples: ["cosell exceptions", "cosell exceptions --all --json", "cosell exceptions exc_…"],
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
+      const [id] = typed.operands;
+      if (id !== undefined) {
+        const { answer } = await client.get(
+          `/v1/exceptions/${encodeURIComponent(id)}/answer`,
+          z.object({ answer: z.string() }),
+        );
+        return { exitCode: exitCodes.ok, text: `${answer}\n`, json: { answer } };
+      }
       const rows: z.infer<typeof exceptionSchema>[] = [];
       const query = { open: typed.on("all") ? "false" : "true" };
       for await (const row of client.each("/v1/exceptions", exceptionSchema, query, exceptionsMax)) rows.push(row);

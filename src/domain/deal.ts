@@ -152,6 +152,8 @@ export interface ShareDraft {
   readonly contacts: readonly Contact[];
   /** Programme-only fields: connection defaults, overlaid by the deal's, overlaid by the share's. */
   readonly fields: JsonObject;
+  /** The published private offer of this deal at the same marketplace, as the partner names it; absent or null: none. */
+  readonly offer?: RemoteRef | null;
   /** The day on which the draft is judged, YYYY-MM-DD in UTC. */
   readonly today: string;
 }

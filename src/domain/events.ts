@@ -19,6 +19,8 @@ const taskFact = z.object({
   connectionId: z.string(),
   kind: z.enum(handKinds),
 });
+const offerFact = z.object({ offerId: z.string(), connectionId: z.string(), from: z.string(), to: z.string() });
+const agreementFact = z.object({ agreementId: z.string(), connectionId: z.string(), from: z.string(), to: z.string() });
 const shareWish = z.object({ shareId: z.string(), connectionId: z.string() });
 
 export const eventCatalogue = {
@@ -67,8 +69,43 @@ export const eventCatalogue = {
     effectId: z.string(),
     shareId: z.string().nullable(),
     invitationId: z.string().nullable(),
+    offerId: z.string().nullable(),
+    agreementId: z.string().nullable(),
     operation: z.string(),
   }),
+  "offer.publish.requested": z.object({ offerId: z.string(), connectionId: z.string() }),
+  /** An extension or a withdrawal of a published offer. */
+  "offer.change.requested": z.object({ offerId: z.string(), connectionId: z.string() }),
+  "offer.hinted": z.object({ connectionId: z.string(), remoteId: z.string() }),
+  "offer.approval_requested": z.object({ offerId: z.string(), approvalId: z.string() }),
+  "offer.approved": z.object({ offerId: z.string(), approvalId: z.string() }),
+  "offer.refused": z.object({ offerId: z.string(), approvalId: z.string() }),
+  /** One that somebody made at the marketplace; `opportunityId`: its mark names the deal, else so many deals are suggested. */
+  "offer.found": z.object({
+    offerId: z.string(),
+    connectionId: z.string(),
+    opportunityId: z.string().nullable(),
+    suggested: z.number(),
+  }),
+  "offer.published": offerFact,
+  "offer.viewed": offerFact,
+  "offer.accepted": offerFact,
+  "offer.expired": offerFact,
+  "offer.withdrawn": offerFact,
+  "offer.superseded": offerFact,
+  "offer.extended": offerFact.extend({ acceptBy: z.string() }),
+  "offer.expiring": z.object({ offerId: z.string(), acceptBy: z.string(), daysLeft: z.number() }),
+  "agreement.hinted": z.object({ connectionId: z.string(), remoteId: z.string() }),
+  /** Something at the marketplace waits for us: an approval, an activation, an answer. */
+  "agreement.duty.requested": z.object({ agreementId: z.string(), connectionId: z.string() }),
+  "agreement.found": z.object({ agreementId: z.string(), connectionId: z.string() }),
+  "agreement.activated": agreementFact,
+  "agreement.amended": z.object({ agreementId: z.string(), connectionId: z.string(), revision: z.number() }),
+  "agreement.renewed": agreementFact,
+  "agreement.cancelled": agreementFact,
+  "agreement.ended": agreementFact,
+  "agreement.renewal_due": z.object({ agreementId: z.string(), endsAt: z.string(), daysLeft: z.number() }),
+  "agreement.instalment_missed": z.object({ agreementId: z.string(), date: z.string() }),
   "task.opened": taskFact.extend({ dueAt: z.string() }),
   "task.done": taskFact,
   "task.cancelled": taskFact,

@@ -32,7 +32,8 @@ export type Fault =
   | { readonly kind: "ambiguous"; readonly message: string }
   | { readonly kind: "denied"; readonly message: string }
   | { readonly kind: "missing"; readonly message: string }
-  | { readonly kind: "drift"; readonly message: string };
+  /** `body`: the answer as it came. It may name people: sealed for a person to read, never logged or kept with the fault. */
+  | { readonly kind: "drift"; readonly message: string; readonly body?: string };
 export type FaultKind = Fault["kind"];
 export const faultKinds = [
   "rejected",

@@ -112,6 +112,84 @@ export const invitationTable: Table<InvitationState, InvitationEvent> = [
   ["rejecting", "expired", "expired"],
 ];
 
+export const offerStates = [
+  "draft",
+  "in_approval",
+  "publishing",
+  "published",
+  "viewed",
+  "accepted",
+  "expired",
+  "withdrawn",
+  "superseded",
+] as const;
+export type OfferState = (typeof offerStates)[number];
+export const offerEvents = [
+  "approval_requested",
+  "approval_refused",
+  "changed",
+  "publish_started",
+  "publish_refused",
+  "published",
+  "viewed",
+  "accepted",
+  "expired",
+  "extended",
+  "withdrawn",
+  "superseded",
+] as const;
+export type OfferEvent = (typeof offerEvents)[number];
+/** An expired offer may be extended, so it is no end until somebody lets it rest. */
+export const offerEndStates = ["accepted", "withdrawn", "superseded"] as const satisfies readonly OfferState[];
+
+/** A private offer: ours until it is published, then the marketplace tells. Withdrawing and extending are writes, not states. */
+export const offerTable: Table<OfferState, OfferEvent> = [
+  ["draft", "approval_requested", "in_approval"],
+  ["draft", "publish_started", "publishing"],
+  ["draft", "withdrawn", "withdrawn"],
+  ["in_approval", "approval_refused", "draft"],
+  // What was approved is what was asked: a changed draft is asked for again.
+  ["in_approval", "changed", "draft"],
+  ["in_approval", "publish_started", "publishing"],
+  ["in_approval", "withdrawn", "withdrawn"],
+  ["publishing", "publish_refused", "draft"],
+  ["publishing", "published", "published"],
+  ["publishing", "withdrawn", "withdrawn"],
+  // One that somebody made at the marketplace enters where it stands.
+  ["draft", "published", "published"],
+  ["published", "viewed", "viewed"],
+  ["published", "accepted", "accepted"],
+  ["viewed", "accepted", "accepted"],
+  ["published", "expired", "expired"],
+  ["viewed", "expired", "expired"],
+  ["expired", "extended", "published"],
+  // Word of an acceptance in the last hours may come after the deadline's.
+  ["expired", "accepted", "accepted"],
+  ["published", "withdrawn", "withdrawn"],
+  ["viewed", "withdrawn", "withdrawn"],
+  ["expired", "withdrawn", "withdrawn"],
+  ["published", "superseded", "superseded"],
+  ["viewed", "superseded", "superseded"],
+  ["expired", "superseded", "superseded"],
+];
+
+export const agreementStates = ["pending", "active", "renewed", "cancelled", "ended"] as const;
+export type AgreementState = (typeof agreementStates)[number];
+export const agreementEvents = ["accepted", "activated", "renewed", "cancelled", "ended"] as const;
+export type AgreementEvent = (typeof agreementEvents)[number];
+export const agreementEndStates = ["renewed", "cancelled", "ended"] as const satisfies readonly AgreementState[];
+
+/** `renewed`: another agreement goes on in its place. An amendment is a revision of an agreement, not a state. */
+export const agreementTable: Table<AgreementState, AgreementEvent> = [
+  ["pending", "accepted", "pending"],
+  ["pending", "activated", "active"],
+  ["pending", "cancelled", "cancelled"],
+  ["pending", "ended", "ended"],
+  ["active", "renewed", "renewed"],
+  ["active", "cancelled", "cancelled"],
+  ["active", "ended", "ended"],
+];
+
 export const effectStates = ["intended", "sent", "ambiguous", "confirmed", "refused", "stuck"] as const;
 export type EffectState = (typeof effectStates)[number];
 export const effectEvents = [

@@ -57,3 +57,7 @@ export const moneyToJson = (money: Money): MoneyJson => ({
   amount: microsToDecimal(money.micros),
   currency: money.currency,
 });
+
+/** Below, at or above zero as `a` is less than, equal to or more than `b`; null where the currencies differ. */
+export const compareMoney = (a: Money, b: Money): number | null =>
+  a.currency !== b.currency ? null : a.micros < b.micros ? -1 : a.micros > b.micros ? 1 : 0;

@@ -15,6 +15,12 @@ export const capabilitySays: Readonly<Record<Capability, string>> = {
   queue: "the partner's events are fetched from a queue",
   consent: "a person signs in for us, and must do so again before it lapses",
   assisted: "a person carries out at the partner what this connection may not do itself",
+  offers: "private offers are made and followed at the marketplace",
+  offerRehearsal: "the marketplace judges an offer before it is made",
+  offerExtension: "the last day to accept can be moved",
+  offerWithdrawal: "a published offer can be taken back",
+  agreements: "what became of an offer, and purchases without one, are followed",
+  landing: "buyers arrive from the marketplace at landingUrl",
 };
 
 const capabilitiesSchema = z.object(

@@ -58,9 +58,30 @@ export const journalEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       return { status: 200, body: page };
     },
   }),
+  answerEndpoint(deps),
   closeEndpoint(deps),
   ...runEndpoints(deps),
 ];
+
+const answerEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "GET",
+    path: "/v1/exceptions/{id}/answer",
+    tag: "Exceptions",
+    scope: "admin",
+    summary: "What the partner answered, where it was not understood",
+    description:
+      "At most 64 KiB of the partner's answer as it came, kept for DRIFT exceptions as long as other raw bodies. It may name people.",
+    params: z.strictObject({ id: idOf("exc", "exception") }),
+    query: z.strictObject({}),
+    answers: { 200: { description: "the answer", schema: z.object({ answer: z.string() }) } },
+    problems: ["not-found"],
+    handle: async ({ params }) => {
+      const answer = await deps.store.drifts.bodyOf(deps.db.sql, params.id);
+      if (answer === null) throw notFound("answer kept with exception", params.id);
+      return { status: 200, body: { answer } };
+    },
+  });
 
 const closeEndpoint = (deps: AppDeps): Endpoint =>
   endpoint({

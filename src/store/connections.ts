@@ -106,6 +106,23 @@ export const createConnections = (deps: ClockDep & IdsDep & { readonly journal: 
         await query`select cursor, swept_at from sweep where connection_id = ${connectionId}`,
       ) ?? { cursor: null, sweptAt: null },
 
+    /** Where the sweep of offers, or that of agreements, left off. */
+    readOfferSweep: async (query: Query, connectionId: string, kind: "offer" | "agreement"): Promise<Json> => {
+      const [row] = await query<{ offer_cursor: Json; agreement_cursor: Json }[]>`
+        select offer_cursor, agreement_cursor from sweep where connection_id = ${connectionId}`;
+      return (kind === "offer" ? row?.offer_cursor : row?.agreement_cursor) ?? null;
+    },
+    saveOfferSweep: async (
+      query: Query,
+      connectionId: string,
+      left: { readonly kind: "offer" | "agreement"; readonly cursor: Json },
+    ): Promise<void> => {
+      const column = query(left.kind === "offer" ? "offer_cursor" : "agreement_cursor");
+      const cursor = query.json(left.cursor);
+      await query`insert into sweep (connection_id, ${column}) values (${connectionId}, ${cursor})
+        on conflict (connection_id) do update set ${column} = excluded.${column}`;
+    },
+
     saveSweep: async (query: Query, connectionId: string, cursor: Json): Promise<void> => {
       await query`insert into sweep (connection_id, cursor, swept_at) values (${connectionId}, ${query.json(cursor)}, ${deps.clock.now()})
         on conflict (connection_id) do update set cursor = excluded.cursor, swept_at = excluded.swept_at`;

@@ -139,6 +139,8 @@ export const createContacts = (deps: ClockDep & IdsDep & SealDep) => {
         await tx`update engagement set sealed_body = null where share_id = any(${shareIds}::text[]) and sealed_body is not null`;
       const invitations = await tx<{ id: string }[]>`update invitation set sealed_body = null
         where id = any(${subjects}::text[]) or share_id = any(${shareIds}::text[]) returning id`;
+      // Whatever was not understood may name anybody: it is only there to be looked at.
+      await tx`update exception set sealed_body = null where sealed_body is not null`;
       await tx`update share set sealed_base = null, sealed_typed = null where id = any(${shareIds}::text[])`;
       await tx`update task set sealed_forms = null where share_id = any(${shareIds}::text[])`;
       // A request that may still have to be repeated byte for byte is erased when its fate is known, by `expire`.

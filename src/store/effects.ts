@@ -45,6 +45,8 @@ export const effectSchema = z.object({
   connectionId: z.string(),
   shareId: z.string().nullable(),
   invitationId: z.string().nullable(),
+  offerId: z.string().nullable(),
+  agreementId: z.string().nullable(),
   key: z.string(),
   writeKey: z.string(),
   operation: z.string(),
@@ -71,7 +73,7 @@ interface PlannedWrite {
   readonly token: (typeof tokenKinds)[number];
 }
 
-/** What a write is about: a share of ours, an invitation of theirs, or the connection itself. */
+/** What a write is about: a share or an offer of ours, an invitation of theirs, an agreement, or the connection itself. */
 type Subject =
   | { readonly connection: Connection }
   | {
@@ -79,7 +81,9 @@ type Subject =
       readonly share: Share;
       readonly opportunity: Pick<Opportunity, "source" | "key">;
     }
-  | { readonly connection: Connection; readonly invitation: Pick<Invitation, "id" | "remoteId"> };
+  | { readonly connection: Connection; readonly invitation: Pick<Invitation, "id" | "remoteId"> }
+  | { readonly connection: Connection; readonly offer: { readonly id: string; readonly marker: string } }
+  | { readonly connection: Connection; readonly agreement: { readonly id: string; readonly remoteId: string } };
 type Intent = Subject & { readonly write: PlannedWrite };
 
 interface Fate {
@@ -93,7 +97,7 @@ export type Effects = ReturnType<typeof createEffects>;
 export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
   const columns = (query: Query) =>
     query.unsafe(
-      "id, connection_id, share_id, invitation_id, key, write_key, operation, token, token_kind, state, request_hash, " +
+      "id, connection_id, share_id, invitation_id, offer_id, agreement_id, key, write_key, operation, token, token_kind, state, request_hash, " +
         "attempts, refutations, searched_at, sent_at, outcome, fault, created_at, updated_at",
     );
   const read = async (query: Query, id: string): Promise<EffectEntry> =>
@@ -105,28 +109,21 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
    */
   const intend = async (tx: Query, intent: Intent): Promise<EffectEntry> => {
     const { connection, write } = intent;
-    const shareId = "share" in intent ? intent.share.id : null;
-    const invitationId = "invitation" in intent ? intent.invitation.id : null;
-    const subject =
-      "share" in intent
-        ? [intent.opportunity.source, intent.opportunity.key, `share${intent.share.generation}`]
-        : "invitation" in intent
-          ? ["invitation", intent.invitation.remoteId]
-          : ["connection"];
+    const subject = subjectOf(intent);
+    const owner = subject.column === null ? null : tx`${tx(subject.column)} = ${subject.id}`;
     // A share's write is done once; what is set at the partner for the connection may be set again.
-    const isOwn = shareId === null && invitationId === null;
     const [ended] = await tx<
       { count: bigint }[]
     >`select count(*) as count from effect where write_key = ${write.key} and ${
-      isOwn
-        ? tx`connection_id = ${connection.id} and share_id is null and invitation_id is null and state in ('refused', 'confirmed')`
-        : tx`(share_id = ${shareId} or invitation_id = ${invitationId}) and state = 'refused'`
+      owner === null
+        ? tx`connection_id = ${connection.id} and num_nonnulls(share_id, invitation_id, offer_id, agreement_id) = 0 and state in ('refused', 'confirmed')`
+        : tx`${owner} and state = 'refused'`
     }`;
     const key = [
       connection.marketplace,
       connection.account,
       connection.environment,
-      ...subject,
+      ...subject.words,
       write.key,
       `try${Number(ended?.count ?? 0n) + 1}`,
     ]
@@ -136,8 +133,8 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
     const id = deps.ids.next("eff");
     const sealed = await deps.seal.close(body, `request:${id}`);
     const now = deps.clock.now();
-    await tx`insert into effect (id, connection_id, share_id, invitation_id, key, write_key, operation, token, token_kind, state, request_hash, sealed_request, created_at, updated_at)
-        values (${id}, ${connection.id}, ${shareId}, ${invitationId}, ${key}, ${write.key}, ${write.operation}, ${await tokenOf(key)}, ${write.token}, 'intended',
+    await tx`insert into effect (id, connection_id, share_id, invitation_id, offer_id, agreement_id, key, write_key, operation, token, token_kind, state, request_hash, sealed_request, created_at, updated_at)
+        values (${id}, ${connection.id}, ${subject.idIn("share_id")}, ${subject.idIn("invitation_id")}, ${subject.idIn("offer_id")}, ${subject.idIn("agreement_id")}, ${key}, ${write.key}, ${write.operation}, ${await tokenOf(key)}, ${write.token}, 'intended',
           ${await sha256Hex(body)}, ${sealed}, ${now}, ${now}) on conflict (key) do nothing`;
     return mustParse(effectSchema, await tx`select ${columns(tx)} from effect where key = ${key}`, `effect ${key}`);
   };
@@ -151,7 +148,7 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
           sent_at = ${event === "sending" ? now : entry.sentAt},
           searched_at = ${event === "sending" ? null : fate.searched === true ? (entry.searchedAt ?? now) : entry.searchedAt},
           outcome = ${fate.outcome === undefined ? entry.outcome && tx.json(entry.outcome) : tx.json(fate.outcome)},
-          fault = ${fate.fault === undefined ? null : tx.json(JSON.parse(JSON.stringify(fate.fault)))},
+          fault = ${fate.fault === undefined ? null : tx.json(JSON.parse(JSON.stringify({ ...fate.fault, body: undefined })))},
           sealed_request = case when ${to} = 'confirmed' then null else sealed_request end
         where id = ${entry.id} and state = ${entry.state} returning ${columns(tx)}`;
     const moved = parseFirst(effectSchema, rows);
@@ -200,16 +197,37 @@ export const createEffects = (deps: ClockDep & IdsDep & SealDep) => {
       parseFirst(
         effectSchema,
         await query`select ${columns(query)} from effect where connection_id = ${connectionId} and write_key = ${writeKey}
-          and share_id is null and invitation_id is null and state in ('sent', 'ambiguous')`,
+          and num_nonnulls(share_id, invitation_id, offer_id, agreement_id) = 0 and state in ('sent', 'ambiguous')`,
       ),
-    /** The writes of a share or an invitation, oldest first. */
+    /** The writes of a share, an invitation, an offer or an agreement, oldest first. */
     listOf: async (query: Query, subject: string): Promise<readonly EffectEntry[]> =>
       parseRows(
         effectSchema,
-        await query`select ${columns(query)} from effect where share_id = ${subject} or invitation_id = ${subject}
+        await query`select ${columns(query)} from effect where share_id = ${subject} or invitation_id = ${subject} or offer_id = ${subject} or agreement_id = ${subject}
           order by created_at, id limit 1000`,
       ),
   };
+};
+
+type OwnerColumn = "share_id" | "invitation_id" | "offer_id" | "agreement_id";
+/** The words that name a write's subject for ever, and our row that it belongs to. */
+const subjectOf = (subject: Subject) => {
+  const named = (column: OwnerColumn | null, id: string | null, words: readonly string[]) => ({
+    column,
+    id,
+    words,
+    idIn: (other: OwnerColumn): string | null => (column === other ? id : null),
+  });
+  if ("share" in subject) {
+    const { source, key } = subject.opportunity;
+    return named("share_id", subject.share.id, [source, key, `share${subject.share.generation}`]);
+  }
+  if ("invitation" in subject)
+    return named("invitation_id", subject.invitation.id, ["invitation", subject.invitation.remoteId]);
+  if ("offer" in subject) return named("offer_id", subject.offer.id, ["offer", subject.offer.marker]);
+  if ("agreement" in subject)
+    return named("agreement_id", subject.agreement.id, ["agreement", subject.agreement.remoteId]);
+  return named(null, null, ["connection"]);
 };
 
 const base32 = "abcdefghijklmnopqrstuvwxyz234567";

@@ -1,6 +1,6 @@
 /** The partner's side of a share: their record's id, version, facts and sealed body, and what we were told of it. */
 import { z } from "zod";
-import type { Observation, RemoteRef, Share } from "../domain/deal.ts";
+import { type Observation, type RemoteRef, remoteRefSchema, type Share } from "../domain/deal.ts";
 import { shareEndStates, shareStates } from "../domain/machine.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import { parseFirst, parseRows } from "./rows.ts";
@@ -28,6 +28,11 @@ const recordedShareSchema = z.object({
   remoteVersion: z.string().nullable(),
   facts: z.record(z.string(), z.json()),
 });
+const alongsideSchema = z.object({
+  withdrawalReason: z.string().nullable(),
+  revisionWanted: z.boolean(),
+  offer: remoteRefSchema.nullable(),
+});
 export type RecordedShare = z.infer<typeof recordedShareSchema>;
 
 export interface Hinted {
@@ -54,6 +59,15 @@ export const createEngagements = (deps: ClockDep & IdsDep & SealDep) => {
 
   return {
     findEngagement,
+    /** What goes with a share beside its fields: what is wanted of it, and the offer at the same marketplace that its deal became. */
+    alongside: async (query: Query, share: Share): Promise<z.infer<typeof alongsideSchema>> =>
+      parseFirst(
+        alongsideSchema,
+        await query`select withdrawal_reason, revision_wanted, (select jsonb_build_object('id', remote_id, 'arn', remote_arn) from offer
+            where offer.opportunity_id = share.opportunity_id and offer.connection_id = share.connection_id and remote_id is not null
+              and offer.state in ('published', 'viewed', 'accepted') order by (offer.state = 'accepted') desc, offer.generation desc limit 1) as offer
+          from share where id = ${share.id}`,
+      ) ?? { withdrawalReason: null, revisionWanted: false, offer: null },
     /** The partner's record now exists: remembers its id. */
     engage: async (tx: Query, share: Share, ref: RemoteRef, version: string | null): Promise<void> => {
       await tx`insert into engagement (id, share_id, connection_id, remote_id, remote_arn, remote_version, created_at)

@@ -8,7 +8,7 @@ import { toHex } from "./seal.ts";
 
 /** "Look at X", as an adapter understood it. */
 interface Hinted {
-  readonly kind: "opportunity" | "invitation" | "record";
+  readonly kind: "opportunity" | "invitation" | "record" | "offer" | "agreement";
   readonly id: string;
 }
 
@@ -17,6 +17,8 @@ const hintEvents: Readonly<Record<Hinted["kind"], EventName | null>> = {
   opportunity: "hint.raised",
   invitation: "invitation.hinted",
   record: null,
+  offer: "offer.hinted",
+  agreement: "agreement.hinted",
 };
 
 export interface NewDelivery {
@@ -104,12 +106,12 @@ export const createInbox = (deps: ClockDep & IdsDep & SealDep) => ({
         ), subject as (
           select engagement.connection_id, remote_id as named, remote_id, share.id as share_id, share.state from engagement
             join share on share.id = engagement.share_id
-          where (engagement.connection_id, remote_id) in (select connection_id, remote_id from hint where kind <> 'invitation')
+          where (engagement.connection_id, remote_id) in (select connection_id, remote_id from hint where kind in ('opportunity', 'record'))
           union
           select related.connection_id, related.remote_id, engagement.remote_id, share.id, share.state from engagement_related related
             join engagement on engagement.share_id = related.share_id
             join share on share.id = related.share_id
-          where (related.connection_id, related.remote_id) in (select connection_id, remote_id from hint where kind <> 'invitation')
+          where (related.connection_id, related.remote_id) in (select connection_id, remote_id from hint where kind in ('opportunity', 'record'))
         ), marked as (
           update engagement set hinted_at = ${now}::timestamptz from subject where engagement.share_id = subject.share_id
         ), told as (
@@ -122,7 +124,7 @@ export const createInbox = (deps: ClockDep & IdsDep & SealDep) => ({
               coalesce(event_name, case when share_id is null then 'invitation.hinted' else 'hint.raised' end),
               coalesce(share_id, hint.connection_id),
               jsonb_build_object('connectionId', hint.connection_id, 'remoteId', coalesce(subject.remote_id, hint.remote_id))
-            from hint left join subject on hint.kind <> 'invitation' and subject.connection_id = hint.connection_id
+            from hint left join subject on hint.kind in ('opportunity', 'record') and subject.connection_id = hint.connection_id
               and subject.named = hint.remote_id
             where state is distinct from 'submitting'
           ) event order by ord, place

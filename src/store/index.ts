@@ -1,18 +1,26 @@
 /** The repositories, assembled. Each function takes the pool or an open transaction first. */
 import type { ClockDep, IdsDep, SealDep } from "../ports.ts";
 import { createAccess } from "./access.ts";
+import { createAgreements } from "./agreements.ts";
 import { createAnswerRules } from "./answer-rules.ts";
+import { createApprovals } from "./approvals.ts";
 import { createAutoShare } from "./auto-share.ts";
 import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
+import { createDrifts } from "./drifts.ts";
 import { createEffects } from "./effects.ts";
+import { createFeeRows } from "./fee-rows.ts";
 import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
 import { createInvitations } from "./invitations.ts";
 import { createJournal } from "./journal.ts";
 import { createMeasures } from "./measures.ts";
+import { createOfferDates } from "./offer-dates.ts";
+import { createOfferSuggestions } from "./offer-suggestions.ts";
+import { createOfferTemplates } from "./offer-templates.ts";
+import { createOffers } from "./offers.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createRecoveries } from "./recoveries.ts";
 import { createShareRules } from "./share-rules.ts";
@@ -39,6 +47,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
   const effects = createEffects(deps);
   const tasks = createTasks({ ...deps, journal, effects });
   const shares = createShares({ ...deps, journal, contacts, opportunities, shareRules, tasks });
+  const offerDates = createOfferDates(deps);
   return {
     journal,
     contacts,
@@ -54,7 +63,15 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     recoveries: createRecoveries({ ...deps, journal }),
     invitations: createInvitations({ ...deps, journal, contacts }),
     answerRules: createAnswerRules({ ...deps, journal }),
+    drifts: createDrifts({ ...deps, journal }),
     health: createHealth(),
+    offers: createOffers({ ...deps, journal, opportunities, dates: offerDates }),
+    offerDates,
+    offerSuggestions: createOfferSuggestions(deps),
+    offerTemplates: createOfferTemplates(deps),
+    approvals: createApprovals({ ...deps, journal }),
+    feeRows: createFeeRows(deps),
+    agreements: createAgreements({ ...deps, journal, dates: offerDates }),
     shares,
     shareRules,
     autoShare: createAutoShare({ ...deps, journal, contacts, opportunities, shareRules, shares }),

@@ -154,8 +154,7 @@ export const createShares = (
       await query`select * from connection where id = ${share.connectionId}`,
       `connection ${share.connectionId}`,
     );
-    const [extra] = await query<{ withdrawal_reason: string | null; revision_wanted: boolean }[]>`
-      select withdrawal_reason, revision_wanted from share where id = ${share.id}`;
+    const extra = await engagements.alongside(query, share);
     const hasLeft = share.state !== "draft" && share.state !== "ready";
     const rule =
       share.ruleId === null
@@ -165,13 +164,13 @@ export const createShares = (
     return {
       share,
       connection,
-      draft,
+      draft: { ...draft, offer: extra.offer },
       deal: { ...whole, partner: whole.partner?.name ?? null },
       rule,
       // What was not let go is kept back for good once the share has left.
       synthetic: hasLeft ? synthetic.filter((mark) => mark.consented) : synthetic,
-      withdrawalReason: extra?.withdrawal_reason ?? null,
-      revisionWanted: extra?.revision_wanted ?? false,
+      withdrawalReason: extra.withdrawalReason,
+      revisionWanted: extra.revisionWanted,
     };
   };
 

@@ -3,11 +3,12 @@
  * takes at three clouds against the slowest of them alone, and whether a backlog at one cloud delays the others.
  */
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { z } from "zod";
 import { type MarketplaceId, marketplaceIds } from "../../src/domain/deal.ts";
 import { cloudsDeal } from "../deals.ts";
 import { createPatientClock, type PatientClock, watchDb } from "./patient-clock.ts";
-import { openStand, type Stand } from "./stand.ts";
+import { makeDirectory, openStand, type Stand } from "./stand.ts";
 import type { Verdict } from "./verdict.ts";
 
 const start = new Date("2026-11-23T09:00:00Z");
@@ -16,7 +17,9 @@ const memoryMbMax = 700;
 const togetherMax = 1.2;
 /** A backlog at one cloud while the others have theirs, against the same backlog alone. */
 const slowdownMax = 1.1;
+const mebibyte = 1024 * 1024;
 const quietMs = 2;
+const busyRoundsMax = 5_000;
 const stuckMsMax = 120_000;
 
 interface Trial extends Stand {
@@ -24,14 +27,15 @@ interface Trial extends Stand {
   readonly underWay: () => number;
 }
 
-const openTrial = async (clouds: readonly MarketplaceId[]): Promise<Trial> => {
+const openTrial = async ({ clouds, directory }: CloudsTrial): Promise<Trial> => {
   const clock = createPatientClock(start);
   let underWay = (): number => 0;
   const stand = await openStand({
     clock,
     clouds,
     fast: false,
-    onDisk: true,
+    directory,
+    taskSeconds: 30,
     parallel: 32,
     wrapDb: (db) => {
       const watched = watchDb(db);
@@ -89,12 +93,22 @@ const step = async ({ clock, service, simulators }: Trial): Promise<void> => {
   service.runner.wake();
 };
 
-/** Until nothing is computed any more: whoever is left waits for time to pass. */
-const quiet = async ({ underWay }: Trial): Promise<void> => {
-  for (let calm = 0; calm < 2; ) {
-    await new Promise((done) => setTimeout(done, quietMs));
-    calm = underWay() === 0 ? calm + 1 : 0;
+/**
+ * Until nothing is computed any more: whoever is left waits for time to pass. A job that runs without a statement under way
+ * computes, unless it sleeps.
+ */
+const quiet = async ({ underWay, db, clock }: Trial): Promise<void> => {
+  for (let rounds = 0; rounds < busyRoundsMax; rounds++) {
+    for (let calm = 0; calm < 2; ) {
+      await new Promise((done) => setTimeout(done, quietMs));
+      calm = underWay() === 0 ? calm + 1 : 0;
+    }
+    const [held] = await db.sql<
+      { jobs: number }[]
+    >`select count(*)::int as jobs from runner_job where lease_owner is not null`;
+    if ((held?.jobs ?? 0) <= clock.sleeping()) return;
   }
+  throw new Error("a job computes for longer than any job should");
 };
 
 const openByCloud = async (trial: Trial): Promise<Readonly<Record<string, number>>> => {
@@ -107,24 +121,31 @@ const openByCloud = async (trial: Trial): Promise<Readonly<Record<string, number
 export interface CloudsTrial {
   readonly clouds: readonly MarketplaceId[];
   readonly deals: number;
+  /** Where its embedded database lies, migrated. */
+  readonly directory: string;
 }
 const tookSchema = z.object({ seconds: z.record(z.string(), z.number()), peakMb: z.number() });
 
 /** Runs one trial in this process and prints what it took as the last line, as JSON. */
-export const runCloudsTrial = async ({ clouds, deals }: CloudsTrial): Promise<void> => {
-  const trial = await openTrial(clouds);
+export const runCloudsTrial = async (options: CloudsTrial): Promise<void> => {
+  const trial = await openTrial(options);
+  let peakMb = 0;
+  const memory = setInterval(() => {
+    peakMb = Math.max(peakMb, process.memoryUsage.rss() / mebibyte);
+  }, 250);
   try {
-    await shareAll(trial, deals, clouds.join("-"));
+    await shareAll(trial, options.deals, options.clouds.join("-"));
     const seconds = await finish(trial);
-    const peakMb = process.resourceUsage().maxRSS / 1_024;
     process.stdout.write(`${JSON.stringify({ seconds, peakMb })}\n`);
   } finally {
+    clearInterval(memory);
     await trial.close();
   }
 };
 
 /** Each trial in a process of its own, so that its memory is its own. */
-const inProcess = async (trial: CloudsTrial): Promise<z.infer<typeof tookSchema>> => {
+const inProcess = async (wanted: Omit<CloudsTrial, "directory">): Promise<z.infer<typeof tookSchema>> => {
+  const trial: CloudsTrial = { ...wanted, directory: await makeDirectory() };
   const { DATABASE_URL: _d, TEST_DATABASE_URL: _t, ...env } = process.env;
   const [script = ""] = process.argv.slice(1);
   const child = spawn(process.execPath, ["--max-semi-space-size=4", script, "--trial", JSON.stringify(trial)], {
@@ -136,6 +157,7 @@ const inProcess = async (trial: CloudsTrial): Promise<z.infer<typeof tookSchema>
     out += String(part);
   });
   const code = await new Promise((done) => child.once("close", done));
+  rmSync(trial.directory, { recursive: true, force: true });
   if (code !== 0) throw new Error(`the trial ${JSON.stringify(trial)} ended with ${code}`);
   return tookSchema.parse(JSON.parse(out.trimEnd().split("\n").at(-1) ?? ""));
 };

@@ -93,7 +93,7 @@ const fill = async (opened: Opened, count: number): Promise<void> => {
   await db.sql`insert into share (id, opportunity_id, connection_id, generation, state, created_at, updated_at)
     select 'shr_' || substr(opportunity.id, 5), opportunity.id, connection.id, 1,
       (${[...states]}::text[])[1 + (row_number() over (order by opportunity.id))::int % ${states.length}], opportunity.created_at, opportunity.created_at
-    from opportunity, connection`;
+    from opportunity, connection where connection.marketplace = 'aws'`;
   await db.sql`insert into engagement (id, share_id, connection_id, remote_id, remote_version, facts, looked_at, created_at)
     select 'eng_' || substr(id, 5), id, connection_id, 'O' || substr(id, 5), '2026-11-22T09:00:00.000Z', ${db.sql.json(facts)}, now(), created_at
     from share`;

@@ -7,6 +7,7 @@ import type { Clock, Db } from "../../src/ports.ts";
 export interface PatientClock extends Clock {
   /** When the first sleeper wakes; infinite when nobody sleeps. */
   readonly nextMs: () => number;
+  readonly sleeping: () => number;
   readonly advanceToMs: (ms: number) => void;
   /** From now on sleepers wait; before, while everything is set up, a sleep moves the clock and returns at once. */
   readonly beginWaiting: () => void;
@@ -27,6 +28,7 @@ export const createPatientClock = (start: Date): PatientClock => {
       isWaiting = true;
     },
     nextMs: () => Math.min(...sleepers.map(({ atMs }) => atMs)),
+    sleeping: () => sleepers.length,
     advanceToMs: (ms) => {
       nowMs = Math.max(nowMs, ms);
       const due = sleepers.filter(({ atMs }) => atMs <= nowMs);

@@ -1,5 +1,5 @@
 /** A whole service against the simulated clouds, by default AWS alone, for measuring: on the embedded database in memory, or with TEST_DATABASE_URL on PostgreSQL. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAwsSimulator, createMemoryState } from "../../adapters/aws/simulator/index.ts";
@@ -15,7 +15,7 @@ import { openEmbedded } from "../../src/store/embedded.ts";
 import { createSeal, createSecrets } from "../../src/store/seal.ts";
 import { vacuumChanged } from "../../src/store/vacuum.ts";
 import { awsDeal } from "../deals.ts";
-import { openTestDatabase, type TestDatabase } from "../template.ts";
+import { openTestDatabase } from "../template.ts";
 
 export const publicUrl = "http://cosell.bench";
 export const sealKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -47,14 +47,19 @@ export interface StandOptions {
   /** Calls in flight at once; default 8 where it is fast, else 1, which virtual time that jumps needs. */
   readonly parallel?: number;
   readonly wrapDb?: (db: Db) => Db;
-  /** On an embedded database in a directory, as `npm start` has it; else in memory or on PostgreSQL. */
-  readonly onDisk?: boolean;
+  /** On the embedded database in this directory, as `npm start` has it; else in memory or on PostgreSQL. */
+  readonly directory?: string;
+  /** How long AWS's tasks take, in seconds, where chance would hide what is measured. */
+  readonly taskSeconds?: number;
 }
 
 export const openStand = async (options: StandOptions): Promise<Stand> => {
   const { clock, fast } = options;
   const clouds = options.clouds ?? ["aws"];
-  const database = options.onDisk === true ? await openOnDisk() : await openTestDatabase({ isDurable: fast });
+  const database =
+    options.directory !== undefined
+      ? await openEmbedded(options.directory)
+      : await openTestDatabase({ isDurable: fast });
   const db = options.wrapDb?.(database.db) ?? database.db;
   const ids = fast ? createIds(clock) : createSeededIds(clock, "bench");
   const seal = await createSeal(sealKey, ids);
@@ -68,7 +73,7 @@ export const openStand = async (options: StandOptions): Promise<Stand> => {
   const manner = { seed: "bench", reviewer: "manual", instantTimeouts: true } as const;
   const aws = createAwsSimulator(
     { ...deps, state: createMemoryState() },
-    { ...manner, settings: fast ? fastSettings : {} },
+    { ...manner, settings: fast ? fastSettings : timingOf(options.taskSeconds) },
   );
   const others = createSimulators(
     { ...deps, stateOf: createMemoryState },
@@ -131,16 +136,17 @@ export const openStand = async (options: StandOptions): Promise<Stand> => {
   };
 };
 
-const openOnDisk = async (): Promise<Pick<TestDatabase, "db" | "close">> => {
+/** A migrated embedded database in a new directory. Making one takes memory that a running service does not. */
+export const makeDirectory = async (): Promise<string> => {
   const directory = mkdtempSync(join(tmpdir(), "cosell-bench-"));
   const database = await openEmbedded(directory);
   await migrate(database.db);
-  const close = async (): Promise<void> => {
-    await database.close();
-    rmSync(directory, { recursive: true, force: true });
-  };
-  return { db: database.db, close };
+  await database.close();
+  return directory;
 };
+
+const timingOf = (taskSeconds: number | undefined) =>
+  taskSeconds === undefined ? {} : { timing: { taskSeconds: [taskSeconds, taskSeconds] as [number, number] } };
 
 const unhurried = (marketplace: Marketplace): Marketplace => ({
   ...marketplace,

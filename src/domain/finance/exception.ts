@@ -35,6 +35,11 @@ export const packTypes = [
   "FEE_NOT_CHECKED",
   "RESTATED",
   "SCHEMA_DRIFT",
+  "OVER_100_PERCENT",
+  "EXPIRED_RULE",
+  "TOUCH_OUT_OF_WINDOW",
+  "TAG_LATE",
+  "BASIS_UNKNOWN",
 ] as const;
 export type ExceptionType = (typeof answerTypes)[number] | (typeof packTypes)[number];
 

@@ -12,6 +12,8 @@ import tasks from "./0012_tasks.sql";
 import related from "./0013_related.sql";
 import untraceable from "./0014_untraceable.sql";
 import quotaPromises from "./0016_quota_promises.sql";
+import offers from "./0017_offers.sql";
+import driftBodies from "./0018_drift_bodies.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -29,4 +31,6 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0013_related", text: related },
   { name: "0014_untraceable", text: untraceable },
   { name: "0016_quota_promises", text: quotaPromises },
+  { name: "0017_offers", text: offers },
+  { name: "0018_drift_bodies", text: driftBodies },
 ];

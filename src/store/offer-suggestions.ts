@@ -1,0 +1,57 @@
+/** Deals that a found offer or agreement may belong to: suggested to a person, never linked by themselves. */
+import { z } from "zod";
+import { decimalToMicros, type MoneyJson } from "../domain/money.ts";
+import type { ClockDep, Query } from "../ports.ts";
+import { parseRows } from "./rows.ts";
+
+export const suggestionSchema = z.object({
+  subject: z.string().describe("the offer or the agreement"),
+  opportunityId: z.string(),
+  source: z.string(),
+  key: z.string(),
+  title: z.string(),
+  why: z.string(),
+  createdAt: z.date(),
+});
+export type Suggestion = z.infer<typeof suggestionSchema>;
+const suggestionsMax = 10;
+
+export type OfferSuggestions = ReturnType<typeof createOfferSuggestions>;
+
+export const createOfferSuggestions = (deps: ClockDep) => ({
+  /**
+   * Suggests deals for something found: those whose company has the buyer's name, and those of the same amount that are open.
+   * Returns how many.
+   */
+  suggest: async (
+    tx: Query,
+    found: {
+      readonly subject: string;
+      readonly buyerName: string | null;
+      readonly total: MoneyJson | null;
+    },
+  ): Promise<number> => {
+    const micros = found.total === null ? null : decimalToMicros(found.total.amount);
+    const currency = found.total?.currency ?? null;
+    const rows = await tx`insert into offer_suggestion (subject, opportunity_id, why, created_at)
+      select ${found.subject}, opportunity.id,
+        case when lower(account.name) = lower(${found.buyerName}::text) then 'the deal is with a company of the buyer''s name' else 'the deal has the same amount' end,
+        ${deps.clock.now()}::timestamptz
+      from opportunity join account on account.id = opportunity.account_id
+      where lower(account.name) = lower(${found.buyerName}::text)
+        or (opportunity.amount_micros = ${micros}::bigint and opportunity.amount_currency = ${currency}::text and opportunity.stage <> 'closed_lost')
+      order by (lower(account.name) = lower(${found.buyerName}::text)) desc nulls last, opportunity.id desc limit ${suggestionsMax}
+      on conflict do nothing returning subject`;
+    return rows.length;
+  },
+  listOf: async (query: Query, subject: string): Promise<readonly Suggestion[]> =>
+    parseRows(
+      suggestionSchema,
+      await query`select subject, opportunity_id, source, key, title, why, offer_suggestion.created_at from offer_suggestion
+        join opportunity on opportunity.id = opportunity_id where subject = ${subject} order by opportunity_id desc limit 50`,
+    ),
+  /** Nobody needs them any more: linked, or told that none is right. */
+  settle: async (tx: Query, subject: string): Promise<void> => {
+    await tx`delete from offer_suggestion where subject = ${subject}`;
+  },
+});
