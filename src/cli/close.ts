@@ -65,7 +65,11 @@ const runClose = async (shell: Shell, typed: Arguments): Promise<Report> => {
 };
 
 /** Reads a folder and closes it. Throws a `Failure` where nothing can be concluded at all. */
-export const closeFolder = async (shell: Shell, folder: string, asOfDay: number): Promise<ClosedFolder> => {
+export const closeFolder = async (
+  shell: Pick<Shell, "progress" | "tell" | "now" | "stopped">,
+  folder: string,
+  asOfDay: number,
+): Promise<ClosedFolder> => {
   const files = await listFolder(folder);
   if (files.length === 0) throw new Failure(`${folder} holds no file`, { fix: "put the reports into the folder" });
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
