@@ -50,6 +50,7 @@ import {
 import {
   offerAdoptCommand,
   offerMessageCommand,
+  offerPolicyCommand,
   offerShowCommand,
   offersCommand,
   offerWatchCommand,
@@ -140,6 +141,7 @@ export const commands: readonly Command[] = [
   offerCloneCommand,
   offerAdoptCommand,
   offerTemplatesCommand,
+  offerPolicyCommand,
   agreementsCommand,
   agreementShowCommand,
   feesCommand,
