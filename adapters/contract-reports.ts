@@ -46,7 +46,13 @@ export interface DocumentFormat extends Recognised {
   readonly read: (text: string, file: ReportFile) => void;
 }
 
-export type ReportFormat = CsvFormat | DocumentFormat;
+/** A file that describes how other files beside it are read. `define` throws a `RefusedDocument`. */
+export interface DefiningFormat extends Recognised {
+  readonly shape: "defining";
+  readonly define: (text: string) => CsvFormat;
+}
+
+export type ReportFormat = CsvFormat | DocumentFormat | DefiningFormat;
 
 export interface DocumentProblem {
   /** Where in the document, for example `rows[3].ppm`. */

@@ -34,6 +34,8 @@ export interface Marketplace {
   readonly settings: z.ZodType<JsonObject>;
   /** Programme-only fields a deal may carry under `programmes.<id>`; rendered into the docs. */
   readonly fields: z.ZodType<JsonObject>;
+  /** What only this marketplace asks for in a private offer, in `terms.fields`; rendered into the docs. Absent: nothing. */
+  readonly offerFields?: z.ZodType<JsonObject>;
   readonly limits: Limits;
   /** The pre-flight rules as dated data, each with its source; shown to people. Absent: none are published. */
   readonly rules?: RulePack;

@@ -1,6 +1,7 @@
 /** The formats of the files that a close reads: one row each. Another format is its file and its row here. */
 import { agreementChargeFormat, agreementFormat } from "./aws/reports/agreement.ts";
 import { billingEventFormat } from "./aws/reports/billing-event.ts";
+import { billedRevenueFormat, collectionsFormat } from "./aws/reports/dashboards.ts";
 import {
   accountFormat,
   addressFormat,
@@ -11,12 +12,24 @@ import {
   productFormat,
 } from "./aws/reports/reference.ts";
 import { earningsFormat, paymentsFormat } from "./azure/reports/earnings.ts";
+import { ordersFormat, usageFormat } from "./azure/reports/orders.ts";
 import { revenueFormat } from "./azure/reports/revenue.ts";
+import { camtFormat } from "./bank/camt.ts";
+import { mappingFormat } from "./bank/mapping.ts";
 import { statementFormat } from "./bank/statement.ts";
 import type { ReportFormat } from "./contract-reports.ts";
 import { detailedFormat, summaryFormat } from "./gcp/reports/disbursements.ts";
-import { agreementsFormat, feeScheduleFormat, offersFormat, policyFormat, rulesFormat } from "./internal/documents.ts";
-import { dealsFormat, partnersFormat, touchesFormat } from "./internal/tables.ts";
+import { chargesFormat, insightsFormat } from "./gcp/reports/usage.ts";
+import {
+  agreementsFormat,
+  decisionsFormat,
+  feeScheduleFormat,
+  keysFormat,
+  offersFormat,
+  policyFormat,
+  rulesFormat,
+} from "./internal/documents.ts";
+import { dealsFormat, disputesFormat, partnersFormat, touchesFormat } from "./internal/tables.ts";
 
 export const reportFormats: readonly ReportFormat[] = [
   billingEventFormat,
@@ -29,18 +42,29 @@ export const reportFormats: readonly ReportFormat[] = [
   addressFormat,
   productFormat,
   legacyMappingFormat,
+  billedRevenueFormat,
+  collectionsFormat,
   revenueFormat,
+  ordersFormat,
+  usageFormat,
   earningsFormat,
   paymentsFormat,
   detailedFormat,
   summaryFormat,
+  chargesFormat,
+  insightsFormat,
   statementFormat,
+  mappingFormat,
+  camtFormat,
   dealsFormat,
   touchesFormat,
+  disputesFormat,
   partnersFormat,
   offersFormat,
   agreementsFormat,
   rulesFormat,
+  decisionsFormat,
+  keysFormat,
   feeScheduleFormat,
   policyFormat,
 ];

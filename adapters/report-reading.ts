@@ -125,16 +125,28 @@ const reportFile = (file: NamedFile): { readonly report: ReportFile; readonly no
   return { report: { ...file, facts: noFacts(), note }, notes };
 };
 
+/** The format that a mapping file defines, if the file is one. Throws a `RefusedDocument`. */
+export const definedFormat = (formats: readonly ReportFormat[], path: string, text: string): CsvFormat | null => {
+  const defining = formats.find((format) => format.shape === "defining" && format.path.test(path));
+  return defining?.shape === "defining" ? defining.define(text) : null;
+};
+
+/** Whether a file describes how others are read, and has to be read before them. */
+export const isDefining = (formats: readonly ReportFormat[], path: string): boolean =>
+  formats.some((format) => format.shape === "defining" && format.path.test(path));
+
 /** Reads a file that is one document. */
 export const readDocument = (formats: readonly ReportFormat[], file: NamedFile, text: string): FileOutcome => {
   const shape = /\.xml$/i.test(file.path) ? "xml" : "json";
   const fits = (format: ReportFormat): format is DocumentFormat =>
     format.shape === shape && format.path.test(file.path);
-  const format = formats.find(fits);
+  const defining = formats.find((format) => format.shape === "defining" && format.path.test(file.path));
+  const format = defining ?? formats.find(fits);
   if (format === undefined) return unknownFile(file.path);
   const { report, notes } = reportFile(file);
   try {
-    format.read(text, report);
+    if (format.shape === "defining") format.define(text);
+    else if (format.shape !== "csv") format.read(text, report);
   } catch (error) {
     if (!(error instanceof RefusedDocument)) throw error;
     return {

@@ -36,7 +36,12 @@ describe("the AWS rule pack", () => {
     },
   );
   it("has a breach here for every row", () => {
-    expect(rulePack.rows.map((row) => row.id).filter((id) => !breaches.some(({ rule }) => rule === id))).toEqual([]);
+    expect(
+      rulePack.rows
+        .filter(({ when }) => when !== "offer")
+        .map((row) => row.id)
+        .filter((id) => !breaches.some(({ rule }) => rule === id)),
+    ).toEqual([]);
     expect(new Set(rulePack.rows.map((row) => row.id)).size).toBe(rulePack.rows.length);
     expect(rulePack.version).toMatch(/^\d{4}-\d\d-\d\d$/);
   });

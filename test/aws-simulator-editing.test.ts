@@ -52,6 +52,7 @@ describe("associations", () => {
   });
   it("are limited to one private offer", async () => {
     const id = await rig.create();
+    await rig.controls.change({ unknownOffers: "accept" });
     expect((await associate(id, "AwsMarketplaceOffers", offer("a"))).status).toBe(200);
     expect(complaints(await associate(id, "AwsMarketplaceOffers", offer("b")))).toEqual([
       "RelatedEntityIdentifier TOO_MANY_VALUES",

@@ -2,7 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { modelVersion, operations, prosePicklists, shapes } from "../adapters/aws/simulator/constraints.generated.ts";
 import { breaches, instantOf, matches } from "../adapters/aws/simulator/constraints.ts";
+import * as agreement from "../adapters/aws/simulator/marketplace/agreement.generated.ts";
+import * as catalog from "../adapters/aws/simulator/marketplace/catalog.generated.ts";
+import type { Shape } from "../adapters/aws/simulator/marketplace/shapes.ts";
 import { modelPath, outputPath, renderFromFiles } from "../infra/generate-aws-constraints.ts";
+import { marketplaceTables, renderTable } from "../infra/generate-aws-marketplace.ts";
 
 describe("the generated constraint table", () => {
   it.runIf(existsSync(modelPath))(
@@ -29,6 +33,21 @@ describe("the generated constraint table", () => {
   it("holds AWS's picklists that are prose only", () => {
     expect(prosePicklists["Project.CustomerUseCase"]).toHaveLength(39);
     expect(prosePicklists["Project.ApnPrograms"]).toHaveLength(16);
+  });
+});
+
+describe("the generated tables of the marketplace", () => {
+  it.runIf(existsSync(modelPath))("are what the generator makes of AWS's models today (needs ../shared)", async () => {
+    for (const table of marketplaceTables) expect(readFileSync(table.output, "utf8")).toBe(await renderTable(table));
+  });
+  it("hold every shape that their operations reach, and compile every pattern", () => {
+    for (const { operations: known, shapes: table } of [catalog, agreement]) {
+      const all: readonly Shape[] = Object.values(table);
+      const reached = all.flatMap((shape) => [...Object.values(shape.members ?? {}), shape.member, shape.value]);
+      const asked = Object.values(known).flatMap(({ input, output }) => [input, output]);
+      expect([...reached, ...asked].filter((name) => name !== undefined && table[name] === undefined)).toEqual([]);
+      for (const { pattern } of all) expect(() => matches(pattern ?? "", "x")).not.toThrow();
+    }
   });
 });
 

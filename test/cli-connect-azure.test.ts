@@ -89,6 +89,23 @@ describe("connect azure", () => {
     expect(out + err).not.toContain("hush-hush");
   });
 
+  test("sets up private offers with the same application, alone, and what its webhook's token must be for", async () => {
+    const { api, calls } = fakeApi(saved, signIn());
+    const [tenant, client] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+    const ours = ["connect", "azure", "--organization", "org-1", "--tenant", tenant, "--client-id", client];
+    await cosell([...ours, "--offers", "ada@partner.example", "--no-sign-in"], { api, environment });
+    expect(calls[0]?.body).toMatchObject({
+      settings: {
+        app: { kind: "secret", clientId: client, clientSecretRef: "secret:client-secret" },
+        marketplace: {
+          preparedBy: "ada@partner.example",
+          notificationContacts: ["ada@partner.example"],
+          webhook: { audience: client, tenantId: tenant },
+        },
+      },
+    });
+  });
+
   test("asks on a terminal for what is missing, and names the flag elsewhere", async () => {
     const { api, calls } = fakeApi(saved, signIn());
     await cosell(["connect", "azure", "--no-sign-in"], {

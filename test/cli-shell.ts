@@ -63,22 +63,18 @@ export interface ShellOptions {
   readonly onWrite?: (text: string) => void;
 }
 
-/** Runs one command line. */
-export const cosell = async (words: readonly string[], options: ShellOptions = {}): Promise<Ran> => {
-  let out = "";
-  let err = "";
+const noOutput = { out: (_text: string): void => {}, err: (_text: string): void => {} };
+const shellOf = (options: ShellOptions, to: typeof noOutput): Shell => {
   const answers = [...(options.answers ?? [])];
-  const shell: Shell = {
+  return {
     environment: options.environment ?? {},
     columns: options.columns ?? 200,
     interactive: options.interactive ?? false,
     write: async (text) => {
-      out += text;
+      to.out(text);
       options.onWrite?.(text);
     },
-    tell: (text) => {
-      err += `${text}\n`;
-    },
+    tell: (text) => to.err(`${text}\n`),
     progress: () => {},
     ask: async () => answers.shift() ?? "",
     reach: async () => ({
@@ -92,6 +88,23 @@ export const cosell = async (words: readonly string[], options: ShellOptions = {
     sleep: async () => {},
     stopped: options.stopped ?? new AbortController().signal,
   };
+};
+
+/** A shell whose output nobody reads. */
+export const quietShell = (): Shell => shellOf({}, noOutput);
+
+/** Runs one command line. */
+export const cosell = async (words: readonly string[], options: ShellOptions = {}): Promise<Ran> => {
+  let out = "";
+  let err = "";
+  const shell = shellOf(options, {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+  });
   const code = await run(shell, commands, words);
   return { code, out, err, json: () => JSON.parse(out.trimEnd().split("\n").at(-1) ?? "") };
 };

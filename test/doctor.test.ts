@@ -64,6 +64,15 @@ describe("the doctor of an AWS connection", () => {
       associate: "ok",
       create: "ok",
       submit: "ok",
+      "list-offers": "ok",
+      "get-offer": "ok",
+      "list-change-sets": "ok",
+      "get-change-set": "ok",
+      "start-change-set": "ok",
+      "list-agreements": "ok",
+      "get-agreement": "ok",
+      "get-agreement-terms": "ok",
+      "list-invoices": "ok",
       queue: "ok",
       "queue-delete": "ok",
       "dead-letters": "ok",
@@ -85,8 +94,8 @@ describe("the doctor of an AWS connection", () => {
 
   it("changes nothing at AWS: what it tries to write is refused, and no record, task or lock moves", async () => {
     const state = async () => {
-      const { opportunities, tasks, engagements, tokens, events } = await aws.controls.ledger();
-      return JSON.stringify({ opportunities, tasks, engagements, tokens, events: events.length });
+      const { opportunities, tasks, engagements, tokens, events, marketplace } = await aws.controls.ledger();
+      return JSON.stringify({ opportunities, tasks, engagements, tokens, events: events.length, marketplace });
     };
     const before = await state();
     await diagnose();
@@ -110,6 +119,18 @@ describe("the doctor of an AWS connection", () => {
     expect(failures(diagnosis)).toEqual([id]);
     expect(check(diagnosis, id).remedy).toContain(`Allow partnercentral:${operation} for catalog AWS`);
     expect(check(diagnosis, id).remedy).toContain("attach AWSPartnerCentralOpportunityManagement");
+  });
+
+  it.each([
+    ["list-offers", "ListEntities"],
+    ["start-change-set", "StartChangeSet"],
+    ["list-agreements", "SearchAgreements"],
+    ["list-invoices", "ListAgreementInvoiceLineItems"],
+  ])("names the permission at AWS Marketplace that %s lacks", async (id, operation) => {
+    await aws.controls.setFaults([{ on: operation, fault: "permission_lost" }]);
+    const diagnosis = await diagnose();
+    expect(failures(diagnosis)).toEqual([id]);
+    expect(check(diagnosis, id).remedy).toContain(`Allow aws-marketplace:${operation}`);
   });
 
   it.each([

@@ -86,15 +86,18 @@ export interface Sent {
 }
 export interface GoogleOptions extends RigOptions {
   readonly connection?: JsonObject;
+  /** What answers at hosts that are none of Google's. */
+  readonly outside?: (request: Request) => Promise<Response>;
 }
 /** The simulator behind a session, with everything that went over the wire but the sign-in. */
 export const openGoogle = (options: GoogleOptions = {}) => {
-  const { connection: over = {}, ...rigOptions } = options;
+  const { connection: over = {}, outside, ...rigOptions } = options;
   const rig: Rig = openRig({ start, ...rigOptions });
   const sent: Sent[] = [];
   const tokens: string[] = [];
   const http: Http = async (request) => {
     const url = new URL(request.url);
+    if (outside !== undefined && !url.host.endsWith(".googleapis.com")) return outside(request);
     const text = await request.clone().text();
     if (url.host.startsWith("oauth2")) tokens.push(text);
     else sent.push({ method: request.method, url, text });

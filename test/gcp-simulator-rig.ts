@@ -16,23 +16,31 @@ export const channel = "https://cloudchannel.googleapis.com/v1alpha1";
 export const crm = `https://cloudcrmpartners.googleapis.com/v1/${partner}`;
 export const tokenUrl = "https://oauth2.googleapis.com/token";
 export const channelScope = "https://www.googleapis.com/auth/apps.order";
+export const marketplaceScope = "https://www.googleapis.com/auth/cloud-platform";
 export const crmScope = "https://www.googleapis.com/auth/cloudcrmpartners";
 
 export interface RigOptions extends Partial<GcpSimulatorOptions> {
   readonly state?: SimulatorState;
   readonly start?: Date;
+  /** Where pushes arrive. */
+  readonly deliver?: (request: Request) => Promise<Response>;
 }
 
 export const openRig = (options: RigOptions = {}) => {
   const clock = createVirtualClock(options.start ?? new Date("2026-06-01T09:00:00.250Z"));
   const state = options.state ?? createMemoryState();
   const simulator = createGcpSimulator(
-    { clock, ids: createSeededIds(clock, "rig"), state, deliver: async () => new Response(null) },
+    {
+      clock,
+      ids: createSeededIds(clock, "rig"),
+      state,
+      deliver: options.deliver ?? (async () => new Response(null)),
+    },
     { seed: "rig", reviewer: "manual", advance: clock.advanceTo, instantTimeouts: true, ...options },
   );
   let bearer: string | null = null;
   const pause = (seconds: number): void => clock.advanceTo(new Date(clock.now().getTime() + seconds * 1000));
-  const signIn = async (scope = `${channelScope} ${crmScope}`): Promise<string> => {
+  const signIn = async (scope = `${channelScope} ${crmScope} ${marketplaceScope}`): Promise<string> => {
     const answer = await rawOf(await simulator.fetch(tokenRequest(await assertionFor({ scope, now: clock.now() }))));
     if (answer.status !== 200) throw new Error(answer.text);
     return answer.body.access_token;

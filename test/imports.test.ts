@@ -29,6 +29,8 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   // What adapters have in common, in no marketplace's words.
   ["shared", /^adapters\/[a-z-]+\.ts$/],
   ["simulator", /^adapters\/[a-z]+\/simulator\//],
+  // What a vendor's documents say of its wire: all that a simulator shares with its adapter.
+  ["wire", /^adapters\/[a-z]+\/wire(-[a-z]+)?\.ts$/],
   ["adapter", /^adapters\/[a-z]+\//],
   ["runner", /^workflows\/runner\//],
   ["workflows", /^workflows\//],
@@ -43,9 +45,10 @@ const may: Readonly<Record<string, readonly string[]>> = {
   list: ["adapter", "contract"],
   simulators: ["simulator", "contract"],
   simulation: ["simulation", "contract", "domain", "ports"],
-  simulator: ["simulator", "simulation", "contract", "domain", "ports"],
+  simulator: ["simulator", "simulation", "wire", "contract", "domain", "ports"],
+  wire: ["wire", "shared", "contract", "domain", "ports"],
   shared: ["shared", "contract", "domain", "ports"],
-  adapter: ["adapter", "shared", "contract", "domain", "ports"],
+  adapter: ["adapter", "wire", "shared", "contract", "domain", "ports"],
   runner: ["runner", "ports", "store", "domain"],
   workflows: ["workflows", "store", "domain", "ports", "contract", "registry"],
   http: ["http", "store", "domain", "ports", "contract", "registry"],
@@ -80,7 +83,7 @@ describe("the import rules", () => {
   it("keep each marketplace's folder to itself", () => {
     const folder = (file: string): string => file.split("/")[1] ?? "";
     const broken = files
-      .filter((file) => /^(adapter|simulator)$/.test(roomOf(file)))
+      .filter((file) => /^(adapter|wire|simulator)$/.test(roomOf(file)))
       .flatMap((file) =>
         localImportsOf(file)
           .filter(
@@ -98,7 +101,7 @@ describe("the import rules", () => {
       .filter((file) => roomOf(file) === "simulator")
       .flatMap((file) =>
         localImportsOf(file)
-          .filter((target) => roomOf(target) === "adapter" && !target.endsWith("/wire.ts"))
+          .filter((target) => roomOf(target) === "adapter")
           .map((target) => `${file} -> ${target}`),
       );
     const reverse = files

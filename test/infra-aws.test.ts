@@ -5,6 +5,7 @@ import { App, Stack } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { CfnInclude } from "aws-cdk-lib/cloudformation-include";
 import { describe, expect, it } from "vitest";
+import { eventSources, marketplaceCatalog } from "../adapters/aws/offers/wire.ts";
 
 const directory = join(import.meta.dirname, "../infra/aws");
 /** CloudFormation's rules for types, properties and values, as errors and not as advice. */
@@ -48,6 +49,18 @@ describe("the permissions", () => {
     expect(called.length).toBeGreaterThan(8);
     expect([...actionsOf("Opportunities"), ...actionsOf("ReferralsAndLeads")].toSorted()).toEqual(called.toSorted());
   });
+  it("allow what is called at AWS Marketplace, agreements as the seller only", () => {
+    const offers = statementsOf(synthesized("permissions"), "PrivateOffers");
+    const source = readFileSync(join(import.meta.dirname, "../adapters/aws/offers/client.ts"), "utf8");
+    const called = [...source.matchAll(/^\s+(\w+): \(client: \w+Client\b/gm)].map(
+      (match) => `aws-marketplace:${match[1]}`,
+    );
+    expect(called.length).toBeGreaterThan(8);
+    expect(offers.flatMap(({ Action }) => [Action].flat()).toSorted()).toEqual(called.toSorted());
+    expect(offers.find(({ Sid }) => Sid === "Agreements")?.Condition).toEqual({
+      StringEquals: { "aws-marketplace:PartyType": "Proposer" },
+    });
+  });
   it("hold in one catalog only, whatever the action", () => {
     for (const statement of statements)
       expect([statement.Sid, statement.Condition]).toEqual([
@@ -70,12 +83,17 @@ describe("the ways of the events", () => {
     expect(JSON.stringify(Resources)).toContain(`{"Fn::GetAtt":"${queue}.Arn"}`);
   });
   it.each(["api-destination", "queue"])(
-    "%s takes Partner Central's events of the connection's catalog only",
+    "%s takes Partner Central's events of the connection's catalog only, and AWS Marketplace's where they are asked for",
     (name) => {
-      expect(synthesized(name).Resources.Rule.Properties.EventPattern).toEqual({
-        source: ["aws.partnercentral-selling"],
-        detail: { catalog: [{ Ref: "Catalog" }] },
-      });
+      const coSell = { source: ["aws.partnercentral-selling"], detail: { catalog: [{ Ref: "Catalog" }] } };
+      const [condition, withOffers, without] = synthesized(name).Resources.Rule.Properties.EventPattern["Fn::If"];
+      expect(condition).toBe("WithOffers");
+      expect(without).toEqual(coSell);
+      expect(withOffers.$or[0]).toEqual(coSell);
+      expect(withOffers.$or.slice(1)).toEqual([
+        { source: [...eventSources], detail: { catalog: [marketplaceCatalog] } },
+        { source: [eventSources[0]], detail: { Catalog: [marketplaceCatalog] } },
+      ]);
     },
   );
   it.each([

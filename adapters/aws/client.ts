@@ -129,8 +129,9 @@ export class NotSent extends Error {
   }
 }
 
-interface Exchange {
-  readonly text: string;
+export interface Exchange {
+  /** The body to send; null: the request has none. */
+  readonly text: string | null;
   readonly asked: Asked;
   sent: boolean;
   answer: Answer | null;
@@ -192,6 +193,9 @@ const isRequest = (value: unknown): value is { body: unknown; headers: Record<st
 
 /** A request as the SDK hands it to its handler. */
 export interface SdkRequest {
+  readonly method?: string;
+  /** Unescaped: REST services are asked by query. */
+  readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
   readonly protocol: string;
   readonly hostname: string;
   readonly port?: number | undefined;
@@ -200,17 +204,17 @@ export interface SdkRequest {
 }
 export interface Carriage {
   readonly limits: HttpLimits;
-  readonly body: string;
+  readonly body: string | null;
   readonly signal?: AbortSignal;
 }
 /** Sends the SDK's request through the Http port; the answer comes back read whole, for us and for the SDK. */
 export const carryOver = async (deps: SessionDeps, request: SdkRequest, { limits, body, signal }: Carriage) => {
   const { host: _, ...headers } = request.headers;
   const port = request.port === undefined ? "" : `:${request.port}`;
-  const url = `${request.protocol}//${request.hostname}${port}${request.path}`;
+  const url = `${request.protocol}//${request.hostname}${port}${request.path}${queryOf(request.query ?? {})}`;
   const response = await deps.http(
     new Request(url, {
-      method: "POST",
+      method: request.method ?? "POST",
       headers,
       body,
       redirect: "manual",
@@ -232,51 +236,70 @@ export const carryOver = async (deps: SessionDeps, request: SdkRequest, { limits
   return { answer, response: { statusCode, headers: Object.fromEntries(response.headers), body: bytes } };
 };
 
+/** Escaped as the signature has it: RFC 3986, so that what is signed is what is sent. */
+const queryOf = (query: NonNullable<SdkRequest["query"]>): string => {
+  const escaped = (text: string) =>
+    encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+  const parts = Object.entries(query).flatMap(([name, value]) =>
+    (value === null ? [""] : [value].flat()).map((item) => `${escaped(name)}=${escaped(item)}`),
+  );
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+};
+
 /** The Http port as the SDK's request handler, for one exchange. */
-const carry = (deps: SessionDeps, target: Target, exchange: Exchange) => ({
+const carry = (deps: SessionDeps, host: string, exchange: Exchange) => ({
   handle: async (request: SdkRequest) => {
     exchange.sent = true;
-    const limits = { timeoutMs, bodyBytesMax, hosts: [target.host] };
+    const limits = { timeoutMs, bodyBytesMax, hosts: [host] };
     const { answer, response } = await carryOver(deps, request, { limits, body: exchange.text });
     exchange.answer = answer;
     return { response };
   },
 });
 
-interface Sending {
+export interface Sending {
   readonly target: Target;
   readonly finder: KeyFinder | null;
   readonly exchange: Exchange;
 }
-const clientFor = (deps: SessionDeps, { target, finder, exchange }: Sending): Client => {
-  const client = new PartnerCentralSellingClient({
-    region: target.settings.region,
-    endpoint: target.endpoint,
-    credentials: () => keysOf(deps, target.settings.credentials, finder),
-    maxAttempts: 1,
-    retryMode: "standard",
-    defaultsMode: "standard",
-    useDualstackEndpoint: false,
-    useFipsEndpoint: false,
-    userAgentAppId: "cosell",
-    requestHandler: carry(deps, target, exchange),
-  });
-  client.middlewareStack.add(
-    (next) => async (given) => {
-      if (!isRequest(given.request)) throw new Error("the SDK made no request that a body can be put into");
-      given.request.body = exchange.text;
-      return next(given);
-    },
-    { step: "build", priority: "high", name: "sendFrozenBody" },
-  );
-  client.middlewareStack.add(
-    (next) => async (given) => {
-      // Whoever carries the request states its length; signed, it would bind us to a carrier that says it just so.
-      if (isRequest(given.request)) delete given.request.headers["content-length"];
-      return next(given);
-    },
-    { step: "build", priority: "low", name: "leaveLengthUnsigned" },
-  );
+/** What every client of AWS's is made with: one attempt, our keys, our carrier. */
+export const clientConfig = (deps: SessionDeps, { target, finder, exchange }: Sending, endpoint: string) => ({
+  region: target.settings.region,
+  endpoint,
+  credentials: () => keysOf(deps, target.settings.credentials, finder),
+  maxAttempts: 1,
+  retryMode: "standard",
+  defaultsMode: "standard" as const,
+  useDualstackEndpoint: false,
+  useFipsEndpoint: false,
+  userAgentAppId: "cosell",
+  requestHandler: carry(deps, new URL(endpoint).host, exchange),
+});
+
+type Step<Given, Outcome> = (given: Given) => Promise<Outcome>;
+/** Puts the frozen body into what a client sends, before it is signed: a step of its middleware. */
+export const frozenBody =
+  (exchange: Exchange) =>
+  <Given extends { readonly request: unknown }, Outcome>(next: Step<Given, Outcome>): Step<Given, Outcome> =>
+  async (given) => {
+    if (!isRequest(given.request)) throw new Error("the SDK made no request that a body can be put into");
+    if (exchange.text !== null) given.request.body = exchange.text;
+    return next(given);
+  };
+/** Whoever carries the request states its length; signed, it would bind us to a carrier that says it just so. */
+export const unsignedLength =
+  <Given extends { readonly request: unknown }, Outcome>(next: Step<Given, Outcome>): Step<Given, Outcome> =>
+  async (given) => {
+    if (isRequest(given.request)) delete given.request.headers["content-length"];
+    return next(given);
+  };
+export const bodyStep = { step: "build", priority: "high", name: "sendFrozenBody" } as const;
+export const lengthStep = { step: "build", priority: "low", name: "leaveLengthUnsigned" } as const;
+
+const clientFor = (deps: SessionDeps, sending: Sending): Client => {
+  const client = new PartnerCentralSellingClient(clientConfig(deps, sending, sending.target.endpoint));
+  client.middlewareStack.add(frozenBody(sending.exchange), bodyStep);
+  client.middlewareStack.add(unsignedLength, lengthStep);
   return client;
 };
 
@@ -296,15 +319,16 @@ export const createWire = (deps: SessionDeps, target: Target, finder: KeyFinder 
     } catch (error) {
       exchange.trouble = error;
     }
-    return outcomeOf(exchange);
+    return outcomeOf(exchange, faultOf);
   },
 });
 
-const outcomeOf = ({ answer, asked, sent, trouble }: Exchange): Sent => {
+/** What an exchange came to; `judge` reads a refusal of the service asked. */
+export const outcomeOf = ({ answer, asked, sent, trouble }: Exchange, judge: typeof faultOf): Sent => {
   // Whatever the SDK made of the answer, we have the answer.
   if (answer !== null) {
     const good = answer.status >= 200 && answer.status < 300;
-    return good ? ok(answer) : { ok: false, fault: faultOf(asked, answer), answer };
+    return good ? ok(answer) : { ok: false, fault: judge(asked, answer), answer };
   }
   return failed(faultOfTrouble(asked, trouble, sent));
 };

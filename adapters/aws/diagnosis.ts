@@ -12,6 +12,8 @@ import type { Known, SessionDeps } from "../contract.ts";
 import { jsonOf } from "../text.ts";
 import { type KeyFinder, keysOf, NotSent, type Operation, type Sent, type Wire } from "./client.ts";
 import { type Answer, errorTypeOf } from "./faults.ts";
+import { offerChecks } from "./offers/diagnosis.ts";
+import type { MarketplaceDeps } from "./offers/reading.ts";
 import { queueChecks } from "./queue-diagnosis.ts";
 import type { Target } from "./settings.ts";
 
@@ -21,6 +23,8 @@ export interface DiagnosisDeps {
   readonly wire: Wire;
   readonly finder: KeyFinder | null;
   readonly known: Known;
+  /** Null: the connection makes no private offers. */
+  readonly marketplace: MarketplaceDeps | null;
 }
 
 /** SigV4 refuses a request that is more than five minutes off. */
@@ -76,6 +80,7 @@ export const checksOf = (at: DiagnosisDeps): readonly Check[] => {
     }),
     confirmedCheck(at, "create", "CreateOpportunity"),
     confirmedCheck(at, "submit", "StartEngagementFromOpportunityTask"),
+    ...offerChecks(at.marketplace),
     ...queueChecks(at),
   ];
 };

@@ -40,7 +40,7 @@ const denials = new Set(
   ).split(" "),
 );
 const outages = new Set(
-  "InternalServerException InternalServerError InternalFailure InternalError ServiceUnavailable ServiceUnavailableException ServiceUnavailableError".split(
+  "InternalServerException InternalServiceException InternalServerError InternalFailure InternalError ServiceUnavailable ServiceUnavailableException ServiceUnavailableError".split(
     " ",
   ),
 );
@@ -139,7 +139,7 @@ const conflict = (asked: Asked, answer: Answer, words: string): Fault => {
 const notFound = (asked: Asked, answer: Answer, words: string): Fault => {
   const message = `${place(asked, answer)}: ${words}`;
   if (asked.operation === "AssociateOpportunity") {
-    const fix = "Check that the solution or product exists, is active and belongs to this AWS account.";
+    const fix = "Check that the solution, product or offer exists, is active and belongs to this AWS account.";
     return {
       kind: "rejected",
       message,

@@ -23,6 +23,7 @@ import {
   type Verdict,
   type VerifiedDelivery,
 } from "../contract.ts";
+import { isMarketplaceSource, marketplaceNews } from "./offers/events.ts";
 import type { Settings, Target } from "./settings.ts";
 import { detailTypes, type Envelope, envelopeSchema, eventRegion, eventSource } from "./wire.ts";
 
@@ -109,9 +110,11 @@ const envelopeOf = (body: Uint8Array): Envelope | string => {
 /** Why an authentic event is not for this connection, or null. */
 const notOurs = (event: Envelope, target: Target): string | null => {
   if (event.account !== target.account) return "another AWS account";
-  if (event.source !== eventSource) return "another event source";
+  const isOffers = target.marketplace !== null && isMarketplaceSource(event.source);
+  if (event.source !== eventSource && !isOffers) return "another event source";
   if (event.region !== eventRegion) return "another region";
-  return event.detail.catalog === target.catalog ? null : "another catalog";
+  // AWS Marketplace has a catalog of its own, which its part looks at.
+  return isOffers || event.detail.catalog === target.catalog ? null : "another catalog";
 };
 
 /** The opportunity, or the invitation to us, that an event speaks of. Invitations that we sent ourselves tell nothing new. */
@@ -141,6 +144,11 @@ export const judgeEvent = (body: Uint8Array, target: Target): Judged => {
   if (typeof event === "string") return { kind: "misplaced", reason: event };
   const other = notOurs(event, target);
   if (other !== null) return { kind: "misplaced", reason: other };
+  if (event.source !== eventSource) {
+    const told = marketplaceNews(event, target.account);
+    if (told.kind !== "news") return told;
+    return { kind: "event", delivery: brandVerified({ key: told.key, kind: event["detail-type"], hints: told.hints }) };
+  }
   if (!detailTypes.some((type) => type === event["detail-type"]))
     return { kind: "useless", reason: "a detail-type that is not known here" };
   const hints = hintsOf(event);

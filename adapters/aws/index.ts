@@ -15,13 +15,18 @@ import { checksOf } from "./diagnosis.ts";
 import { createHooks } from "./hooks.ts";
 import { look as lookAtInvitation, made, pending } from "./invitations.ts";
 import { involvementWords } from "./map.ts";
+import { createMarketplaceWire } from "./offers/client.ts";
+import { agreementsDoor, offersDoor } from "./offers/doors.ts";
+import { offerFieldsSchema } from "./offers/fields.ts";
+import type { MarketplaceDeps } from "./offers/reading.ts";
 import { createPull } from "./queue.ts";
 import { dealOf } from "./referred.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
-import { example, fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
+import { example, fieldsSchema, settingsSchema, type Target, targetOf } from "./settings.ts";
 import { nextAddition, nextStep } from "./submission.ts";
 import { theirsOf } from "./theirs.ts";
+import type { Catalog } from "./wire.ts";
 
 export type { AwsKeys, CredentialsResolver } from "./client.ts";
 
@@ -38,6 +43,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
     name: "AWS Partner Central",
     settings: settingsSchema,
     fields: fieldsSchema,
+    offerFields: offerFieldsSchema,
     rules: rulePack,
     example,
     // https://docs.aws.amazon.com/partner-central/latest/selling-api/quotas.html
@@ -55,6 +61,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
       const wire = createWire(deps, target, finder);
       const at = { clock: deps.clock, wire, target };
       const { hookKeys, hookOAuth } = target.settings;
+      const offering = marketplaceOf(deps, target, finder);
       const hasHooks = hookKeys !== undefined || hookOAuth !== undefined;
       return {
         lacks: {
@@ -63,16 +70,13 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           hookRegistration: "AWS delivers by EventBridge rules in your own account: infra/aws has them",
           consent: "AWS asks for keys or a role; nobody signs in",
           assisted: "AWS's programme has an API for all of it",
-          offers: "not built yet",
-          offerRehearsal: "not built yet",
-          offerExtension: "not built yet",
-          offerWithdrawal: "not built yet",
-          agreements: "not built yet",
+          ...(offering === null ? lacking(target.catalog) : {}),
           landing: "AWS registers a buyer at your own address",
         },
         check: () => check(at),
-        diagnose: (known) => checksOf({ deps, target, wire, finder, known }),
+        diagnose: (known) => checksOf({ deps, target, wire, finder, known, marketplace: offering }),
         ...(hasHooks ? { hooks: createHooks(deps, target) } : {}),
+        ...(offering === null ? {} : { offers: offersDoor(offering), agreements: agreementsDoor(offering) }),
         ...(target.queue === null ? {} : { pull: createPull(deps, target, { queue: target.queue, finder }) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),
@@ -101,4 +105,18 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
       };
     },
   };
+};
+
+/** How AWS Marketplace is reached; null: this connection makes no offers. */
+const marketplaceOf = (deps: SessionDeps, target: Target, finder: KeyFinder | null): MarketplaceDeps | null => {
+  const { marketplace } = target;
+  if (marketplace === null) return null;
+  return { clock: deps.clock, target, wire: createMarketplaceWire(deps, { target, marketplace, finder }) };
+};
+const lacking = (catalog: Catalog) => {
+  const why =
+    catalog === "Sandbox"
+      ? "AWS Marketplace has no test catalog: its offers are real, and made on a production connection"
+      : "no private offers are set up: give the connection settings.offers, {} is enough";
+  return { offers: why, offerRehearsal: why, offerExtension: why, offerWithdrawal: why, agreements: why };
 };

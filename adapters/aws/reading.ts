@@ -22,7 +22,7 @@ export const pageSize = 100;
 export const parsedAs = <T>(
   schema: z.ZodType<T>,
   answer: Answer,
-  asked: { readonly operation: Operation; readonly kind: "read" | "write" },
+  asked: { readonly operation: string; readonly kind: "read" | "write" },
 ): Result<T> => {
   const at = { ...asked, now: new Date(0) };
   const json = answer.text.trim() === "" ? {} : jsonOf(answer.text);

@@ -7,6 +7,7 @@ import type { Gap } from "../../src/domain/fault.ts";
 import type { Case, Rule } from "./checks.ts";
 import { ourFields, type Path } from "./document.ts";
 import { documentOf } from "./map.ts";
+import { offerRuleRows } from "./offers/rules.ts";
 import { source } from "./picklists.generated.ts";
 import { customerRules } from "./rules-customer.ts";
 import { moneyRules } from "./rules-money.ts";
@@ -31,13 +32,16 @@ export const rulePack = {
   /** The day on which the rows were last compared with their sources. */
   version: "2026-09-01",
   model: source,
-  rows: rules.map(({ id, about, when, says, source: from }) => ({
-    id,
-    field: fieldOf(about),
-    when,
-    says,
-    source: from,
-  })),
+  rows: [
+    ...rules.map(({ id, about, when, says, source: from }) => ({
+      id,
+      field: fieldOf(about),
+      when,
+      says,
+      source: from,
+    })),
+    ...offerRuleRows,
+  ],
 } as const;
 
 const gapsOf = (chosen: readonly Rule[], given: Case): readonly Gap[] => {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { tokenSecondsDefault, tokenSecondsMax, tokenSecondsMin } from "../../src/tokens.ts";
 import { endpointSchema, loose, offerStagesSchema, oneOf, secretRefSchema } from "../connection-settings.ts";
+import { agreementHost, catalogHost } from "./offers/wire.ts";
 import {
   apnPrograms,
   channels,
@@ -161,6 +162,19 @@ export const settingsSchema = z.strictObject({
   queue: queueSchema
     .exactOptional()
     .describe("SQS queue to fetch events from, signed with the connection's credentials; absent: none is asked"),
+  offers: z
+    .strictObject({
+      catalogEndpoint: endpointSchema
+        .exactOptional()
+        .describe("other address of the Marketplace Catalog API; default: settings.endpoint where that is set"),
+      agreementEndpoint: endpointSchema
+        .exactOptional()
+        .describe("other address of the Marketplace Agreement API; default: settings.endpoint where that is set"),
+    })
+    .exactOptional()
+    .describe(
+      "private offers at AWS Marketplace, sold by this account; {} is enough. Absent: none are made or followed",
+    ),
   industryMap: z
     .record(z.string(), z.enum(industries))
     .exactOptional()
@@ -177,6 +191,7 @@ export const example = {
     defaults: { solutions: ["S-0000001"], involvementType: "Co-Sell", visibility: "Full" },
     hookKeys: { headerName: "x-cosell-key", keyRefs: ["secret:hook-key"] },
     queue: { url: "https://sqs.us-east-1.amazonaws.com/123456789012/partner-central-events" },
+    offers: {},
   },
 } as const;
 
@@ -189,6 +204,13 @@ export interface Target {
   readonly host: string;
   readonly settings: Settings;
   readonly queue: QueueTarget | null;
+  /** Null: this connection makes no private offers. */
+  readonly marketplace: MarketplaceTarget | null;
+}
+/** Where AWS Marketplace is asked. */
+export interface MarketplaceTarget {
+  readonly catalogEndpoint: string;
+  readonly agreementEndpoint: string;
 }
 export interface QueueTarget {
   readonly url: string;
@@ -230,8 +252,25 @@ export const targetOf = (connection: Connection): Target => {
     refuse(
       `settings.queue.url is at ${queue.host}, which is no address of SQS; give settings.queue.endpoint if it is meant`,
     );
-  return { connectionId: connection.id, account: settings.accountId, queue, catalog, endpoint, host, settings };
+  const marketplace = marketplaceOf(settings, environment === "simulated" ? endpoint : settings.endpoint);
+  const addresses = marketplace === null ? [] : [marketplace.catalogEndpoint, marketplace.agreementEndpoint];
+  if (marketplace !== null && catalog === "Sandbox")
+    refuse(
+      "settings.offers does not go with catalog Sandbox: AWS Marketplace has no test catalog, its offers are real",
+    );
+  if (environment === "simulated" && addresses.some((address) => new URL(address).host.endsWith(".amazonaws.com")))
+    refuse("environment simulated names real AWS Marketplace in settings.offers; give the simulator's address");
+  const { accountId: account } = settings;
+  return { connectionId: connection.id, account, queue, marketplace, catalog, endpoint, host, settings };
 };
+
+const marketplaceOf = ({ offers }: Settings, endpoint: string | undefined): MarketplaceTarget | null =>
+  offers === undefined
+    ? null
+    : {
+        catalogEndpoint: offers.catalogEndpoint ?? endpoint ?? `https://${catalogHost}`,
+        agreementEndpoint: offers.agreementEndpoint ?? endpoint ?? `https://${agreementHost}`,
+      };
 
 /** SQS's public addresses: https://docs.aws.amazon.com/general/latest/gr/sqs-service.html */
 const sqsHostPattern =

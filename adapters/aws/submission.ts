@@ -4,6 +4,7 @@ import type { Next, Outcome, Write } from "../contract.ts";
 import { nest } from "../nested.ts";
 import { listed, textsOf } from "../text.ts";
 import { contactsOf, documentOf } from "./map.ts";
+import { arnOf } from "./offers/arns.ts";
 import { involvementTypes, visibilities } from "./picklists.generated.ts";
 import { theirsOf } from "./revision.ts";
 import { entityKinds } from "./rules-share.ts";
@@ -82,6 +83,20 @@ export const nextStep = (draft: ShareDraft, done: readonly Outcome[], target: Ta
   return { kind: "write", write: associate ?? startWrite(id, draft, target) };
 };
 
+/** The deal's private offer, as AWS's record names it: one for each opportunity. A resale authorization is none. */
+const offerWrites = (id: string, { offer }: ShareDraft, target: Target): readonly Write[] => {
+  if (offer == null || offer.id.startsWith("resaleauthz-")) return [];
+  const arn = offer.arn ?? arnOf(target.account, offer.id);
+  const isSet = arn.includes("/OfferSet/");
+  const body = {
+    Catalog: target.catalog,
+    OpportunityIdentifier: id,
+    RelatedEntityType: isSet ? "AwsMarketplaceOfferSets" : "AwsMarketplaceOffers",
+    RelatedEntityIdentifier: arn,
+  };
+  return [{ operation: "AssociateOpportunity", key: `associate:${arn}`, body, token: "we-read" }];
+};
+
 /**
  * The next entity of ours that AWS's record lacks while it takes associations: a deal that came from AWS has none yet, and AWS
  * asks for one before it may go on. Null: nothing is missing, or nothing can be added now.
@@ -93,10 +108,14 @@ export const nextAddition = (
 ): Write | null => {
   const { opportunity, gate } = theirsOf(observation.body);
   if (!gate.takesEntities) return null;
-  const held = new Set(
-    Object.values(opportunity.RelatedEntityIdentifiers ?? {}).flatMap((ids) => (Array.isArray(ids) ? ids : [])),
-  );
-  const wanted = associateWrites(opportunity.Id, withDefaults(at.target, draft.fields), at.target);
+  const related = opportunity.RelatedEntityIdentifiers;
+  const held = new Set(Object.values(related ?? {}).flatMap((ids) => (Array.isArray(ids) ? ids : [])));
+  const offers = [...(related?.AwsMarketplaceOffers ?? []), ...(related?.AwsMarketplaceOfferSets ?? [])];
+  const wanted = [
+    ...associateWrites(opportunity.Id, withDefaults(at.target, draft.fields), at.target),
+    // AWS takes no second one: whichever a person tied to the deal stays.
+    ...(offers.length > 0 ? [] : offerWrites(opportunity.Id, draft, at.target)),
+  ];
   return (
     wanted.find(({ key, body }) => !at.settled.has(key) && !held.has(body.RelatedEntityIdentifier ?? null)) ?? null
   );

@@ -225,6 +225,7 @@ export const envelopeSchema = z.looseObject({
   region: z.string(),
   time: z.string(),
   "detail-type": z.string(),
+  resources: z.array(z.string()).nullish(),
   detail: z.looseObject({
     catalog: text,
     opportunity: z.looseObject({ identifier: text }).nullish(),

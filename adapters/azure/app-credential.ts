@@ -7,11 +7,11 @@ import type { TokenCredential, TokenCredentialOptions } from "@azure/identity";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import { OutboundError } from "../../src/outbound.ts";
 import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../../src/ports.ts";
+import type { AppSettings } from "./app-settings.ts";
 import { createAssertion } from "./assertion.ts";
 import { placed, usual } from "./exchange.ts";
 import { loginHost, meaningOf } from "./grants.ts";
 import type { Bearer } from "./registration.ts";
-import type { AppSettings } from "./settings.ts";
 import { secretName } from "./vault.ts";
 
 type HttpClient = NonNullable<TokenCredentialOptions["httpClient"]>;

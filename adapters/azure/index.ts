@@ -1,4 +1,7 @@
-/** Microsoft Partner Center: co-sell in both directions through referrals. */
+/**
+ * Microsoft Partner Center: co-sell in both directions through referrals; private offers through the Product Ingestion API, and the SaaS
+ * subscriptions they become.
+ */
 import { failed, ok } from "../../src/domain/fault.ts";
 import type { CoSell, Limits, Marketplace, Session, SessionDeps } from "../contract.ts";
 import { newer } from "../timestamp.ts";
@@ -10,6 +13,9 @@ import { checksOf } from "./diagnosis.ts";
 import { createHooks, organizationDefault } from "./hooks.ts";
 import { look as lookAtInvitation, nextAnswer, pending, rejectionReasons } from "./invitations.ts";
 import { involvementWords } from "./map.ts";
+import { createMarketKept, joinedHooks, marketDoors } from "./offers/doors.ts";
+import { offerFieldsSchema } from "./offers/fields.ts";
+import { offerRulePack } from "./offers/rules.ts";
 import type { CoSellDeps } from "./reading.ts";
 import { dealOf } from "./referred.ts";
 import { createRegistration } from "./registration.ts";
@@ -29,13 +35,19 @@ export interface AzureOptions extends AppOptions {
 /** The Microsoft marketplace. `open` throws, by name, on a connection whose environment, endpoint and account contradict. */
 export const createAzure = (options: AzureOptions = {}): Marketplace => {
   // Kept for all sessions: an access token lasts an hour, a signer's certificate for years.
-  const [tokens, signers, apps] = [createTokens(), createSigners(), createAppCredentials(options)];
+  const [tokens, signers, apps, kept] = [
+    createTokens(),
+    createSigners(),
+    createAppCredentials(options),
+    createMarketKept(),
+  ];
   return {
     id: "azure",
     name: "Microsoft Partner Center",
     settings: settingsSchema,
     fields: fieldsSchema,
-    rules: rulePack,
+    offerFields: offerFieldsSchema,
+    rules: { ...rulePack, rows: [...rulePack.rows, ...offerRulePack.rows] },
     example,
     limits: {
       readsPerSecond: 5,
@@ -59,12 +71,23 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
         bearer === null ? null : createRegistration(deps, { endpoint, renew: renewOf(target) }, bearer);
       const client = createClient(deps, target, credential ?? noCredential);
       const at = { clock: deps.clock, client, target };
+      const market = marketDoors(deps, target, { apps, kept });
+      const signed =
+        hooks === undefined
+          ? null
+          : createHooks({ ...deps, signers }, { organization: organizationDefault, ...hooks, endpoint });
+      const joined = joinedHooks(signed, market.hooks);
       return {
         lacks: {
           ...(credential === null
             ? { consent: "nobody can sign in before settings.consent is given: cosell connect azure" }
             : {}),
-          ...(hooks === undefined ? { hooks: "no host of signing certificates is set: settings.hooks" } : {}),
+          ...(joined === null
+            ? {
+                hooks:
+                  "no host of signing certificates is set: settings.hooks; nor what a SaaS webhook's token must be for: settings.marketplace.webhook",
+              }
+            : {}),
           ...(registration === null
             ? {
                 hookRegistration:
@@ -73,21 +96,18 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
             : {}),
           queue: "Partner Center delivers webhooks only; nothing waits to be fetched",
           assisted: "Microsoft's programme has an API for all of it",
-          offers: "not built yet",
-          offerRehearsal: "Microsoft has no dry run of an offer",
-          offerExtension: "not built yet",
-          offerWithdrawal: "not built yet",
-          agreements: "not built yet",
-          landing: "not built yet",
+          ...market.lacks,
         },
         check: () => check(at),
         ...(credential === null ? {} : { consent: credential.consent }),
-        ...(hooks === undefined
-          ? {}
-          : { hooks: createHooks({ ...deps, signers }, { organization: organizationDefault, ...hooks, endpoint }) }),
+        ...(joined === null ? {} : { hooks: joined }),
         ...(registration === null ? {} : { hookRegistration: registration }),
-        diagnose: (known) => checksOf({ deps, target, credential, app: app === undefined ? null : bearer, known }),
+        diagnose: (known) => [
+          ...checksOf({ deps, target, credential, app: app === undefined ? null : bearer, known }),
+          ...market.checks(),
+        ],
         coSell: coSellOf(at),
+        ...market.doors,
       };
     },
   };

@@ -3,12 +3,10 @@ import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { moneyJsonSchema } from "../../src/domain/money.ts";
 import { offerStagesSchema } from "../connection-settings.ts";
+import { appSchema, clientIdSchema, secretRefSchema, tenantSchema } from "./app-settings.ts";
+import { marketplaceSchema } from "./offers/settings.ts";
 import { assistanceCodes, customerSizes, dealTypes } from "./taxonomy.ts";
 
-const secretRefSchema = z
-  .string()
-  .regex(/^(secret|env):.+$/, "a reference such as secret:azure-client, never the secret itself")
-  .describe("reference of a secret: secret:<name>, or env:<VARIABLE> of the service");
 /** A secret that is renewed by use is written back, so it must be one of the service's own. */
 const ownSecretRefSchema = z
   .string()
@@ -62,12 +60,6 @@ const endpointSchema = z.string().refine((address) => {
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
 }, "an https address without user, query or fragment; http only for this machine (localhost, 127.0.0.1, [::1])");
 
-const tenantSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]{2,252}$/, "the tenant's id (a GUID) or one of its domains")
-  .describe("Microsoft Entra tenant of the seller");
-const clientIdSchema = z.string().min(1).max(128).describe("application (client) id of the Entra app");
-
 /** The Secure Application Model: a person consented once, and the refresh token is renewed by use. */
 const consentSchema = z.strictObject({
   tenantId: tenantSchema.exactOptional(),
@@ -82,33 +74,6 @@ const consentSchema = z.strictObject({
     .describe("days after which Microsoft forgets a sign-in that nobody used"),
 });
 export type ConsentSettings = z.infer<typeof consentSchema>;
-
-/** App-only access, for the surfaces that take it. */
-const appSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("secret"),
-    tenantId: tenantSchema.exactOptional(),
-    clientId: clientIdSchema,
-    clientSecretRef: secretRefSchema,
-  }),
-  z.strictObject({
-    kind: z.literal("certificate"),
-    tenantId: tenantSchema.exactOptional(),
-    clientId: clientIdSchema,
-    certificateRef: secretRefSchema.describe("PEM with the certificate and its private key"),
-  }),
-  z.strictObject({
-    kind: z.literal("workload"),
-    tenantId: tenantSchema.exactOptional(),
-    clientId: clientIdSchema,
-    tokenFile: z
-      .string()
-      .min(1)
-      .exactOptional()
-      .describe("file of the federated token; default AZURE_FEDERATED_TOKEN_FILE"),
-  }),
-]);
-export type AppSettings = z.infer<typeof appSchema>;
 
 const solutionSchema = z.strictObject({
   id: z
@@ -138,6 +103,9 @@ export const settingsSchema = z.strictObject({
     .describe("where a simulator stands for all of Microsoft's hosts: each becomes the first part of the path"),
   consent: consentSchema.exactOptional().describe("App+User access, which referrals ask for: cosell connect azure"),
   app: appSchema.exactOptional().describe("App-only access, for surfaces that take it"),
+  marketplace: marketplaceSchema
+    .exactOptional()
+    .describe("private offers and SaaS subscriptions; absent: the connection is for co-sell alone"),
   hooks: z
     .strictObject({
       certificateHosts: z
@@ -207,6 +175,15 @@ export const example = {
     },
     app: { kind: "secret", clientId: "0f7d0e0a-0000-4000-8000-000000000001", clientSecretRef: "secret:azure-client" },
     hooks: { certificateHosts: ["3psostorageacct.blob.core.windows.net"] },
+    marketplace: {
+      preparedBy: "alliances@contoso.example",
+      notificationContacts: ["alliances@contoso.example"],
+      products: [{ id: "product/34771906-9711-4196-9f60-4af380fd5042", offerId: "order-platform", plans: [] }],
+      webhook: {
+        audience: "0f7d0e0a-0000-4000-8000-000000000001",
+        tenantId: "0f7d0e0a-0000-4000-8000-00000000000a",
+      },
+    },
     solutions: [{ id: "SOL-34104-EBA", name: "Business Insights and Analytics" }],
     defaults: { dealType: "co_sell", solutions: ["SOL-34104-EBA"], consentToContact: true },
   },

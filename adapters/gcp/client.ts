@@ -1,4 +1,4 @@
-/** One request to one of Google's two co-sell APIs, carried by the Http port with the connection's access token. */
+/** One request to one of Google's APIs, co-sell or marketplace, carried by the Http port with the connection's access token. */
 import type { JsonObject } from "../../src/domain/deal.ts";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { SessionDeps } from "../contract.ts";
@@ -6,7 +6,8 @@ import { codeBeforeContact } from "../reach.ts";
 import type { Tokens } from "./credential.ts";
 import { type Answer, type Asked, faultOf, lost } from "./faults.ts";
 import { addressOf, type Target } from "./settings.ts";
-import { channelHost, crmHost } from "./wire.ts";
+import { channelHost, crmHost, scopes } from "./wire.ts";
+import { marketplaceScope, procurementHost, producerHost } from "./wire-offers.ts";
 
 /** A wait for one answer, and the most that is read of it. */
 export const timeoutMs = 20_000;
@@ -22,6 +23,25 @@ export const operations = {
   "partners.leads.get": { host: crmHost, method: "GET", kind: "read" },
   "partners.opportunities.get": { host: crmHost, method: "GET", kind: "read" },
   "partners.opportunities.patch": { host: crmHost, method: "PATCH", kind: "write" },
+  "privateOffers.list": { host: producerHost, method: "GET", kind: "read" },
+  "privateOffers.get": { host: producerHost, method: "GET", kind: "read" },
+  "privateOffers.resolveAmendmentTarget": { host: producerHost, method: "GET", kind: "read" },
+  "privateOffers.create": { host: producerHost, method: "POST", kind: "write" },
+  "privateOffers.patch": { host: producerHost, method: "PATCH", kind: "write" },
+  "privateOffers.publish": { host: producerHost, method: "POST", kind: "write" },
+  "privateOffers.cancel": { host: producerHost, method: "POST", kind: "write" },
+  "privateOffers.delete": { host: producerHost, method: "DELETE", kind: "write" },
+  "privateOffers.documents.list": { host: producerHost, method: "GET", kind: "read" },
+  "privateOffers.documents.create": { host: producerHost, method: "POST", kind: "write" },
+  "privateOffers.documents.delete": { host: producerHost, method: "DELETE", kind: "write" },
+  "services.standardOffers.get": { host: producerHost, method: "GET", kind: "read" },
+  "providers.accounts.get": { host: procurementHost, method: "GET", kind: "read" },
+  "providers.accounts.approve": { host: procurementHost, method: "POST", kind: "write" },
+  "providers.entitlements.get": { host: procurementHost, method: "GET", kind: "read" },
+  "providers.entitlements.list": { host: procurementHost, method: "GET", kind: "read" },
+  "providers.entitlements.approve": { host: procurementHost, method: "POST", kind: "write" },
+  "providers.entitlements.approvePlanChange": { host: procurementHost, method: "POST", kind: "write" },
+  "providers.entitlements.rejectPlanChange": { host: procurementHost, method: "POST", kind: "write" },
 } as const;
 export type Operation = keyof typeof operations;
 export const isOperation = (name: string): name is Operation => Object.hasOwn(operations, name);
@@ -32,6 +52,8 @@ export interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: JsonObject;
+  /** A write's method that is asked only to judge: nothing comes of it. */
+  readonly isTrial?: boolean;
 }
 /** A good answer, or a fault with the answer that said so, where there was one. */
 export type Sent =
@@ -51,14 +73,18 @@ export const createWire = (deps: SessionDeps, target: Target, tokens: Tokens): W
   },
 });
 
+const scopeOf = (host: string, { surface }: Target): string =>
+  host === producerHost || host === procurementHost ? marketplaceScope : scopes[surface];
+
 interface Sending {
   readonly tokens: Tokens;
   readonly call: Call;
 }
 const sendOnce = async (deps: SessionDeps, target: Target, { tokens, call }: Sending): Promise<Sent> => {
-  const token = await tokens.get(deps, target);
+  const { host, kind: usual } = operations[call.operation];
+  const kind = call.isTrial === true ? "read" : usual;
+  const token = await tokens.get(deps, target, scopeOf(host, target));
   if (!token.ok) return token;
-  const { kind } = operations[call.operation];
   const leave = await deps.quota.take(kind);
   if (!leave.ok) return leave;
   const asked: Asked = { operation: call.operation, kind, now: deps.clock.now() };
@@ -66,7 +92,7 @@ const sendOnce = async (deps: SessionDeps, target: Target, { tokens, call }: Sen
   if (!carried.ok) return carried;
   const answer = carried.value;
   if (answer.status >= 200 && answer.status < 300) return ok(answer);
-  if (answer.status === 401) tokens.drop(target, token.value);
+  if (answer.status === 401) tokens.drop(token.value);
   return { ok: false, fault: faultOf(asked, answer), answer };
 };
 

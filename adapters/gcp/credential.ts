@@ -9,7 +9,7 @@ import { secretName } from "../connection-settings.ts";
 import type { SessionDeps } from "../contract.ts";
 import { jsonOf } from "../text.ts";
 import { addressOf, type Target } from "./settings.ts";
-import { scopes, tokenErrorSchema, tokenHost, tokenSchema } from "./wire.ts";
+import { tokenErrorSchema, tokenHost, tokenSchema } from "./wire.ts";
 
 const audience = `https://${tokenHost}/token`;
 const grantType = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -112,45 +112,44 @@ interface Token {
   readonly until: number;
 }
 export interface Tokens {
-  /** A token that lives. Asks Google only when none is kept. */
-  readonly get: (deps: SessionDeps, target: Target) => Promise<Result<string>>;
+  /** A token that lives, for a scope. Asks Google only when none is kept. */
+  readonly get: (deps: SessionDeps, target: Target, scope: string) => Promise<Result<string>>;
   /** Forgets a token that Google does not take any more. */
-  readonly drop: (target: Target, token: string) => void;
+  readonly drop: (token: string) => void;
 }
 
 /**
- * Keeps tokens as long as they live, one for each connection, key and surface. Requests under way are not shared: on Workers one
+ * Keeps tokens as long as they live, one for each connection, key and scope. Requests under way are not shared: on Workers one
  * request may not wait for another's.
  */
 export const createTokens = (): Tokens => {
   const kept = new Map<string, Token>();
-  const nameOf = ({ connectionId, credentials, surface, endpoint }: Target): string =>
-    JSON.stringify([connectionId, credentials, surface, endpoint]);
+  const nameOf = ({ connectionId, credentials, endpoint }: Target, scope: string): string =>
+    JSON.stringify([connectionId, credentials, scope, endpoint]);
   return {
-    get: async (deps, target) => {
-      const name = nameOf(target);
+    get: async (deps, target, scope) => {
+      const name = nameOf(target, scope);
       const known = kept.get(name);
       if (known !== undefined && deps.clock.now().getTime() < known.until) return ok(known.value);
-      const token = await fetchToken(deps, target);
+      const token = await fetchToken(deps, target, scope);
       if (!token.ok) return token;
       kept.set(name, token.value);
       return ok(token.value.value);
     },
-    drop: (target, token) => {
-      const name = nameOf(target);
-      if (kept.get(name)?.value === token) kept.delete(name);
+    drop: (token) => {
+      for (const [name, { value }] of kept) if (value === token) kept.delete(name);
     },
   };
 };
 
 /** Nothing of a deal has been sent yet, so whatever goes wrong here can be repeated. */
-const fetchToken = async (deps: SessionDeps, target: Target): Promise<Result<Token>> => {
+const fetchToken = async (deps: SessionDeps, target: Target, scope: string): Promise<Result<Token>> => {
   const service = await readKey(deps, target);
   if (!service.ok) return service;
   const now = deps.clock.now();
   const { url, host } = addressOf(target, tokenHost, "/token");
   try {
-    const assertion = await assertionOf(service.value, scopes[target.surface], now);
+    const assertion = await assertionOf(service.value, scope, now);
     const request = new Request(url, {
       method: "POST",
       headers: { "content-type": "application/x-www-form-urlencoded" },

@@ -5,6 +5,7 @@
 import type { Fault, Gap } from "../../src/domain/fault.ts";
 import { jsonOf, scrub } from "../text.ts";
 import { fieldNamed } from "./names.ts";
+import { isMarketOperation, isPlaceMissing, marketDenial, offerFieldNamed, placeRemedy } from "./offers/fields.ts";
 import { statusSchema, type WireStatus } from "./wire.ts";
 
 /** One HTTP answer, read whole. */
@@ -74,9 +75,9 @@ const violationsOf = (status: WireStatus | null): readonly Violation[] =>
     .slice(0, 50);
 
 const answered = "Google's answer";
-const gapOf = ({ field, description }: Violation): Gap => {
+const gapOf = ({ field, description }: Violation, { operation }: Asked): Gap => {
   const named = field || (/ at '([^']+)'/.exec(description)?.[1] ?? "");
-  const known = fieldNamed(named);
+  const known = isMarketOperation(operation) ? offerFieldNamed(named) : fieldNamed(named);
   const isMissing = /\b(required|missing|must be set)\b/i.test(description);
   const isUnknownWord = /^Invalid value at/.test(description);
   return {
@@ -86,7 +87,7 @@ const gapOf = ({ field, description }: Violation): Gap => {
     fix: isMissing
       ? "Fill it in."
       : isUnknownWord
-        ? "Give it in Google's own word, as Partner Network Hub shows it."
+        ? "Give it in Google's own word, as its portal shows it."
         : "Correct it as Google says.",
     source: known?.source ?? answered,
   };
@@ -104,7 +105,7 @@ const refusal = (asked: Asked, at: string, status: WireStatus): Fault => {
   const isPrecondition = status.status === "FAILED_PRECONDITION";
   const aboutState = violations.length > 0 ? violations.every(isAboutState) : isPrecondition;
   if (isPatch(asked) && aboutState) return { kind: "conflict", message };
-  return { kind: "rejected", message, gaps: violations.map(gapOf) };
+  return { kind: "rejected", message, gaps: violations.map((one) => gapOf(one, asked)) };
 };
 
 const integrator =
@@ -117,9 +118,12 @@ const denials: Readonly<Record<string, string>> = {
   CONSUMER_SUSPENDED: "the service account's project is suspended; see its billing in Google Cloud",
 };
 
-const denial = (at: string, answer: Answer): Fault => {
+const denial = (asked: Asked, at: string, answer: Answer): Fault => {
   const reason = reasonOf(answer);
-  const why = (reason === null ? undefined : denials[reason]) ?? `the service account may not use it. ${integrator}`;
+  const usual = isMarketOperation(asked.operation)
+    ? marketDenial(asked.operation)
+    : `the service account may not use it. ${integrator}`;
+  const why = (reason === null ? undefined : denials[reason]) ?? usual;
   return {
     kind: "denied",
     message: `${at}: permission denied${reason === null ? "" : ` (${reason.slice(0, 80)})`}: ${why}`,
@@ -134,6 +138,10 @@ const retryAt = (asked: Asked, answer: Answer): string => {
 };
 
 const notFound = (asked: Asked, at: string, words: string): Fault => {
+  if (isMarketOperation(asked.operation))
+    return isPlaceMissing(asked.operation)
+      ? { kind: "denied", message: `${at}: ${words}. ${placeRemedy}` }
+      : { kind: "missing", message: `${at}: ${words}` };
   if (asked.operation.endsWith(".query"))
     return {
       kind: "denied",
@@ -168,7 +176,7 @@ export const faultOf = (asked: Asked, answer: Answer): Fault => {
         message: `${at}: Google does not take the access token. Check the service account and its key`,
       };
     case "PERMISSION_DENIED":
-      return denial(at, answer);
+      return denial(asked, at, answer);
     case "INVALID_ARGUMENT":
     case "FAILED_PRECONDITION":
     case "OUT_OF_RANGE":

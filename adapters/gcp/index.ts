@@ -1,4 +1,7 @@
-/** Google: co-sell through the Cloud Channel API, the older Cloud CRM Partners API, or by hand in Partner Network Hub. */
+/**
+ * Google: co-sell through the Cloud Channel API, the older Cloud CRM Partners API, or by hand in Partner Network Hub; private offers
+ * and orders through the marketplace's own APIs, whichever way co-sell goes.
+ */
 
 import { ok } from "../../src/domain/fault.ts";
 import { byHand, type CoSell, type Marketplace, type Session, type SessionDeps } from "../contract.ts";
@@ -9,6 +12,10 @@ import { check, locate, look, run } from "./cosell.ts";
 import { createTokens } from "./credential.ts";
 import { checksOf } from "./diagnosis.ts";
 import { checkLeads, leadBaseOf, locateLead, lookAtLead, nextLeadStep, reviseLead, runLead } from "./leads.ts";
+import { marketChecksOf } from "./offers/diagnosis.ts";
+import { marketDoors } from "./offers/doors.ts";
+import { createPushKeys } from "./offers/push-keys.ts";
+import { offerRulePack } from "./offers/rules.ts";
 import { changes, pageSize } from "./query.ts";
 import type { CoSellDeps } from "./reading.ts";
 import { baseOf, revise } from "./revision.ts";
@@ -23,27 +30,22 @@ const leadLookMinutes = 60;
 const lacks = {
   withdrawal: "Google's programme has no way to take a deal back; only Google closes one",
   invitations: "Google's API does not tell of deals that Google brings",
-  hooks: "Google sends no word of changes; they are found by polling (settings.pollMinutes)",
   hookRegistration: "Google sends no word of changes",
   queue: "Google puts nothing of co-sell into a queue",
   consent: "Google takes a service account's key; nobody signs in",
-  offers: "not built yet",
-  offerRehearsal: "not built yet",
-  offerExtension: "not built yet",
-  offerWithdrawal: "not built yet",
-  agreements: "not built yet",
   landing: "Google registers a buyer at your own address",
 } as const satisfies Session["lacks"];
 
 /** The Google marketplace. `open` throws, by name, on a connection whose environment, account and settings contradict. */
 export const createGcp = (): Marketplace => {
   const tokens = createTokens();
+  const keys = createPushKeys();
   return {
     id: "gcp",
     name: "Google Cloud Partner Network",
     settings: settingsSchema,
     fields: fieldsSchema,
-    rules: rulePack,
+    rules: { ...rulePack, rows: [...rulePack.rows, ...offerRulePack.rows] },
     example,
     // Google publishes no number: gentle, and it backs off when Google says so.
     limits: {
@@ -63,26 +65,33 @@ export const createGcp = (): Marketplace => {
         gaps: (draft) => submissionGaps(draft, target),
         notices: () => notices(target),
       };
+      const wire = createWire(deps, target, tokens);
+      const market = marketDoors(deps, target, { wire, keys });
       if (target.isAssisted)
         return {
-          lacks,
+          lacks: { ...lacks, ...market.lacks },
           check: async () => ok({ partner: `partners/${target.partnerId}`, mode: "assisted" }),
-          diagnose: () => [],
+          diagnose: (known) => marketChecksOf({ deps, target, wire, known }),
           coSell: byHand(judge, assistedOf(target)),
+          ...market.doors,
         };
-      const wire = createWire(deps, target, tokens);
       const at: CoSellDeps = { clock: deps.clock, wire, target };
       const isLeads = target.surface === "crm_partners";
       return {
         lacks: {
           ...lacks,
+          ...market.lacks,
           assisted: "a service account does it; without the role Integrator connect with mode assisted",
         },
         ...pace,
         ...(isLeads ? { lookMinutes: pollMinutes ?? leadLookMinutes } : {}),
         check: () => (isLeads ? checkLeads(at) : check(at)),
-        diagnose: (known) => checksOf({ deps, target, wire, known }),
+        diagnose: (known) => [
+          ...checksOf({ deps, target, wire, known }),
+          ...marketChecksOf({ deps, target, wire, known }),
+        ],
         coSell: { ...judge, ...(isLeads ? leadDoors(at) : channelDoors(at)) },
+        ...market.doors,
       };
     },
   };

@@ -1,8 +1,10 @@
-/** What a connection to Google's co-sell programme is set up with, and the fields only that programme asks for. */
+/** What a connection to Google is set up with, and the fields only its co-sell programme asks for. */
 import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { endpointSchema, loose, offerStagesSchema, secretRefSchema } from "../connection-settings.ts";
+import { type Market, marketOf, marketplaceSchema } from "./offers/settings.ts";
 import { channelHost, crmHost, tokenHost } from "./wire.ts";
+import { procurementHost, producerHost, pushKeysHost } from "./wire-offers.ts";
 import { type StageWords, seen, stageDefaults, wordPattern } from "./words.ts";
 
 const word = (values: readonly string[], says: string) =>
@@ -181,6 +183,9 @@ export const settingsSchema = z.strictObject({
     )
     .exactOptional()
     .describe("our stages → Google's, where your Hub shows other words than QUALIFY and REFINE"),
+  marketplace: marketplaceSchema
+    .exactOptional()
+    .describe("private offers and what becomes of them, with the same service account, linked in Producer Portal"),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
@@ -198,6 +203,14 @@ export const example = {
       legalLanguageAccepted: true,
     },
     industryMap: { "Computer Software": "SOFTWARE" },
+    marketplace: {
+      project: "example-public",
+      contact: { name: "Example sales" },
+      push: {
+        audience: "https://cosell.example.com/hooks/con_00000000000000000000000000000000",
+        email: "cosell-push@example-public.iam.gserviceaccount.com",
+      },
+    },
   },
 } as const;
 
@@ -219,9 +232,18 @@ export interface Target {
   /** Lower-cased word of the CRM → Google's. */
   readonly industries: ReadonlyMap<string, string>;
   readonly regions: ReadonlyMap<string, string>;
+  /** Null: the connection is for co-sell alone. */
+  readonly market: Market | null;
 }
 
-const googleHosts: ReadonlySet<string> = new Set([tokenHost, channelHost, crmHost]);
+const googleHosts: ReadonlySet<string> = new Set([
+  tokenHost,
+  channelHost,
+  crmHost,
+  producerHost,
+  procurementHost,
+  pushKeysHost,
+]);
 
 /**
  * The checked target of a connection. Throws, by name, when environment, account, mode and endpoint contradict each other: a
@@ -243,6 +265,8 @@ export const targetOf = (connection: Connection): Target => {
     refuse("environment simulated points at real Google; give the simulator's address in settings.endpoint");
   if (mode === "api" && credentials === undefined)
     refuse("settings.credentials is missing; give a service account's key, or use mode assisted");
+  if (settings.marketplace !== undefined && credentials === undefined)
+    refuse("settings.marketplace needs settings.credentials: a service account that is linked in Producer Portal");
   const { required = demandedDefault[surface] } = settings;
   return {
     connectionId: connection.id,
@@ -258,6 +282,7 @@ export const targetOf = (connection: Connection): Target => {
       Object.entries({ ...industryDefaults, ...settings.industryMap }).map(([key, to]) => [key.toLowerCase(), to]),
     ),
     regions: new Map(Object.entries({ ...regionDefaults, ...settings.regionMap })),
+    market: settings.marketplace === undefined ? null : marketOf(settings.marketplace),
   };
 };
 

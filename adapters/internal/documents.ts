@@ -2,12 +2,15 @@
 import { z } from "zod";
 import { marketplaceIds } from "../../src/domain/deal.ts";
 import { amountOf } from "../../src/domain/finance/amount.ts";
-import { attributionRuleSchema } from "../../src/domain/finance/attribution.ts";
-import { dayOf } from "../../src/domain/finance/day.ts";
+import { attributionRuleSchema } from "../../src/domain/finance/attribution-rule.ts";
+import { dayOf, secondOf } from "../../src/domain/finance/day.ts";
+import { decisionSchema } from "../../src/domain/finance/dispute.ts";
 import { feeScheduleFileSchema, feeScheduleOf } from "../../src/domain/finance/fee.ts";
 import { policyFileSchema, policyOf } from "../../src/domain/finance/policy.ts";
 import { isCurrency } from "../../src/domain/money.ts";
-import { type DocumentFormat, RefusedDocument, type ReportFile } from "../contract-reports.ts";
+import { publicKeysSchema } from "../../src/domain/signed-rule.ts";
+import type { DocumentFormat, ReportFile } from "../contract-reports.ts";
+import { parseDocument } from "../document.ts";
 
 const day = z.string().refine((text) => dayOf(text) !== null, "a date such as 2025-09-15");
 const amount = z.string().refine((text) => amountOf(text) !== null, 'a plain decimal in quotes, such as "1234.50"');
@@ -30,33 +33,13 @@ const agreementSchema = z.object({
   status: z.string().default(""),
   intent: z.string().default("NEW"),
   cppo: z.boolean().default(false),
+  accepted_at: day.nullish(),
   start: day.nullish(),
+  end: day.nullish(),
   currency,
   total_contract_value: amount,
   schedule: z.array(z.object({ date: day, amount })).default([]),
 });
-
-/** Parses a document after its schema. Throws a `RefusedDocument` that names each place. */
-const parsed = <Shape extends z.ZodType>(schema: Shape, text: string): z.infer<Shape> => {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : "it does not parse";
-    throw new RefusedDocument([
-      { place: "the document", message: `this is no JSON: ${why}`, fix: "the file may be cut off; write it again" },
-    ]);
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  throw new RefusedDocument(
-    result.error.issues.slice(0, 20).map((issue) => ({
-      place: issue.path.length === 0 ? "the document" : issue.path.map((part) => `[${String(part)}]`).join(""),
-      message: issue.message,
-      fix: "correct the value; nothing is assumed in its place",
-    })),
-  );
-};
 
 const document = <Shape extends z.ZodType>(
   given: Pick<DocumentFormat, "id" | "title" | "path"> & {
@@ -68,7 +51,7 @@ const document = <Shape extends z.ZodType>(
   title: given.title,
   path: given.path,
   shape: "json",
-  read: (text, file) => given.take(parsed(given.schema, text), file),
+  read: (text, file) => given.take(parseDocument(given.schema, text), file),
 });
 
 export const offersFormat = document({
@@ -111,13 +94,14 @@ export const agreementsFormat = document({
         renewal: agreement.intent === "RENEW",
         channel: agreement.cppo,
         startDay: agreement.start ? dayOf(agreement.start) : null,
+        endDay: agreement.end ? dayOf(agreement.end) : null,
         currency: agreement.currency,
         contractValue: amountOf(agreement.total_contract_value),
         schedule: agreement.schedule
           .map(({ date, amount: text }) => ({ day: dayOf(date) ?? 0, amount: amountOf(text) ?? 0n }))
           .toSorted((a, b) => a.day - b.day),
         own: true,
-        knownSecond: 0,
+        knownSecond: agreement.accepted_at ? (secondOf(agreement.accepted_at) ?? 0) : 0,
         deleted: false,
         file: file.index,
         line: index + 1,
@@ -133,6 +117,28 @@ export const rulesFormat = document({
   schema: z.array(attributionRuleSchema),
   take: (rules, file) => {
     for (const rule of rules) file.facts.rules.push(rule);
+  },
+});
+
+/** Decisions about disputes, signed as rules are. */
+export const decisionsFormat = document({
+  id: "internal.attribution-decisions",
+  title: "Decisions about disputed credits",
+  path: /attribution-decisions\.json$/i,
+  schema: z.array(decisionSchema),
+  take: (decisions, file) => {
+    for (const decision of decisions) file.facts.decisions.push(decision);
+  },
+});
+
+/** The officers' public keys: the `.pub` files of `cosell rules keygen` as one list. */
+export const keysFormat = document({
+  id: "internal.keys",
+  title: "Public keys of those who sign",
+  path: /(?:^|\/)keys\.json$/i,
+  schema: publicKeysSchema,
+  take: (keys, file) => {
+    for (const key of keys) file.facts.keys.push(key);
   },
 });
 

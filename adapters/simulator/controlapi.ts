@@ -5,7 +5,7 @@ import { z } from "zod";
 export interface ControlWork {
   readonly says: string;
   readonly body?: z.ZodType;
-  readonly run: (body: unknown, tail: string) => unknown;
+  readonly run: (body: unknown, tail: string, query: URLSearchParams) => unknown;
 }
 interface Route extends ControlWork {
   readonly method: string;
@@ -19,7 +19,7 @@ export const taking = <T>(says: string, body: z.ZodType<T>, run: (input: T) => u
   run: (input) => run(body.parse(input)),
 });
 /** A route without a body; `tail` is what stands for `:id`. */
-export const plainly = (says: string, run: (body: unknown, tail: string) => unknown): ControlWork => ({ says, run });
+export const plainly = (says: string, run: ControlWork["run"]): ControlWork => ({ says, run });
 
 export interface ControlApi {
   /** `METHOD /path` or `METHOD /path/:id`, and what it does. */
@@ -48,7 +48,8 @@ export const createControlApi = (api: ControlApi): ((request: Request) => Promis
     return null;
   };
   return async (request) => {
-    const path = routePath(new URL(request.url).pathname);
+    const { pathname, searchParams } = new URL(request.url);
+    const path = routePath(pathname);
     if (request.method === "GET" && path === "/") return Response.json(helpOf(routes, api.help));
     const found = find(request.method, path);
     if (!found) return problem(404, `There is no ${request.method} ${path}`, { routes: helpOf(routes, {}).controls });
@@ -56,7 +57,7 @@ export const createControlApi = (api: ControlApi): ((request: Request) => Promis
       const text = await request.text();
       if (text.length > bodyBytesMax) return problem(413, `The body must have at most ${bodyBytesMax} characters`);
       const parsed: unknown = text === "" ? {} : JSON.parse(text);
-      return Response.json(await found.route.run(parsed, found.tail));
+      return Response.json(await found.route.run(parsed, found.tail, searchParams));
     } catch (error) {
       return problemOf(error, api.refusalOf(error));
     }

@@ -1,20 +1,19 @@
 /** `cosell close`: reads a folder of reports and internal files and writes what a correct close finds in it. */
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { reportFormats } from "../../adapters/report-formats.ts";
 import { amountText } from "../domain/finance/amount.ts";
-import { answerOf, linkRows } from "../domain/finance/answer.ts";
 import { type Close, closeBooks, IncompleteFacts } from "../domain/finance/close.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";
 import { isAnswerType } from "../domain/finance/exception.ts";
+import { judgeDocuments } from "../domain/finance/signed-documents.ts";
 import type { Arguments } from "./arguments.ts";
-import { type Command, type Report, type Shell, textFlag } from "./command.ts";
+import { readAccountNames, readSigningKey, verifyClosePack, type WrittenPack, writeClosePack } from "./close-pack.ts";
+import { type Command, listFlag, type Report, type Shell, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { createProgress } from "./progress.ts";
 import { listFolder, type ReadFile, type ReadFolder, readFolder } from "./report-folder.ts";
+import { readKeys } from "./rule-documents.ts";
 import { counted } from "./table.ts";
 
-const linesPerWrite = 2_000;
 const problemsShownMax = 5;
 
 export const closeCommand: Command = {
@@ -24,12 +23,19 @@ export const closeCommand: Command = {
   operandsMin: 1,
   operandsMax: 1,
   about: `
-Reads every report in the folder and those in it, ties each line to its agreement, deal, payout and deposit, and writes
-answer.json and links.csv into --out. Needs no server and no account. A file that is damaged is refused whole, with line,
+Reads every report in the folder and those in it, ties each line to its agreement, deal, payout and deposit, and writes the
+close pack into --out: report.html, workbook.xlsx, a CSV of each table, journals for NetSuite and QuickBooks Online, fee claims
+ready to send, answer.json and links.csv, and manifest.json with the hash of everything that went in and came out. Needs no server and no account. A file that is damaged is refused whole, with line,
 column and remedy, and the command ends with exit code 1; all other files are closed.`,
   flags: [
     textFlag("as-of", "YYYY-MM-DD", "the last day whose knowledge counts"),
     textFlag("out", "directory", "where to write; it is made if it is missing"),
+    textFlag("key", "file", "a private key of rules keygen: signs the manifest"),
+    textFlag(
+      "accounts",
+      "file",
+      "a JSON document with the names of your ledger's accounts; examples/accounts.json shows it",
+    ),
   ],
   examples: ["cosell close reports/2026-06 --as-of 2026-06-30 --out close-2026-06"],
   run: (shell, typed) => runClose(shell, typed),
@@ -51,9 +57,11 @@ const runClose = async (shell: Shell, typed: Arguments): Promise<Report> => {
   const asOfDay = /^\d{4}-\d{2}-\d{2}$/.test(asOf) ? dayOf(asOf) : null;
   if (asOfDay === null) throw usageFailure(`--as-of ${asOf} is no day`, "write it as 2026-06-30");
   if (out === undefined) throw usageFailure("--out is missing: the directory to write into", help);
+  const accounts = await readAccountNames(typed.text("accounts"));
+  const key = await readSigningKey(typed.text("key"));
   const closed = await closeFolder(shell, folder, asOfDay);
-  await writePack(out, closed.close);
-  return reportOf(closed, out);
+  const written = await writeClosePack(out, closed, { accounts, key, now: shell.now() });
+  return reportOf(closed, out, written);
 };
 
 /** Reads a folder and closes it. Throws a `Failure` where nothing can be concluded at all. */
@@ -80,7 +88,7 @@ export const closeFolder = async (shell: Shell, folder: string, asOfDay: number)
       },
     });
     progress.show(bytes, "matching");
-    return { folder, read, close: closeBooks(read.facts, { asOfDay }) };
+    return { folder, read, close: closeBooks(read.facts, { asOfDay, judged: await judgeDocuments(read.facts) }) };
   } catch (error) {
     if (error instanceof IncompleteFacts) throw new Failure(error.message, { fix: error.fix });
     throw error;
@@ -89,36 +97,7 @@ export const closeFolder = async (shell: Shell, folder: string, asOfDay: number)
   }
 };
 
-const writePack = async (out: string, close: Close): Promise<void> => {
-  await mkdir(out, { recursive: true });
-  await writeWhole(join(out, "answer.json"), [`${JSON.stringify(answerOf(close), null, 1)}\n`]);
-  await writeWhole(join(out, "links.csv"), linkRows(close));
-};
-
-/** A file that appears whole or not at all. */
-const writeWhole = async (path: string, lines: Iterable<string>): Promise<void> => {
-  const unfinished = `${path}.unfinished`;
-  const file = await open(unfinished, "w");
-  try {
-    let some: string[] = [];
-    for (const line of lines) {
-      some.push(line);
-      if (some.length < linesPerWrite) continue;
-      await file.write(some.join(""));
-      some = [];
-    }
-    await file.write(some.join(""));
-    await file.sync();
-  } catch (error) {
-    await file.close();
-    await rm(unfinished, { force: true });
-    throw error;
-  }
-  await file.close();
-  await rename(unfinished, path);
-};
-
-const reportOf = ({ read, close }: ClosedFolder, out: string): Report => {
+const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPack): Report => {
   const refused = read.files.filter((file) => file.status === "refused");
   const unknown = read.files.filter((file) => file.status === "unknown");
   const types = new Map<string, number>();
@@ -128,6 +107,7 @@ const reportOf = ({ read, close }: ClosedFolder, out: string): Report => {
     ...totalLines(close),
     `${counted(close.exceptions.filter(({ type }) => isAnswerType(type)).length, "exception")}, ${counted(close.credits.length, "credit")}, ${counted(close.lines.length, "money line")}`,
     ...[...types].toSorted().map(([type, count]) => `  ${type} ${count}`),
+    `${counted(written.files, "file")} in ${out}: begin with report.html or workbook.xlsx; ${written.signedBy === null ? "the manifest is not signed (--key)" : `the manifest is signed by ${written.signedBy}`}`,
     ...refused.flatMap(refusedLines),
     ...unknown.map((file) => `not a report that is known, left alone: ${file.path}`),
     ...read.files.flatMap(noteLines),
@@ -188,3 +168,27 @@ const noteLines = (file: ReadFile): readonly string[] => [
     ? [`note: ${file.path}: columns that are not known: ${file.unknownColumns.join(", ")}`]
     : []),
 ];
+
+/** `cosell close verify`: whether a close pack is what was signed. */
+export const closeVerifyCommand: Command = {
+  name: "close verify",
+  summary: "Check a close pack against its manifest and the manifest's signature",
+  operands: "<directory>",
+  operandsMin: 1,
+  operandsMax: 1,
+  flags: [listFlag("keys", "file", "a public key, or a list of them; may be repeated")],
+  about: "Every file that the manifest names must be there with the hash it states. Ends with code 1 otherwise.",
+  examples: ["cosell close verify close-2026-06 --keys ada.key.json.pub"],
+  run: async (_shell, typed) => {
+    const [directory = ""] = typed.operands;
+    const { wrong, verdict, files, signedBy } = await verifyClosePack(directory, await readKeys(typed.list("keys")));
+    const signature =
+      verdict === "unsigned" ? "the manifest is not signed" : `signed by ${signedBy}: ${verdict.replaceAll("_", " ")}`;
+    const isGood = wrong.length === 0 && (verdict === "verified" || verdict === "unsigned");
+    return {
+      exitCode: isGood ? exitCodes.ok : exitCodes.failed,
+      text: `${[`${counted(files, "file")} named, ${counted(wrong.length, "file")} not as stated; ${signature}`, ...wrong.map((one) => `  ${one}`)].join("\n")}\n`,
+      json: { files, wrong: [...wrong], signature: verdict },
+    };
+  },
+};

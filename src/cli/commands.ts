@@ -8,10 +8,12 @@ import {
   answerRuleSaveCommand,
   answerRulesCommand,
 } from "./answer-rules.ts";
+import { attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
-import { closeCommand } from "./close.ts";
+import { closeCommand, closeVerifyCommand } from "./close.ts";
+import { closePrepareCommand } from "./close-prepare.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectAzureCommand } from "./connect-azure.ts";
@@ -19,6 +21,7 @@ import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
+import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { hookRegistrationCommand } from "./hook-registration.ts";
 import { importCommand } from "./import.ts";
@@ -108,6 +111,11 @@ export const commands: readonly Command[] = [
   capabilitiesCommand,
   doctorCommand,
   closeCommand,
+  closePrepareCommand,
+  closeVerifyCommand,
+  explainCommand,
+  attributionReplayCommand,
+  attributionExportCommand,
   importCommand,
   exportCommand,
   dealShowCommand,

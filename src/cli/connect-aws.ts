@@ -1,7 +1,7 @@
 /** `cosell connect aws`: a seller account at AWS Partner Central, checked before it is saved, and what to set up at AWS. */
 import { environments, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
-import { type Command, listFlag, type Shell, textFlag } from "./command.ts";
+import { type Command, listFlag, type Shell, switchFlag, textFlag } from "./command.ts";
 import {
   asked,
   type Connecting,
@@ -48,6 +48,7 @@ saved. The same account and environment again changes the settings. ${settingsFi
       "what a deal asks of AWS where it does not say; default Co-Sell",
     ),
     textFlag("visibility", "Full|Limited", "who at AWS sees a deal where it does not say; default Full"),
+    switchFlag("offers", "private offers at AWS Marketplace too: the account sells there"),
     ...connectFlags,
   ],
   examples: [
@@ -81,6 +82,7 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       accountId: account,
       ...jsonObjectSchema.parse(JSON.parse(JSON.stringify(optional))),
       ...(credentials === null ? {} : { credentials: credentials.settings }),
+      ...(typed.on("offers") ? { offers: jsonObjectSchema.catch({}).parse(file.settings.offers) } : {}),
       defaults: defaultsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
     },
     secrets: { ...file.secrets, ...credentials?.secrets },
@@ -204,7 +206,8 @@ export const hookSetup = (hook: {
 In the AWS account ${hook.account}, region us-east-1, default event bus:
   1. EventBridge, API destinations, Connections: authorization API key, name ${hook.headerName}, value the key.
   2. EventBridge, API destinations: endpoint ${hook.url}, method POST, that connection.
-  3. EventBridge, Rules: event pattern {"source":["aws.partnercentral-selling"]}, target that API destination,
+  3. EventBridge, Rules: event pattern {"source":["aws.partnercentral-selling"]}, with private offers
+     {"source":["aws.partnercentral-selling","aws.marketplacecatalog","aws.agreement-marketplace"]}, target that API destination,
      retry for 24 hours, with an SQS queue as dead-letter queue.
 With the simulator: cosell simulator --destination ${hook.url} --header ${hook.headerName} --key <key>
 `;

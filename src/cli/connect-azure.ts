@@ -36,6 +36,11 @@ POST /v1/connections; flags overlay it. The Entra application is made with infra
       "better from AZURE_CLIENT_SECRET or asked for: flags stay in the shell's history",
     ),
     listFlag("solution", "SOL-00000-XXX=name", "a co-sell-ready solution of yours; may be repeated"),
+    textFlag(
+      "offers",
+      "e-mail",
+      "private offers and SaaS subscriptions too: who stands as having prepared an offer and is told of it",
+    ),
     textFlag("settings", "file.json", "everything from a file"),
     textFlag("renew", "label", "sign in again for a connection that is set up; nothing else changes"),
     textFlag("code", "address", "the address that Microsoft sent the browser to, after you signed in"),
@@ -44,6 +49,7 @@ POST /v1/connections; flags overlay it. The Entra application is made with infra
   ],
   examples: [
     "cosell connect azure --organization 7d23e5ca-… --tenant contoso.onmicrosoft.com --client-id 0f7d0e0a-…",
+    "cosell connect azure --settings azure.json --offers alliances@example.com --no-sign-in",
     'cosell connect azure --renew "Microsoft"',
     'cosell connect azure --renew "Microsoft" --code "https://…/consent/callback?code=…&state=…"',
     "cosell connect azure --settings azure.json --dry-run",
@@ -153,6 +159,7 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
   const endpoint = typed.text("endpoint") ?? textIn(file.settings.endpoint);
   const consent = await readConsent(shell, typed, { account, environment, inFile: file.settings.consent });
   const solutions = typed.list("solution").map(readSolution);
+  const contact = typed.text("offers");
   return {
     label: typed.text("label") ?? file.label ?? "Microsoft",
     account,
@@ -165,8 +172,38 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(consent.settings === null ? {} : { consent: consent.settings }),
       ...(solutions.length === 0 ? {} : { solutions }),
+      ...(contact === undefined
+        ? {}
+        : sellingAs(contact, { tenant, consent: consent.settings, settings: file.settings })),
     },
     secrets: { ...file.secrets, ...consent.secrets },
+  };
+};
+
+interface Selling {
+  readonly tenant: string;
+  readonly consent: JsonObject | null;
+  readonly settings: JsonObject;
+}
+/** The marketplace takes the application alone, without a person: the same one, unless the file names another. */
+const sellingAs = (contact: string, { tenant, consent, settings }: Selling): JsonObject => {
+  const own = consent ?? jsonObjectSchema.catch({}).parse(settings.consent);
+  const { clientId = null, clientSecretRef = null } = own;
+  if (settings.app === undefined && (clientId === null || clientSecretRef === null))
+    throw usageFailure(
+      "--offers needs an application with a client secret",
+      "give --client-id, or settings.app in the file",
+    );
+  const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+  const canTell = typeof clientId === "string" && isId.test(clientId) && isId.test(tenant);
+  return {
+    ...(settings.app === undefined ? { app: { kind: "secret", clientId, clientSecretRef } } : {}),
+    marketplace: {
+      ...(canTell ? { webhook: { audience: clientId, tenantId: tenant } } : {}),
+      ...jsonObjectSchema.catch({}).parse(settings.marketplace),
+      preparedBy: contact,
+      notificationContacts: [contact],
+    },
   };
 };
 

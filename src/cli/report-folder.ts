@@ -2,9 +2,11 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { ReportFormat } from "../../adapters/contract-reports.ts";
+import { RefusedDocument, type ReportFormat } from "../../adapters/contract-reports.ts";
 import {
+  definedFormat,
   type FileOutcome,
+  isDefining,
   type NamedFile,
   openReport,
   type ReadProblem,
@@ -73,13 +75,14 @@ export const readFolder = async (
   const facts = noFacts();
   const strings = createStrings();
   const read: ReadFile[] = [];
+  const formats = [...context.formats, ...(await definedFormats(folder, files, context.formats))];
   let bytesBefore = 0;
   let rows = 0;
   for (const [index, file] of files.entries()) {
     context.stopped.throwIfAborted();
     const named = { index, path: file.path, strings };
     const told = (bytes: number, count: number): void => context.watcher.read(bytesBefore + bytes, rows + count, index);
-    const { facts: own, digest, ...outcome } = await readOne(folder, file, { named, formats: context.formats, told });
+    const { facts: own, digest, ...outcome } = await readOne(folder, file, { named, formats, told });
     addFacts(facts, own);
     read.push({ ...outcome, digest, bytes: file.bytes });
     bytesBefore += file.bytes;
@@ -87,6 +90,25 @@ export const readFolder = async (
     context.watcher.read(bytesBefore, rows, index + 1);
   }
   return { facts, files: read, rows };
+};
+
+/** Mapping files say how others are read, so they come first. A damaged one is refused when its own turn comes. */
+const definedFormats = async (
+  folder: string,
+  files: readonly FolderFile[],
+  formats: readonly ReportFormat[],
+): Promise<readonly ReportFormat[]> => {
+  const defined: ReportFormat[] = [];
+  for (const { path, bytes } of files) {
+    if (!isDefining(formats, path) || bytes > documentBytesMax) continue;
+    try {
+      const format = definedFormat(formats, path, await readFile(join(folder, path), "utf8"));
+      if (format !== null) defined.push(format);
+    } catch (error) {
+      if (!(error instanceof RefusedDocument)) throw error;
+    }
+  }
+  return defined;
 };
 
 interface Reading {

@@ -194,7 +194,8 @@ const readDocument = async (path: string): Promise<JsonObject> => {
   return document.data;
 };
 
-const readKeys = async (paths: readonly string[]): Promise<readonly PublicKey[]> => {
+/** Public keys from files, each one or a list. Throws a `Failure` on anything else. */
+export const readKeys = async (paths: readonly string[]): Promise<readonly PublicKey[]> => {
   const keys: PublicKey[] = [];
   for (const path of paths) {
     const found = await readJson(path);

@@ -113,9 +113,7 @@ export const signRule = async (document: JsonObject, key: PrivateKey, today: str
   if (rule.signatures.some(({ side, sig }) => side === key.side && sig != null))
     throw new RuleError(`${key.side} has signed it already; another text is a new version`);
   const entry = { side: key.side, role: key.role, name: key.name, signed_at: today, key_id: key.key_id };
-  const jwk = { kty: "OKP", crv: "Ed25519", x: key.public_key, d: key.private_key };
-  const signer = await crypto.subtle.importKey("jwk", jwk, "Ed25519", false, ["sign"]);
-  const sig = toBase64url(new Uint8Array(await crypto.subtle.sign("Ed25519", signer, statement(hash, entry))));
+  const sig = await signBytes(key, statement(hash, entry));
   const others = rule.signatures.filter(({ side, sig: made }) => side !== key.side || made != null);
   return jsonObjectSchema.parse({ ...document, content_sha256: hash, signatures: [...others, { ...entry, sig }] });
 };
@@ -172,14 +170,23 @@ const verdictOf = async (
   const key = keys.find((known) => known.key_id === key_id);
   if (key === undefined) return "unknown_key";
   if (key.side !== side || key.name !== name || key.role !== role) return "not_their_key";
-  const jwk = { kty: "OKP", crv: "Ed25519", x: key.public_key };
-  const verifier = await crypto.subtle.importKey("jwk", jwk, "Ed25519", false, ["verify"]);
-  const said = statement(hash, { side, role, name, signed_at, key_id });
-  if (!(await crypto.subtle.verify("Ed25519", verifier, fromBase64url(sig), said))) return "forged";
+  if (!(await verifyBytes(key, sig, statement(hash, { side, role, name, signed_at, key_id })))) return "forged";
   const isValidThen =
     (key.valid_from == null || key.valid_from <= signed_at) &&
     (key.valid_until == null || signed_at <= key.valid_until);
   return isValidThen ? "verified" : "key_not_valid_then";
+};
+
+/** An Ed25519 signature in base64url. What is signed must say its purpose, so that it passes for nothing else. */
+export const signBytes = async (key: PrivateKey, bytes: Uint8Array<ArrayBuffer>): Promise<string> => {
+  const jwk = { kty: "OKP", crv: "Ed25519", x: key.public_key, d: key.private_key };
+  const signer = await crypto.subtle.importKey("jwk", jwk, "Ed25519", false, ["sign"]);
+  return toBase64url(new Uint8Array(await crypto.subtle.sign("Ed25519", signer, bytes)));
+};
+export const verifyBytes = async (key: PublicKey, sig: string, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> => {
+  const jwk = { kty: "OKP", crv: "Ed25519", x: key.public_key };
+  const verifier = await crypto.subtle.importKey("jwk", jwk, "Ed25519", false, ["verify"]);
+  return crypto.subtle.verify("Ed25519", verifier, fromBase64url(sig), bytes);
 };
 
 /** The bytes that are signed. The first member keeps a signature from passing for one of another purpose. */

@@ -97,7 +97,7 @@ const eventReader = (sheet: Sheet, file: ReportFile): (() => MoneyLine) => {
   const [usage, trace] = [at("usage_period_start_date"), at("bank_trace_id")];
   const [agreement, offer, buyer] = [at("agreement_id"), at("offer_id"), at("end_user_account_id")];
   const [variant, side] = [at("charge_variant"), at("charge_side")];
-  const reference = referenceReader(sheet);
+  const reference = referenceReader(sheet, file);
   const history = historyOf(sheet);
   const unknown = new Set<string>();
   return () => {
@@ -144,14 +144,16 @@ const eventReader = (sheet: Sheet, file: ReportFile): (() => MoneyLine) => {
 };
 
 /** Which invoice line: AWS reports on buyer invoice and line item, and on the seller's own where those are missing. */
-const referenceReader = (sheet: Sheet): (() => string | null) => {
+const referenceReader = (sheet: Sheet, file: ReportFile): (() => string | null) => {
   const [buyerInvoice, buyerItem] = [sheet.column("buyer_invoice_id"), sheet.column("buyer_line_item_id")];
   const [invoice, item] = [sheet.column("invoice_id"), sheet.column("line_item_id")];
   const [transaction, recipient] = [sheet.column("transaction_reference_id"), sheet.column("recipient_account_id")];
   return () => {
     const onInvoice = sheet.text(buyerInvoice) || sheet.text(invoice);
     const onLine = sheet.text(buyerItem) || sheet.text(item) || sheet.text(transaction);
-    return onInvoice === "" && onLine === "" ? null : `${onInvoice}:${onLine}:${sheet.text(recipient)}`;
+    if (onInvoice === "" && onLine === "") return null;
+    // A sale and its fees name the same line: one text for all of them.
+    return file.strings.shared(`${onInvoice}:${onLine}:${sheet.text(recipient)}`);
   };
 };
 

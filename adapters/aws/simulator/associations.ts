@@ -7,6 +7,7 @@ import { matches } from "./constraints.ts";
 import type { Events } from "./events.ts";
 import { closedFor, reviewStatusOf } from "./gate.ts";
 import type { OpportunityRecord, RelatedType } from "./ledger.ts";
+import type { Marketplace } from "./marketplace/index.ts";
 import { type Call, hiddenUntil, type Opportunities } from "./opportunities.ts";
 import type { Reviews } from "./reviews.ts";
 import { otherTooLate } from "./rules.ts";
@@ -38,10 +39,12 @@ export interface AssociationParts {
   readonly events: Events;
   readonly reviews: Reviews;
   readonly opportunities: Opportunities;
+  readonly marketplace: Pick<Marketplace, "holds">;
 }
+const held: readonly RelatedType[] = ["AwsMarketplaceOffers", "AwsMarketplaceOfferSets"];
 
 export const createAssociations = (world: World, parts: AssociationParts) => {
-  const { events, reviews, opportunities } = parts;
+  const { events, reviews, opportunities, marketplace } = parts;
 
   const target = (call: Call) => {
     const row = opportunities.find(call, textAt(call.input, "OpportunityIdentifier") ?? "");
@@ -82,6 +85,8 @@ export const createAssociations = (world: World, parts: AssociationParts) => {
       const { row, type, id, ids } = target(call);
       const wrong = formComplaint(type, id) ?? (type === "Solutions" ? solutionComplaint(id) : null);
       if (wrong) throw unfit([wrong]);
+      const mustBeHeld = held.includes(type) && world.settings().unknownOffers === "refuse";
+      if (mustBeHeld && !marketplace.holds(id, call.account)) throw notFound("The offer", id);
       if (id === otherSolution && otherTooLate(row.document).length > 0) throw unfit(otherTooLate(row.document));
       if (ids.includes(id)) {
         if (world.settings().duplicateAssociation === "accept") return {};

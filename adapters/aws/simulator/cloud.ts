@@ -26,6 +26,7 @@ export const simulatedAws: SimulatedCloud = {
         visibility: "Full",
         marketing: { source: "None" },
       },
+      offers: {},
     },
     secrets: { accessKeyId, secretAccessKey },
   }),
@@ -48,5 +49,5 @@ export const simulatedAws: SimulatedCloud = {
   },
   signIn: { account, "access key id": accessKeyId, "secret access key": secretAccessKey, region: simulatedRegion },
   connectCommand: (endpoint) =>
-    `cosell connect aws --label "AWS simulator" --environment simulated --account ${account} --endpoint ${endpoint} --access-key-id ${accessKeyId} --secret-access-key ${secretAccessKey} --solution S-0000001`,
+    `cosell connect aws --label "AWS simulator" --environment simulated --account ${account} --endpoint ${endpoint} --access-key-id ${accessKeyId} --secret-access-key ${secretAccessKey} --solution S-0000001 --offers`,
 };

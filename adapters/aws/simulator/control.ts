@@ -13,6 +13,7 @@ import { type FaultRuleInput, rulesSchema } from "./faults.ts";
 import { reviewStatusOf } from "./gate.ts";
 import type { Invitations } from "./invitations.ts";
 import type { OpportunityRecord } from "./ledger.ts";
+import type { Marketplace } from "./marketplace/index.ts";
 import { recordOf } from "./opportunities.ts";
 import { enqueue, messageInputSchema, type QueueInput, type Queues, queueRefusal } from "./queues.ts";
 import type { Referrals } from "./referrals.ts";
@@ -64,12 +65,13 @@ export interface ControlParts {
   readonly invitations: Invitations;
   readonly referrals: Referrals;
   readonly queues: Queues;
+  readonly marketplace: Marketplace;
   /** Who may be sent something; the first when nobody is named. */
   readonly accounts: readonly string[];
 }
 
 export const createControls = (world: World, parts: ControlParts) => {
-  const { events, reviews, invitations, referrals, queues, accounts } = parts;
+  const { events, reviews, invitations, referrals, queues, accounts, marketplace } = parts;
   const someone = accounts[0] ?? "";
   const { ledger } = world;
   const occasion = (): Occasion => ({ now: world.now(), struck: unstruck });
@@ -153,11 +155,13 @@ export const createControls = (world: World, parts: ControlParts) => {
     change: (patch: JsonObject) => {
       world.change(patch);
       if (patch.referrals !== undefined) referrals.expect(true);
+      if (patch.marketplace !== undefined) marketplace.open();
       return world.settings();
     },
     reset: () => {
       world.reset();
       referrals.expect();
+      marketplace.open();
       return { reset: true };
     },
     /** Everything, for a judge: what AWS holds, what it was asked, what it told. */
@@ -176,6 +180,7 @@ export const createControls = (world: World, parts: ControlParts) => {
       destinations: ledger.destinations.all().map(withoutSecrets),
       ...queues.list(),
       faults: world.faults.list(),
+      marketplace: marketplace.controls.ledger(),
     }),
   };
 };

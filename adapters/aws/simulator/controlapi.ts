@@ -18,6 +18,7 @@ import {
 } from "./control.ts";
 import { faultCatalogue } from "./faults.ts";
 import type { AwsSimulatorControls } from "./index.ts";
+import { agreementActionSchema, grantSchema, offerActionSchema, resaleSchema } from "./marketplace/control.ts";
 import { messageInputSchema, queueInputSchema } from "./queues.ts";
 import { settingsPatchSchema, settingsSchema } from "./settings.ts";
 import { destinationSchema } from "./targets.ts";
@@ -63,6 +64,24 @@ const routesOf = (controls: AwsSimulatorControls): Readonly<Record<string, Contr
     "POST /refer": taking("AWS refers an opportunity", referSchema, (input) => controls.refer(input)),
     "POST /refer_lead": taking("AWS hands on a lead", referLeadSchema, (input) => controls.referLead(input)),
     "POST /expire": taking("an invitation runs out now", idSchema, ({ id }) => controls.expire(id)),
+    "POST /offers/:id": {
+      says: "what a buyer does with an offer: <id>/accept, <id>/ignore",
+      body: offerActionSchema,
+      run: (input, tail) => controls.offer(tail, offerActionSchema.parse(input)),
+    },
+    "POST /agreements/:id": {
+      says: "what becomes of an agreement: <id>/cancel, renew, amend, end, invoice, collect, forgive, refund, approve_cancellation, reject_cancellation",
+      body: agreementActionSchema,
+      run: (input, tail) => controls.agreement(tail, agreementActionSchema.parse(input)),
+    },
+    "POST /authorizations": taking("a manufacturer lets this account resell", grantSchema, (input) =>
+      controls.grant(input),
+    ),
+    "POST /authorizations/:id": {
+      says: "what a reseller does with an authorization of ours: <id>/sell",
+      body: resaleSchema,
+      run: (input, tail) => controls.sell(tail, resaleSchema.parse(input)),
+    },
     "POST /advance": taking("move a virtual clock through all that is due", daysSchema, ({ days }) =>
       controls.advance(days),
     ),
@@ -91,6 +110,10 @@ const routesOf = (controls: AwsSimulatorControls): Readonly<Record<string, Contr
       body: settingsPatchSchema,
       run: (input) => controls.change(jsonObjectSchema.parse(input)),
     },
+    "GET /reports": plainly(
+      "the data feeds and the bank's statement until a day: ?until=YYYY-MM-DD&account=",
+      (_, __, query) => controls.reports(query.get("until"), query.get("account") ?? undefined),
+    ),
     "GET /ledger": plainly("everything AWS holds, was asked and told", () => controls.ledger()),
     "POST /reset": taking("forget everything but destinations and settings", empty, () => controls.reset()),
   };

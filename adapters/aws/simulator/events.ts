@@ -16,10 +16,13 @@ import { simulatedRegion } from "./signature.ts";
 import { arnOf, type Occasion, type World } from "./world.ts";
 
 const attemptsMax = 185;
+const partnerCentral = "aws.partnercentral-selling";
 const retrySecondsMax = 86_400;
 const backoffSecondsMax = 470;
 
 export interface Emission {
+  /** Default: Partner Central's. */
+  readonly source?: string;
   readonly detailType: string;
   readonly account: string;
   readonly catalog: string;
@@ -41,7 +44,8 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
       ledger.destinations
         .all()
         .filter(
-          (row) => (row.account ?? event.account) === event.account && (row.catalog ?? event.catalog) === event.catalog,
+          (row) =>
+            (row.account ?? event.account) === event.account && (row.catalog ?? catalogOf(event)) === catalogOf(event),
         )
         .map(({ id }) => id),
     post: async (event, destinationId, signal) => {
@@ -106,6 +110,8 @@ export const createEvents = (world: World, deliver: SimulatorDeps["deliver"]) =>
 };
 export type Events = ReturnType<typeof createEvents>;
 
+/** The marketplace has one catalog, that of real offers: who listens to Partner Central's real catalog hears of it. */
+const catalogOf = (event: EventRecord): string => (event.catalog === "AWSMarketplace" ? "AWS" : event.catalog);
 const queueIdOf = (event: EventRecord, name: string): string => `${event.account}/${name}`;
 
 /** Who hears of it, and about which opportunity, if any. */
@@ -131,7 +137,7 @@ const envelopeOf = (id: string, emission: Emission, now: Date): JsonObject => ({
   version: emission.resources === null ? "1" : "0",
   id,
   "detail-type": emission.detailType,
-  source: "aws.partnercentral-selling",
+  source: emission.source ?? partnerCentral,
   account: emission.account,
   time: `${now.toISOString().slice(0, 19)}Z`,
   region: simulatedRegion,

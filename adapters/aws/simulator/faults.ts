@@ -3,6 +3,8 @@ import { z } from "zod";
 import { commonFaults, createFaultPlan, eventFaults, ruleShapeOf, type StruckBy } from "../../simulator/faults.ts";
 import { operations } from "./constraints.generated.ts";
 import type { Ledger } from "./ledger.ts";
+import { operations as agreementOperations } from "./marketplace/agreement.generated.ts";
+import { operations as catalogOperations } from "./marketplace/catalog.generated.ts";
 
 /** Every fault this simulator knows, and what it does. */
 export const faultCatalogue = {
@@ -16,8 +18,8 @@ export const faultCatalogue = {
   token_expired: "ExpiredTokenException before any effect",
   permission_lost: "AccessDeniedException before any effect",
   duplicate_event: "the event comes twice, with one id",
-  async_task_stuck: "the task stays IN_PROGRESS for ever",
-  async_task_fails: "the task ends FAILED with `reason` (default InternalError)",
+  async_task_stuck: "the task stays IN_PROGRESS for ever, a change set APPLYING",
+  async_task_fails: "the task, or the change set, ends FAILED with `reason` (default InternalError)",
   async_task_fails_after_success_event:
     "what the events of success tell of comes, yet the task ends FAILED with `reason`",
 } as const;
@@ -32,7 +34,13 @@ export const queueOperations = [
   "GetQueueAttributes",
   "GetQueueUrl",
 ] as const;
-const targets = [...Object.keys(operations), ...queueOperations, "event"];
+const targets = [
+  ...Object.keys(operations),
+  ...Object.keys(catalogOperations),
+  ...Object.keys(agreementOperations),
+  ...queueOperations,
+  "event",
+];
 
 const ruleShape = ruleShapeOf(targets, faultNames).extend({
   detailType: z.string().optional().describe("with on: event, only events of this type"),

@@ -28,6 +28,10 @@ import { createInvitations } from "./invitations.ts";
 import type { Due } from "./ledger.ts";
 import { createListing } from "./listing.ts";
 import { depart } from "./mangle.ts";
+import type { AgreementAction, OfferAction } from "./marketplace/control.ts";
+import { marketplaceRequest } from "./marketplace/door.ts";
+import { createMarketplace } from "./marketplace/index.ts";
+import type { Grant, Resale } from "./marketplace/resellers.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createQueues, type messageInputSchema, type QueueInput } from "./queues.ts";
 import { createReferrals } from "./referrals.ts";
@@ -74,15 +78,17 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
   const opportunities = createOpportunities(world, { events, reviews, referrals });
   const tasks = createTasks(world, { events, engagements, reviews, opportunities });
   const conversions = createConversions(world, { events, engagements, invitations, reviews });
+  const marketplace = createMarketplace(world, { events, accounts });
+  const quotas = createQuotas({ ...ledger, limits: () => world.settings().quotas });
   const requests = createRequests(world, {
     opportunities,
-    associations: createAssociations(world, { events, reviews, opportunities }),
+    associations: createAssociations(world, { events, reviews, opportunities, marketplace }),
     tasks,
     engagements,
     invitations,
     conversions,
     listing: createListing(world, { invitations, conversions }),
-    quotas: createQuotas({ ...ledger, limits: () => world.settings().quotas }),
+    quotas,
     credentials,
     basePath: options.basePath ?? "/simulator/aws",
   });
@@ -106,13 +112,17 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     if (due.kind === "review_start" && row) reviews.startReview(row, occasion);
     if (due.kind === "verdict" && row) reviews.decide(row, occasion);
     if (due.kind === "progress" && row) reviews.step(row, occasion);
+    marketplace.perform(due, occasion);
   };
 
   const { transact, tick, advance, nextDueAt } = createClockwork({
     ledger,
     now: world.now,
     open: world.open,
-    opened: () => referrals.expect(),
+    opened: () => {
+      referrals.expect();
+      marketplace.open();
+    },
     perform,
     delivery: events,
     move: options.advance,
@@ -128,8 +138,18 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     transact: (work) => transact(work, "trifles wait"),
     tick,
   });
+  const serveMarketplace = marketplace.door({
+    quotas,
+    credentials,
+    basePath: options.basePath ?? "/simulator/aws",
+    waiting,
+    transact: (work) => transact(work, "trifles wait"),
+    flush: async () => void (events.takeUrgent() && (await tick())),
+  });
   const fetch = async (request: Request): Promise<Response> => {
     if (speaksSqs(request)) return serveSqs(request);
+    const asked = marketplaceRequest(request);
+    if (asked !== null) return serveMarketplace(request, asked);
     const { signal } = request;
     const body = new Uint8Array(await request.arrayBuffer());
     if (body.length > bodyBytesMax) return respond(wireOf(tooLarge(world.now())));
@@ -144,7 +164,8 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     }
   };
 
-  const plain = createControls(world, { events, reviews, invitations, referrals, queues, accounts });
+  const plain = createControls(world, { events, reviews, invitations, referrals, queues, accounts, marketplace });
+  const occasion = () => ({ now: world.now(), struck: unstruck });
   const controls = {
     approve: (id: string) => transact(() => plain.approve(id)),
     ask: (id: string, words: Words = {}) => transact(() => plain.ask(id, words)),
@@ -157,6 +178,15 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     refer: (input: ReferInput = {}) => transact(() => plain.refer(input)),
     referLead: (input: ReferLeadInput = {}) => transact(() => plain.referLead(input)),
     expire: (id: string) => transact(() => plain.expire(id)),
+    offer: (tail: string, action: OfferAction = {}) =>
+      transact(() => marketplace.controls.offer(tail, action, occasion())),
+    agreement: (tail: string, action: AgreementAction = {}) =>
+      transact(() => marketplace.controls.agreement(tail, action, occasion())),
+    /** `until`: an instant or a day, whole; default: now. */
+    reports: (until: string | null = null, account?: string) =>
+      transact(() => marketplace.reports(instantUntil(until, world.now()), account)),
+    grant: (input: Grant) => transact(() => marketplace.controls.grant(input, occasion())),
+    sell: (tail: string, input: Resale = {}) => transact(() => marketplace.controls.sell(tail, input, occasion())),
     advance,
     tick: async () => ({ jobs: await tick() }),
     replay: (last = 1) => transact(() => plain.replay(last)).then(thenTick),
@@ -193,6 +223,12 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
 export type AwsSimulator = ReturnType<typeof createAwsSimulator>;
 export type AwsSimulatorControls = AwsSimulator["controls"];
 
+const instantUntil = (until: string | null, now: Date): string => {
+  const at = until === null ? now : new Date(until.length === 10 ? `${until}T23:59:59.999Z` : until);
+  if (Number.isNaN(at.getTime()))
+    throw modelled("ValidationException", `until must be a day or an instant, not ${until}`);
+  return at.toISOString();
+};
 const tooLarge = (now: Date) => {
   const refusal = modelled("ValidationException", "The request is too large", { Reason: "REQUEST_VALIDATION_FAILED" });
   return refusalAnswer(refusal, "unknown", now);

@@ -4,6 +4,17 @@ import type { SimulatorState } from "../../contract.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
 import { outgoingShape } from "../../simulator/outbox.ts";
 import { countersSchema, windowSchema } from "../../simulator/quotas.ts";
+import {
+  agreementSchema,
+  cancellationSchema,
+  changeSetSchema,
+  chargeSchema,
+  entitySchema,
+  invoiceSchema,
+  marketplaceDues,
+  payoutSchema,
+  rateSchema,
+} from "./marketplace/records.ts";
 import { destinationSchema, messageSchema, queueSchema } from "./targets.ts";
 
 const jsonObject = storedObject;
@@ -162,12 +173,22 @@ const eventSchema = outgoingShape.extend({
 export type EventRecord = z.infer<typeof eventSchema>;
 
 const dueSchema = dueShape.extend({
-  kind: z.enum(["task", "review_start", "verdict", "progress", "delivery", "expiry", "referral", "lead"]),
+  kind: z.enum([
+    "task",
+    "review_start",
+    "verdict",
+    "progress",
+    "delivery",
+    "expiry",
+    "referral",
+    "lead",
+    ...marketplaceDues,
+  ]),
 });
 export type Due = z.infer<typeof dueSchema>;
 
 /** Counting: a crash may lose the last of it, which can only be reads and refusals. */
-const trifles = ["meta", "counters", "windows"];
+const trifles = ["meta", "counters", "windows", "rates"];
 
 /** Empty tables over a state port. Call `load` before anything else. */
 export const createLedger = (state: SimulatorState) => {
@@ -190,6 +211,14 @@ export const createLedger = (state: SimulatorState) => {
     counters: table("counters", countersSchema),
     windows: table("windows", windowSchema),
     fates: table("fates", z.object({ count: z.number() })),
+    entities: table("entities", entitySchema),
+    changeSets: table("changeSets", changeSetSchema),
+    agreements: table("agreements", agreementSchema),
+    cancellations: table("cancellations", cancellationSchema),
+    charges: table("charges", chargeSchema),
+    invoices: table("invoices", invoiceSchema),
+    payouts: table("payouts", payoutSchema),
+    rates: table("rates", rateSchema),
   };
   return { ...tables, tables, ...book, ...schedule };
 };

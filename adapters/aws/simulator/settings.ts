@@ -1,5 +1,6 @@
 /** What an operator may turn while the simulator runs. Every default follows AWS's published numbers or, where none exist, a plausible guess. */
 import { z } from "zod";
+import { marketplaceSchema } from "./marketplace/settings.ts";
 
 const range = (low: number, high: number) => z.tuple([z.number().min(0), z.number().min(0)]).default([low, high]);
 const share = (value: number) => z.number().min(0).max(1).default(value);
@@ -96,6 +97,10 @@ export const settingsSchema = z.object({
     .describe("from when GetAwsOpportunitySummary finds something (not documented)"),
   duplicateAssociation: z.enum(["refuse", "accept"]).default("refuse"),
   unknownSolutions: z.enum(["refuse", "accept"]).default("refuse"),
+  unknownOffers: z
+    .enum(["refuse", "accept"])
+    .default("refuse")
+    .describe("associating an offer or offer set that this account does not have"),
   legacyLocks: z
     .boolean()
     .default(false)
@@ -115,6 +120,7 @@ export const settingsSchema = z.object({
   timing: timingSchema.prefault({}),
   proportions: proportionsSchema.prefault({}),
   referrals: referralsSchema.prefault({}),
+  marketplace: marketplaceSchema.prefault({}),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 export type SettingsInput = z.input<typeof settingsSchema>;
@@ -126,6 +132,7 @@ export const settingsPatchSchema = settingsSchema
     timing: timingSchema.partial(),
     proportions: proportionsSchema.partial(),
     referrals: referralsSchema.partial(),
+    marketplace: marketplaceSchema.partial(),
   })
   .partial()
   .strict();

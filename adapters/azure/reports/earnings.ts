@@ -142,6 +142,7 @@ export const paymentsFormat: CsvFormat = {
       sheet.column("paymentCurrencyCode"),
       sheet.column("totalPayment"),
     ];
+    const earned = sheet.column("earned");
     const delivery = deliveryOf(file.path);
     return {
       row: () => {
@@ -157,6 +158,7 @@ export const paymentsFormat: CsvFormat = {
           paymentId,
           currency: sheet.currency(currency),
           amount: sheet.amount(total),
+          earned: sheet.text(earned) === "" ? null : sheet.amount(earned),
           day,
           knownSecond: secondOfDay(day) + delivery,
           deleted: false,

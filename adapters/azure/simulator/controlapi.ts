@@ -20,12 +20,13 @@ import {
 } from "./control.ts";
 import { faultCatalogue } from "./faults.ts";
 import type { AzureSimulatorControls } from "./index.ts";
+import { marketplaceRoutesOf } from "./marketplace/controlroutes.ts";
 import { settingsPatchSchema, settingsSchema } from "./settings.ts";
 
 /** A fetch handler. */
 export const createAzureControlApi = (controls: AzureSimulatorControls): ((request: Request) => Promise<Response>) =>
   createControlApi({
-    routes: routesOf(controls),
+    routes: { ...routesOf(controls), ...marketplaceRoutesOf(controls) },
     help: {
       simulator: "Microsoft Partner Center referrals",
       model: "learn.microsoft.com/partner-center/developer, as of 2026-11-22",

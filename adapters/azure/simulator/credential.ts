@@ -1,3 +1,5 @@
+import { graphHost, marketplaceHost } from "../wire-offers.ts";
+
 /** Who the simulated Microsoft knows: a tenant with an application, a consenting user and an organization at Partner Center. */
 
 export interface SimulatedCredential {
@@ -60,4 +62,12 @@ export const centerHost = "api.partnercenter.microsoft.com";
 export const certificateHost = "3psostorageacct.blob.core.windows.net";
 /** Anybody can open a storage account of another name: here somebody did. */
 export const strangerHost = "3psostorageacct2.blob.core.windows.net";
-export const hosts: readonly string[] = [loginHost, apiHost, centerHost, certificateHost, strangerHost];
+export const hosts: readonly string[] = [
+  loginHost,
+  apiHost,
+  centerHost,
+  certificateHost,
+  strangerHost,
+  graphHost,
+  marketplaceHost,
+];

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { commonFaults, createFaultPlan, eventFaults, ruleShapeOf, type StruckBy } from "../../simulator/faults.ts";
 import type { Ledger } from "./ledger.ts";
+import { marketplaceOperations } from "./marketplace/routes.ts";
 
 /** What the simulator answers. `InviteMicrosoft` is the POST of Microsoft's own referral, the second step of a co-sell deal. */
 export const operations = [
@@ -24,6 +25,7 @@ export const operations = [
   "CreateValidationEvent",
   "GetValidationEvent",
   "GetCertificate",
+  ...marketplaceOperations,
 ] as const;
 export type Operation = (typeof operations)[number];
 

@@ -18,6 +18,9 @@ import type { FaultRuleInput } from "./faults.ts";
 import type { Due } from "./ledger.ts";
 import { createListing } from "./listing.ts";
 import { depart } from "./mangle.ts";
+import { createMarketplace } from "./marketplace/index.ts";
+import { isMarketplaceKind } from "./marketplace/rows.ts";
+import { publisherTarget } from "./marketplace/webcalls.ts";
 import { createRecords, createViews } from "./records.ts";
 import { createReferrals } from "./referrals.ts";
 import { createRegistrations } from "./registrations.ts";
@@ -63,7 +66,9 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
   const referrals = createReferrals(world, { records, views, events, sellers });
   const tokens = createTokens(world);
   const signIn = createSignIn(world, tokens);
+  const marketplace = createMarketplace(world, deps.deliver);
   const requests = createRequests(world, {
+    marketplace,
     referrals,
     listing: createListing(world, { records, views, referrals }),
     registrations: createRegistrations(world, events),
@@ -82,7 +87,8 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
   const perform = (due: Due): void => {
     ledger.due.remove(due.id);
     const row = ledger.referrals.get(due.subject);
-    if (due.kind === "arrival") arrivals.arrive(due.subject, { now: world.now(), struck: unstruck });
+    if (isMarketplaceKind(due.kind)) marketplace.perform(due.kind, due.subject);
+    else if (due.kind === "arrival") arrivals.arrive(due.subject, { now: world.now(), struck: unstruck });
     else if (row) sellers.perform(due.kind, row);
   };
   const { transact, tick, advance, nextDueAt } = createClockwork({
@@ -94,7 +100,10 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
       arrivals.expect();
     },
     perform,
-    delivery: events,
+    delivery: {
+      send: (due) => (due.destinationId === publisherTarget ? marketplace.calls : events).send(due),
+      book: (due, status) => (due.destinationId === publisherTarget ? marketplace.calls : events).book(due, status),
+    },
     move: options.advance,
     refusal: (message) => refusal("conflict", message),
   });
@@ -106,7 +115,8 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
       return respond(answerOf(refusal("requestTooLarge", "The request size exceeds the maximum limit.")));
     try {
       const handled = await transact(() => requests.handle(request, body), "trifles wait");
-      if (events.takeUrgent()) await tick();
+      const urgent = [events.takeUrgent(), marketplace.calls.takeUrgent()];
+      if (urgent.includes(true)) await tick();
       return await depart({ ...handled, signal }, waiting);
     } catch (error) {
       if (error instanceof DOMException && error.name === "TimeoutError") throw error;
@@ -115,6 +125,7 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
   };
 
   const plain = createControls(world, { records, views, events, sellers, arrivals, signIn });
+  const market = marketplace.controls;
   const controls = {
     accept: (id: string) => transact(() => plain.accept(id)),
     decline: (id: string, reason: string | null = null) => transact(() => plain.decline(id, reason)),
@@ -143,7 +154,17 @@ export const createAzureSimulator = (deps: SimulatorDeps, options: AzureSimulato
     settings: () => transact(() => plain.settings()),
     change: (patch: JsonObject) => transact(() => plain.change(patch)),
     reset: () => transact(() => plain.reset()),
-    ledger: () => transact(() => plain.ledger()),
+    ledger: () => transact(() => ({ ...plain.ledger(), ...market.ledger() })),
+    onOffer: (tail: string, choice?: Parameters<typeof market.onOffer>[1]) =>
+      transact(() => market.onOffer(tail, choice)),
+    onSubscription: (tail: string, act?: Parameters<typeof market.onSubscription>[1]) =>
+      transact(() => market.onSubscription(tail, act)).then(thenTick),
+    subscribe: (input?: Parameters<typeof market.subscribe>[0]) => transact(() => market.subscribe(input)),
+    originate: (input: Parameters<typeof market.originate>[0]) => transact(() => market.originate(input)),
+    technical: () => transact(() => market.technical()),
+    setTechnical: (input: Parameters<typeof market.setTechnical>[0]) => transact(() => market.setTechnical(input)),
+    forgeCall: (input: Parameters<typeof market.forgeCall>[0]) => transact(() => market.forgeCall(input)),
+    reports: (until: string | null, account?: string) => transact(() => market.reports(until, account)),
   };
   async function thenTick<T>(result: T): Promise<T> {
     await tick();

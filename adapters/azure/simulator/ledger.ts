@@ -4,6 +4,7 @@ import type { SimulatorState } from "../../contract.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
 import { outgoingShape } from "../../simulator/outbox.ts";
 import { countersSchema, windowSchema } from "../../simulator/quotas.ts";
+import { marketplaceKinds, marketplaceTables } from "./marketplace/rows.ts";
 
 const version = z.object({
   /** Seven digits after the second, as Partner Center writes times. */
@@ -106,7 +107,16 @@ const eventSchema = outgoingShape.extend({
 export type EventRecord = z.infer<typeof eventSchema>;
 
 const dueSchema = dueShape.extend({
-  kind: z.enum(["receive", "reaction", "expiry", "progress", "registration", "arrival", "delivery"]),
+  kind: z.enum([
+    "receive",
+    "reaction",
+    "expiry",
+    "progress",
+    "registration",
+    "arrival",
+    "delivery",
+    ...marketplaceKinds,
+  ]),
 });
 export type Due = z.infer<typeof dueSchema>;
 
@@ -143,6 +153,7 @@ export const createLedger = (state: SimulatorState) => {
     registrations: table("registrations", registrationSchema),
     validations: table("validations", validationSchema),
     events: table("events", eventSchema),
+    ...marketplaceTables({ table }),
     due,
     faults: table("faults", faultRowSchema),
     counters: table("counters", countersSchema),

@@ -4,6 +4,7 @@ import type { Place } from "../../simulator/place.ts";
 import { denied, internalError, mfaRequired, type Refusal, refusal, unauthenticated } from "./answers.ts";
 import { loginHost } from "./credential.ts";
 import type { Operation, Struck } from "./faults.ts";
+import { marketplaceFields } from "./marketplace/routes.ts";
 import type { World } from "./world.ts";
 
 interface Target {
@@ -46,6 +47,7 @@ export const refusalBefore = (struck: Struck, { place }: Target, world: World): 
 const groups = ["details", "customerProfile"];
 const resource: FaultFields = { status: "status", vital: "id", list: "team", groups };
 const fields: Partial<Record<Operation, FaultFields>> = {
+  ...marketplaceFields,
   CreateReferral: resource,
   InviteMicrosoft: resource,
   GetReferral: { ...resource, vital: "eTag" },

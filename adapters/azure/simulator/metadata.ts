@@ -18,13 +18,13 @@ export const instanceOf = (endpoint: string): JsonObject => ({
   ],
 });
 /** The tenant's addresses, and what can be asked there. */
-export const configurationOf = (issuerTenant: string, tenant: string): JsonObject => {
+export const configurationOf = (issuerTenant: string, tenant: string, version: 1 | 2): JsonObject => {
   const base = `https://${loginHost}/${tenant}`;
   return {
-    issuer: `https://${loginHost}/${issuerTenant}/v2.0`,
+    issuer: version === 1 ? `https://sts.windows.net/${issuerTenant}/` : `https://${loginHost}/${issuerTenant}/v2.0`,
     authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
     token_endpoint: `${base}/oauth2/v2.0/token`,
-    jwks_uri: `${base}/discovery/v2.0/keys`,
+    jwks_uri: `${base}/discovery/${version === 1 ? "" : "v2.0/"}keys`,
     end_session_endpoint: `${base}/oauth2/v2.0/logout`,
     response_types_supported: ["code", "id_token", "code id_token", "id_token token"],
     response_modes_supported: ["query", "fragment", "form_post"],

@@ -6,6 +6,7 @@ import { unstruck } from "../../simulator/faults.ts";
 import { addSeconds } from "../../simulator/ground.ts";
 import { type Place, placeOf } from "../../simulator/place.ts";
 import type { Kind, Quotas } from "../../simulator/quotas.ts";
+import { graphHost, marketplaceApplication, marketplaceHost } from "../wire-offers.ts";
 import {
   answered,
   answerOf,
@@ -22,6 +23,9 @@ import { apiHost, centerHost, hosts, loginHost } from "./credential.ts";
 import type { Operation, Struck } from "./faults.ts";
 import type { Listing } from "./listing.ts";
 import { fieldsOf, refusalBefore } from "./mangle.ts";
+import { unauthorizedAt } from "./marketplace/answers.ts";
+import type { Marketplace } from "./marketplace/index.ts";
+import { marketplaceKindsOfCall } from "./marketplace/routes.ts";
 import type { Referrals } from "./referrals.ts";
 import type { Registrations } from "./registrations.ts";
 import { grantOf, isTokenRequest, operationOf } from "./routes.ts";
@@ -37,6 +41,7 @@ export interface RequestParts {
   readonly certificates: Signatures;
   readonly signIn: SignIn;
   readonly tokens: Tokens;
+  readonly marketplace: Marketplace;
   readonly quotas: Quotas;
   readonly basePath: string;
 }
@@ -63,10 +68,14 @@ const kinds: Partial<Record<Operation, Kind>> = {
   CreateRegistration: "write",
   UpdateRegistration: "write",
   CreateValidationEvent: "write",
+  ...marketplaceKindsOfCall,
 };
+/** Whom a bearer token is for where it is not the host that is asked. */
+const audiences: Readonly<Record<string, string>> = { [marketplaceHost]: marketplaceApplication };
+const hostsOfCalls: readonly string[] = [apiHost, centerHost, graphHost, marketplaceHost];
 
 export const createRequests = (world: World, parts: RequestParts) => {
-  const { referrals, listing, registrations, certificates, signIn, tokens, quotas } = parts;
+  const { referrals, listing, registrations, certificates, signIn, tokens, quotas, marketplace } = parts;
   const { ledger } = world;
 
   const work: Partial<Record<Operation, (call: Call) => WireAnswer>> = {
@@ -82,11 +91,13 @@ export const createRequests = (world: World, parts: RequestParts) => {
     UpdateRegistration: registrations.update,
     CreateValidationEvent: registrations.validate,
     GetValidationEvent: registrations.validation,
+    ...marketplace.work,
   };
 
   /** Refuses callers who may not use the API at all. */
   const admit = (caller: Caller, place: Place): void => {
     const isReferrals = place.host === apiHost;
+    marketplace.admit(caller, place.host);
     if (isReferrals && caller.kind === "app") throw unauthorizedReferral();
     if (caller.kind === "user" && !caller.isMfa && world.settings().signIn.mfaEnforced) throw mfaRequired();
     if (isReferrals && world.settings().role === "none")
@@ -107,7 +118,10 @@ export const createRequests = (world: World, parts: RequestParts) => {
   const served = async (seen: Seen, occasion: Occasion, counted: (account: string) => void): Promise<WireAnswer> => {
     const { operation, request, place, body } = seen;
     const { headers } = request;
-    const caller = await tokens.callerOf(headers, `https://${place.host}`);
+    const audience = audiences[place.host] ?? `https://${place.host}`;
+    const caller = await tokens.callerOf(headers, audience).catch((error: unknown) => {
+      throw error instanceof Refusal ? unauthorizedAt(place.host, error) : error;
+    });
     const account = caller.credential.organizationId;
     counted(account);
     admit(caller, place);
@@ -147,9 +161,11 @@ export const createRequests = (world: World, parts: RequestParts) => {
       const answer =
         place.host === loginHost
           ? await signIn.answer(call)
-          : place.host === apiHost || place.host === centerHost
-            ? await served(seen, occasion, counted)
-            : await certificate(seen);
+          : operation === "GetReportFile"
+            ? marketplace.reportFile(place.path)
+            : hostsOfCalls.includes(place.host)
+              ? await served(seen, occasion, counted)
+              : await certificate(seen);
       const { body } = answer;
       if (body === null || body instanceof Uint8Array || !isObject(body)) return answer;
       return { ...answer, body: mangledBody(body, fieldsOf(operation), struck) };

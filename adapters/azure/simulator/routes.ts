@@ -4,6 +4,7 @@ import { at, isObject } from "../../simulator/document.ts";
 import type { Place } from "../../simulator/place.ts";
 import { apiHost, centerHost, certificateHost, loginHost, strangerHost } from "./credential.ts";
 import type { Operation } from "./faults.ts";
+import { marketplaceRoutes } from "./marketplace/routes.ts";
 import { microsoftId } from "./rules.ts";
 
 type Route = readonly [host: string, method: string, path: RegExp, operation: Operation];
@@ -30,6 +31,7 @@ const routes: readonly Route[] = [
   [loginHost, "GET", path(`${tenant}/(v2\\.0/)?\\.well-known/openid-configuration`), "GetMetadata"],
   [certificateHost, "GET", /^\/cert\/[\w.-]+$/, "GetCertificate"],
   [strangerHost, "GET", /^\/cert\/[\w.-]+$/, "GetCertificate"],
+  ...marketplaceRoutes,
 ];
 const tokenPath = path(`${tenant}/oauth2/v2\\.0/token`);
 const grants: Readonly<Record<string, Operation>> = {

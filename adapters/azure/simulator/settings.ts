@@ -1,5 +1,6 @@
 /** What an operator may turn while the simulator runs. Defaults follow Microsoft's documents or, where they are silent, a plausible guess. */
 import { z } from "zod";
+import { buyersSchema, moneySchema, offersSchema, saasSchema } from "./marketplace/settings.ts";
 
 const range = (low: number, high: number) => z.tuple([z.number().min(0), z.number().min(0)]).default([low, high]);
 const share = (value: number) => z.number().min(0).max(1).default(value);
@@ -116,6 +117,10 @@ export const settingsSchema = z.object({
   proportions: proportionsSchema.prefault({}),
   referrals: referralsSchema.prefault({}),
   quotas: quotasSchema.prefault({}),
+  offers: offersSchema.prefault({}),
+  saas: saasSchema.prefault({}),
+  buyers: buyersSchema.prefault({}),
+  money: moneySchema.prefault({}),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 export type SettingsInput = z.input<typeof settingsSchema>;
@@ -132,6 +137,10 @@ export const settingsPatchSchema = settingsSchema
     proportions: proportionsSchema.partial(),
     referrals: referralsSchema.partial(),
     quotas: quotasSchema.partial(),
+    offers: offersSchema.partial(),
+    saas: saasSchema.partial(),
+    buyers: buyersSchema.partial(),
+    money: moneySchema.partial(),
   })
   .partial()
   .strict();

@@ -273,7 +273,9 @@ export const createSignIn = (world: World, tokens: Tokens) => {
     const credential = credentials.find(({ tenantId, domain }) => [tenantId, domain, ...anybody].includes(tenant));
     if (!credential)
       throw refuse({ error: "invalid_request", number: 90002, message: `Tenant '${tenant}' not found.` });
-    return answered(200, configurationOf(anybody.includes(tenant) ? "{tenantid}" : credential.tenantId, tenant));
+    const version = path.toLowerCase().includes("/v2.0/") ? 2 : 1;
+    const issuer = anybody.includes(tenant) ? "{tenantid}" : credential.tenantId;
+    return answered(200, configurationOf(issuer, tenant, version));
   };
 
   return {

@@ -59,9 +59,9 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions) => {
       ledger.fates.put(name, { count });
       return `${name} ${count}`;
     },
-    /** Empties the ledger; registrations and settings stay. */
+    /** Empties the ledger; registrations, technical configurations and settings stay. */
     reset: (): void => {
-      const { meta: _meta, registrations: _registrations, ...tables } = ledger.tables;
+      const { meta: _meta, registrations: _registrations, technical: _technical, ...tables } = ledger.tables;
       ground.reset(Object.values(tables));
     },
   };

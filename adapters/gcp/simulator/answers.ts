@@ -15,6 +15,7 @@ const httpStatuses = {
   ABORTED: 409,
   RESOURCE_EXHAUSTED: 429,
   INTERNAL: 500,
+  UNIMPLEMENTED: 501,
   UNAVAILABLE: 503,
 } as const;
 export type Code = keyof typeof httpStatuses;
@@ -141,5 +142,5 @@ export const wireOf = ({ status, body, headers, date }: Answer): WireAnswer => (
   status,
   body,
   type: "application/json; charset=UTF-8",
-  headers: { ...headers, date: date.toUTCString(), "cache-control": "private", server: "ESF" },
+  headers: { "cache-control": "private", server: "ESF", ...headers, date: date.toUTCString() },
 });

@@ -43,7 +43,10 @@ export const referSchema = z.strictObject({
   opportunity: jsonObjectSchema.optional().describe("members of the opportunity; it belongs to the first partner"),
 });
 export const roleSchema = z.strictObject({
-  surface: z.enum(["opportunities", "leads"]).optional().describe("default: both"),
+  surface: z
+    .enum(["opportunities", "leads", "producer", "procurement"])
+    .optional()
+    .describe("default: opportunities and leads"),
 });
 export const daysSchema = z.strictObject({ days: z.number().min(0).max(3660) });
 export const faultsSchema = z.strictObject({ rules: rulesSchema });
@@ -151,6 +154,12 @@ export const createControls = (world: World, { reviews, leads, credential }: Con
       opportunities: ledger.opportunities.all(),
       leads: ledger.leads.all(),
       leadOpportunities: ledger.leadOpportunities.all(),
+      offers: ledger.offers.all(),
+      buyerAccounts: ledger.buyerAccounts.all(),
+      entitlements: ledger.entitlements.all(),
+      charges: ledger.charges.all(),
+      subscriptions: ledger.subscriptions.all(),
+      pushes: ledger.pushes.all(),
       tokens: ledger.tokens.all(),
       due: ledger.due.all(),
       counters: ledger.counters.all(),

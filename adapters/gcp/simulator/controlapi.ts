@@ -16,6 +16,7 @@ import {
 } from "./control.ts";
 import { faultCatalogue } from "./faults.ts";
 import type { GcpSimulatorControls } from "./index.ts";
+import { marketplaceRoutes } from "./marketplace/controlapi.ts";
 import { settingsPatchSchema, settingsSchema } from "./settings.ts";
 
 /** A fetch handler. Routes start after the last `control` segment of the path, or at its beginning when there is none. */
@@ -23,8 +24,13 @@ export const createGcpControlApi = (controls: GcpSimulatorControls): ((request: 
   createControlApi({
     routes: routesOf(controls),
     help: {
-      simulator: "Google Cloud co-sell",
-      model: { cloudchannel: "v1alpha1", cloudcrmpartners: "v1" },
+      simulator: "Google Cloud co-sell and marketplace",
+      model: {
+        cloudchannel: "v1alpha1",
+        cloudcrmpartners: "v1",
+        commerceproducer: "v1beta",
+        cloudcommerceprocurement: "v1",
+      },
       faults: faultCatalogue,
       settings: z.toJSONSchema(settingsSchema, { io: "input" }),
     },
@@ -39,6 +45,7 @@ export const createGcpControlApi = (controls: GcpSimulatorControls): ((request: 
 const routesOf = (controls: GcpSimulatorControls): Readonly<Record<string, ControlWork>> => {
   const empty = z.strictObject({});
   return {
+    ...marketplaceRoutes(controls),
     "POST /accept": taking("take a submitted opportunity, or approve a lead", acceptSchema, ({ id, ...input }) =>
       controls.accept(id, input),
     ),

@@ -1,12 +1,13 @@
 /** The faults of this simulator, and the rules of its plans. */
 import { z } from "zod";
-import { commonFaults, createFaultPlan, ruleShapeOf, type StruckBy } from "../../simulator/faults.ts";
+import { commonFaults, createFaultPlan, eventFaults, ruleShapeOf, type StruckBy } from "../../simulator/faults.ts";
 import type { Ledger } from "./ledger.ts";
 import { operationNames } from "./surfaces.ts";
 
 /** Every fault this simulator knows, and what it does. */
 export const faultCatalogue = {
   ...commonFaults,
+  ...eventFaults,
   throttle:
     "RESOURCE_EXHAUSTED before any effect (429, or `status`), with Retry-After (`retryAfterSeconds`, default 30)",
   error_500: "INTERNAL before any effect",
@@ -15,16 +16,20 @@ export const faultCatalogue = {
   page_token_expired: "the pageToken is refused",
   aborted: "ABORTED before any effect: somebody else changes the record at this moment",
   token_expired: "the access token is refused as expired; on `token`: invalid_grant",
+  event_repeated: "the same fact is published again: another message with another eventId",
   permission_lost: "PERMISSION_DENIED before any effect; on `token`: the account is not found",
 } as const;
 export type FaultName = keyof typeof faultCatalogue;
 const faultNames = Object.keys(faultCatalogue).filter((name): name is FaultName => Object.hasOwn(faultCatalogue, name));
 
-const ruleShape = ruleShapeOf(operationNames, faultNames);
+const ruleShape = ruleShapeOf([...operationNames, "event"], faultNames).extend({
+  event: z.string().optional().describe("with on: event, only events of this type"),
+});
 export type FaultRule = z.infer<typeof ruleShape>;
 export type FaultRuleInput = z.input<typeof ruleShape>;
 export const rulesSchema = z.array(ruleShape).max(1000);
 
 export type Struck = StruckBy<FaultRule>;
 
-export const createFaults = (ledger: Ledger) => createFaultPlan(ledger.faults, { shape: ruleShape });
+export const createFaults = (ledger: Ledger) =>
+  createFaultPlan(ledger.faults, { shape: ruleShape, narrowing: (rule) => rule.event });

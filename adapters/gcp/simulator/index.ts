@@ -1,6 +1,7 @@
 /**
- * Google's co-sell surfaces in small: the token endpoint for service accounts, Cloud Channel's opportunities and the legacy
- * Cloud CRM Partners leads; Google's side of the wire, its ledger and its clockwork. It tells of nothing: partners poll.
+ * Google in small: the token endpoint for service accounts, Cloud Channel's opportunities, the legacy Cloud CRM Partners leads, and the
+ * marketplace with its private offers, entitlements and pushes; Google's side of the wire, its ledger and its clockwork. Co-sell tells of
+ * nothing: partners poll.
  */
 
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
@@ -25,6 +26,8 @@ import { createLeads } from "./leads.ts";
 import type { Due } from "./ledger.ts";
 import { createListing } from "./listing.ts";
 import { depart } from "./mangle.ts";
+import { createMarketplaceControls } from "./marketplace/control.ts";
+import { createMarketplace } from "./marketplace/index.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createRequests } from "./requests.ts";
 import { createReviews } from "./reviews.ts";
@@ -44,7 +47,8 @@ export interface GcpSimulatorOptions extends SimulatorOptions {
   readonly settings?: Omit<SettingsInput, "reviewer">;
 }
 
-const bodyBytesMax = 1_000_000;
+/** A licence agreement of 4 MB travels in base64. */
+const bodyBytesMax = 6_000_000;
 
 /** Builds the simulator. Nothing is read before the first call; the ledger then is whatever `deps.state` holds. */
 export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOptions) => {
@@ -57,7 +61,9 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
   let aheadMs = 0;
   const reviews = createReviews(world);
   const leads = createLeads(world);
+  const marketplace = createMarketplace(world, { deliver: deps.deliver, aheadMs: () => aheadMs });
   const requests = createRequests(world, {
+    marketplace,
     opportunities: createOpportunities(world, reviews),
     listing: createListing(world),
     leads,
@@ -79,6 +85,7 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
     if (due.kind === "verdict" && row) reviews.decide(row, occasion);
     if (due.kind === "progress" && row) reviews.step(row, occasion);
     if (due.kind === "lead_verdict" && lead) leads.decide(lead, occasion);
+    marketplace.perform(due);
   };
   const clockwork = createClockwork({
     ledger,
@@ -86,6 +93,7 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
     open: world.open,
     opened: () => undefined,
     perform,
+    delivery: marketplace.pushes,
     move: options.advance,
     refusal: (message) => forbidden("FAILED_PRECONDITION", [violation("clock", message)]),
   });
@@ -99,6 +107,7 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
     try {
       const body = new TextDecoder().decode(bytes);
       const handled = await transact(() => requests.handle(request, body), "trifles wait");
+      if (marketplace.pushes.takeUrgent()) await tick();
       return await depart({ ...handled, signal }, waiting);
     } catch (error) {
       if (error instanceof DOMException && error.name === "TimeoutError") throw error;
@@ -107,7 +116,14 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
   };
 
   const plain = createControls(world, { reviews, leads, credential: credentials[0] ?? simulatedCredential });
+  const marketplaceControls = createMarketplaceControls(world, {
+    marketplace,
+    credential: credentials[0] ?? simulatedCredential,
+    transact: (work) => transact(work),
+    tick,
+  });
   const controls = {
+    ...marketplaceControls,
     accept: (id: string, input: AcceptInput = {}) => transact(() => plain.accept(id, input)),
     reject: (id: string, input: RejectInput = {}) => transact(() => plain.reject(id, input)),
     move: (id: string, stage: string) => transact(() => plain.move(id, stage)),

@@ -4,6 +4,17 @@ import type { SimulatorState } from "../../contract-simulator.ts";
 import { textAt } from "../../simulator/document.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
 import { countersSchema, windowSchema } from "../../simulator/quotas.ts";
+import {
+  billingAccountSchema,
+  buyerAccountSchema,
+  chargeSchema,
+  dueKinds,
+  entitlementSchema,
+  offerDocumentSchema,
+  offerSchema,
+  pushSchema,
+  subscriptionSchema,
+} from "./marketplace/records.ts";
 
 const version = z.object({ updatedAt: z.string(), document: storedObject });
 const opportunitySchema = version.extend({
@@ -38,7 +49,7 @@ export type CrmRecord = z.infer<typeof crmSchema>;
 const tokenSchema = z.object({ email: z.string(), scopes: z.array(z.string()), expiresAt: z.string() });
 export type TokenRecord = z.infer<typeof tokenSchema>;
 
-const dueSchema = dueShape.extend({ kind: z.enum(["verdict", "progress", "lead_verdict"]) });
+const dueSchema = dueShape.extend({ kind: z.enum(["verdict", "progress", "lead_verdict", ...dueKinds]) });
 export type Due = z.infer<typeof dueSchema>;
 export type DueKind = Due["kind"];
 
@@ -53,6 +64,15 @@ export const createLedger = (state: SimulatorState) => {
     opportunities: table("opportunities", opportunitySchema, index.add),
     leads: table("leads", crmSchema),
     leadOpportunities: table("leadOpportunities", crmSchema),
+    offers: table("offers", offerSchema),
+    offerDocuments: table("offerDocuments", offerDocumentSchema),
+    billingAccounts: table("billingAccounts", billingAccountSchema),
+    buyerAccounts: table("buyerAccounts", buyerAccountSchema),
+    entitlements: table("entitlements", entitlementSchema),
+    charges: table("charges", chargeSchema),
+    subscriptions: table("subscriptions", subscriptionSchema),
+    pushes: table("pushes", pushSchema),
+    pushKeys: table("pushKeys", z.object({ rotations: z.number() })),
     tokens: table("tokens", tokenSchema),
     due,
     faults: table("faults", faultRowSchema),

@@ -14,6 +14,7 @@ import {
 } from "./answers.ts";
 import type { Struck } from "./faults.ts";
 import { expiredToken } from "./listing.ts";
+import { marketplaceFaultFields } from "./marketplace/faultfields.ts";
 import type { OperationName } from "./surfaces.ts";
 
 const retrySeconds = 30;
@@ -47,6 +48,8 @@ const lead: FaultFields = { status: "leadApprovalStatus", vital: "leadApprovalSt
 const leadOpportunity: FaultFields = { status: "salesStage", vital: "name" };
 const fields: Readonly<Record<OperationName, FaultFields>> = {
   token: { vital: "access_token" },
+  certs: { vital: "keys", list: "keys" },
+  ...marketplaceFaultFields,
   "opportunities.create": { ...single, vital: "name", list: "opportunityInfo.productFamily" },
   "opportunities.get": { ...single, list: "opportunityTeamMembers" },
   "opportunities.patch": { ...single, list: "opportunityInfo.productFamily" },

@@ -10,15 +10,17 @@ import type { Struck } from "./faults.ts";
 import type { Leads } from "./leads.ts";
 import type { Listing } from "./listing.ts";
 import { fieldsOf, refusalBefore } from "./mangle.ts";
+import { admitMarketplace, type Marketplace } from "./marketplace/index.ts";
+import { type MarketplaceOperation, producerHost } from "./marketplace/operations.ts";
 import type { Call, Opportunities } from "./opportunities.ts";
 import {
   channelHost,
-  channelScope,
-  crmScope,
+  isOfMarketplace,
   type OperationName,
   operations,
   type Routed,
   route,
+  scopeOf,
   systemParameters,
 } from "./surfaces.ts";
 import type { Tokens } from "./tokens.ts";
@@ -29,9 +31,12 @@ export interface RequestParts {
   readonly listing: Listing;
   readonly leads: Leads;
   readonly tokens: Tokens;
+  readonly marketplace: Marketplace;
   readonly quotas: Quotas;
   readonly basePath: string;
 }
+
+type CoSellOperation = Exclude<OperationName, "token" | "certs" | MarketplaceOperation>;
 
 export interface Handled {
   readonly answer: Answer;
@@ -42,9 +47,9 @@ const retrySeconds = 1;
 
 export const createRequests = (world: World, parts: RequestParts) => {
   const { ledger } = world;
-  const { opportunities, listing, leads, tokens, quotas } = parts;
+  const { opportunities, listing, leads, tokens, quotas, marketplace } = parts;
 
-  const work: Readonly<Record<Exclude<OperationName, "token">, (call: Call) => JsonObject>> = {
+  const work: Readonly<Record<CoSellOperation, (call: Call) => JsonObject>> = {
     "opportunities.create": opportunities.create,
     "opportunities.get": opportunities.get,
     "opportunities.patch": opportunities.patch,
@@ -59,6 +64,11 @@ export const createRequests = (world: World, parts: RequestParts) => {
   const admit = ({ operation, names, query }: Routed, caller: SimulatedCredential): string => {
     const { access, rules } = world.settings();
     const { host } = operations[operation];
+    if (isOfMarketplace(operation)) {
+      if (!(host === producerHost ? access.producer : access.procurement)) throw denied(host);
+      admitMarketplace(host, names, caller);
+      return caller.partnerId;
+    }
     const isChannel = host === channelHost;
     if (!(isChannel ? access.opportunities : access.leads)) throw denied(host);
     if (!isChannel) {
@@ -84,15 +94,18 @@ export const createRequests = (world: World, parts: RequestParts) => {
     if (before) throw before;
     if (isLostBefore(occasion.struck)) return {};
     if (operation === "token") return mangled(await tokens.grant(body, occasion.now), operation, occasion.struck);
+    if (operation === "certs") return mangled(await marketplace.pushes.tokens.certs(), operation, occasion.struck);
     if (caller === null) throw denied(host);
     if (!quotas.take(caller.projectId, kind, world.now())) throw exhausted(host, retrySeconds);
     const mark = ledger.mark();
     try {
       checkQuery(routed);
       const partner = admit(routed, caller);
-      const input = operations[operation].method === "GET" ? {} : readBody(body);
+      const hasBody = ["POST", "PATCH"].includes(operations[operation].method);
+      const input = hasBody ? readBody(body) : {};
       const call = { operation, caller, partner, names, query, input, ...occasion };
-      return mangled(work[operation](call), operation, occasion.struck);
+      const answer = isOfMarketplace(operation) ? marketplace.answer(operation, call) : work[operation](call);
+      return mangled(answer, operation, occasion.struck);
     } catch (error) {
       ledger.undoTo(mark);
       throw error;
@@ -107,14 +120,17 @@ export const createRequests = (world: World, parts: RequestParts) => {
       const routed = route(request, parts.basePath);
       if ("unknown" in routed) throw refusal("NOT_FOUND", routed.unknown);
       const { operation } = routed;
-      if (operation === "token") counted = { account: "anybody", operation };
-      const caller =
-        operation === "token" ? null : await tokens.authenticate(request, demandOf(operation, occasion.now));
+      const isOpen = operation === "token" || operation === "certs";
+      if (isOpen) counted = { account: "anybody", operation };
+      const caller = isOpen ? null : await tokens.authenticate(request, demandOf(operation, occasion.now));
       if (caller) counted = { account: caller.projectId, operation };
       occasion = skewed(occasion.now, world.faults.strike(operation));
       const answer = await answered({ routed, caller, body }, occasion);
       if (counted) quotas.note(counted.account, counted.operation, "ok");
-      return { answer: { status: 200, body: answer, headers: {}, date: occasion.now }, struck: occasion.struck };
+      return {
+        answer: { status: 200, body: answer, headers: headersOf(operation), date: occasion.now },
+        struck: occasion.struck,
+      };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const outcome = error.code === "RESOURCE_EXHAUSTED" ? "throttled" : "refused";
@@ -136,8 +152,11 @@ interface Seen {
 
 const demandOf = (operation: OperationName, now: Date) => {
   const { host } = operations[operation];
-  return { host, now, scope: host === channelHost ? channelScope : crmScope };
+  return { host, now, scope: scopeOf(host) };
 };
+/** Keys may be kept for some hours. */
+const headersOf = (operation: OperationName): Readonly<Record<string, string>> =>
+  operation === "certs" ? { "cache-control": "public, max-age=19800, must-revalidate, no-transform" } : {};
 
 const mangled = (body: JsonObject, operation: OperationName, struck: Struck): JsonObject =>
   mangledBody(body, fieldsOf(operation), struck);

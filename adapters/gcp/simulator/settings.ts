@@ -3,6 +3,7 @@
  * whatever is not documented can be turned the other way.
  */
 import { z } from "zod";
+import { marketplaceSchema } from "./marketplace/settings.ts";
 
 const range = (low: number, high: number) => z.tuple([z.number().min(0), z.number().min(0)]).default([low, high]);
 const share = (value: number) => z.number().min(0).max(1).default(value);
@@ -33,6 +34,8 @@ const proportionsSchema = z.object({
 const accessSchema = z.object({
   opportunities: z.boolean().default(true).describe("the service account holds the role Integrator"),
   leads: z.boolean().default(true).describe("it is allowed to use the Cloud CRM Partners API"),
+  producer: z.boolean().default(true).describe("it may use the Cloud Commerce Producer API in its project"),
+  procurement: z.boolean().default(true).describe("it is linked in Producer Portal, for the Procurement API"),
 });
 
 const rulesSchema = z.object({
@@ -147,6 +150,7 @@ export const settingsSchema = z.object({
   access: accessSchema.prefault({}),
   rules: rulesSchema.prefault({}),
   leads: leadsSchema.prefault({}),
+  marketplace: marketplaceSchema.prefault({}),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 export type SettingsInput = z.input<typeof settingsSchema>;
@@ -160,6 +164,7 @@ export const settingsPatchSchema = settingsSchema
     access: accessSchema.partial().strict(),
     rules: rulesSchema.partial().strict(),
     leads: leadsSchema.partial().strict(),
+    marketplace: marketplaceSchema.partial().strict(),
   })
   .partial()
   .strict();

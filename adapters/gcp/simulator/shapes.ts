@@ -13,6 +13,10 @@ export interface Reader {
   readonly enums: Readonly<Record<string, readonly string[]>>;
   /** `refuse`: of enums that are known in part only what is listed. `accept`: whatever looks like a value of an enum. */
   readonly unlisted: "accept" | "refuse";
+  /** Messages whose mere presence means something are kept though nothing is in them. */
+  readonly keepsEmpty?: boolean;
+  /** By message: members of which only one may be there. */
+  readonly rivals?: Readonly<Record<string, readonly (readonly string[])[]>>;
 }
 export interface Read {
   /** In camel case, without null and without proto3's defaults: what the server would store. */
@@ -57,7 +61,7 @@ const readOne = (reader: Reader, type: string, at: Place, keepsDefault = false):
   if (reader.catalogue.enums[type]) return readEnum(reader, type, at, keepsDefault);
   const value = readScalar(type, at.json);
   if (value === undefined) return refuse(at, typeName(reader, type));
-  return isDefault(value) && !keepsDefault ? undefined : value;
+  return isDefault(type, value) && !keepsDefault ? undefined : value;
 };
 
 const readMembers = (reader: Reader, message: string, at: Place): Json | undefined => {
@@ -75,9 +79,23 @@ const readMembers = (reader: Reader, message: string, at: Place): Json | undefin
     const item = readAs(reader, member, { ...at, json, path: `${at.path}.${key}` });
     if (item !== undefined) value[key] = item;
   }
-  at.found.push(...sense(message, value, snake(at.path)));
-  return Object.keys(value).length === 0 ? undefined : value;
+  at.found.push(...sense(message, value, snake(at.path)), ...rivalry(reader, message, { value, path: at.path }));
+  return Object.keys(value).length === 0 && !reader.keepsEmpty ? undefined : value;
 };
+
+/** A oneof has at most one of its members. https://protobuf.dev/programming-guides/json/ */
+const rivalry = (reader: Reader, message: string, { value, path }: Valued): readonly Violation[] =>
+  (reader.rivals?.[message] ?? []).flatMap((group) => {
+    const [first, second] = group.filter((name) => value[name] !== undefined);
+    if (first === undefined || second === undefined) return [];
+    const where = snake(path);
+    const words = `Invalid value at '${where}' (oneof), oneof field is already set by '${snake(first)}'. Cannot set '${snake(second)}'`;
+    return [violation(`${where}.${snake(second)}`, words)];
+  });
+interface Valued {
+  readonly value: JsonObject;
+  readonly path: string;
+}
 
 const readEnum = (reader: Reader, type: string, at: Place, keepsDefault: boolean): Json | undefined => {
   const { values, complete } = reader.catalogue.enums[type] ?? { values: [], complete: true };
@@ -109,17 +127,25 @@ const readScalar = (type: string, json: Json): Json | undefined => {
     }
     case "timestamp":
       return typeof json === "string" && timestamp.test(json) && !Number.isNaN(Date.parse(json)) ? json : undefined;
+    case "duration":
+      return typeof json === "string" && /^-?\d{1,12}(\.\d{1,9})?s$/.test(json) ? json : undefined;
+    case "bytes":
+      return typeof json === "string" && base64.test(json) ? json : undefined;
     default:
       throw new Error(`the tables name a type ${type} that nothing reads`);
   }
 };
+/** Both alphabets are taken, with padding or without. */
+const base64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 const timestamp = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 /** Whole numbers come as numbers or as texts; a number of more than 53 bits has lost digits already. */
 const wholeOf = (json: Json): bigint | undefined => {
   if (typeof json === "number") return Number.isSafeInteger(json) ? BigInt(json) : undefined;
   return typeof json === "string" && /^-?\d{1,19}$/.test(json) ? BigInt(json) : undefined;
 };
-const isDefault = (value: Json): boolean => value === "" || value === false || value === 0 || value === "0";
+/** Only of a 64-bit number is the text "0" nothing: a Decimal's is a percent of none. */
+const isDefault = (type: string, value: Json): boolean =>
+  value === "" || value === false || value === 0 || (type === "int64" && value === "0");
 
 /** Google's common types have a meaning besides their form. */
 const sense = (message: string, value: JsonObject, path: string): readonly Violation[] => {
@@ -152,9 +178,14 @@ const scalarNames: Readonly<Record<string, string>> = {
   int64: "TYPE_INT64",
   double: "TYPE_DOUBLE",
   timestamp: "type.googleapis.com/google.protobuf.Timestamp",
+  duration: "type.googleapis.com/google.protobuf.Duration",
+  bytes: "TYPE_BYTES",
 };
 const commonNames: Readonly<Record<string, string>> = {
   Date: "google.type.Date",
+  DateTime: "google.type.DateTime",
+  TimeZone: "google.type.TimeZone",
+  Decimal: "google.type.Decimal",
   Money: "google.type.Money",
   PostalAddress: "google.type.PostalAddress",
 };
@@ -175,7 +206,7 @@ export const writable = (catalogue: Catalogue, message: string, value: JsonObjec
       if (member === null || member.isOutput) return [];
       if (member.isList || !isObject(item) || !catalogue.messages[member.type]) return [[name, item] as const];
       const inner = writable(catalogue, member.type, item);
-      return Object.keys(inner).length === 0 ? [] : [[name, inner] as const];
+      return Object.keys(inner).length === 0 && Object.keys(item).length > 0 ? [] : [[name, inner] as const];
     }),
   );
 

@@ -1,17 +1,26 @@
 /** The hosts and operations that the simulator answers for, and how a request finds its operation. */
+
 import { placeOf } from "../../simulator/place.ts";
+import {
+  certsHost,
+  type MarketplaceOperation,
+  marketplaceOperations,
+  marketplaceScope,
+  procurementHost,
+  producerHost,
+} from "./marketplace/operations.ts";
 import { camel } from "./tables.ts";
 
 export const tokenHost = "oauth2.googleapis.com";
 export const channelHost = "cloudchannel.googleapis.com";
 export const crmHost = "cloudcrmpartners.googleapis.com";
-const hosts = [tokenHost, channelHost, crmHost];
+const hosts = [tokenHost, channelHost, crmHost, producerHost, procurementHost, certsHost];
 export const channelScope = "https://www.googleapis.com/auth/apps.order";
 export const crmScope = "https://www.googleapis.com/auth/cloudcrmpartners";
 
 export interface Operation {
   readonly host: string;
-  readonly method: "GET" | "POST" | "PATCH";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** What the path must be; its groups are the call's `names`. */
   readonly path: RegExp;
   /** The query parameters of the method, besides Google's own for every method. */
@@ -55,11 +64,22 @@ export const operations = {
     query: ["updateMask"],
     kind: "write",
   },
+  /** The keys that sign push tokens. */
+  certs: { host: certsHost, method: "GET", path: /^\/oauth2\/v3\/certs$/, query: [], kind: "read" },
+  ...marketplaceOperations,
 } as const satisfies Readonly<Record<string, Operation>>;
 export type OperationName = keyof typeof operations;
 export const operationNames = Object.keys(operations).filter((name): name is OperationName =>
   Object.hasOwn(operations, name),
 );
+
+export const isOfMarketplace = (operation: OperationName): operation is MarketplaceOperation =>
+  Object.hasOwn(marketplaceOperations, operation);
+/** The scope that a host demands. */
+export const scopeOf = (host: string): string => {
+  if (host === channelHost) return channelScope;
+  return host === crmHost ? crmScope : marketplaceScope;
+};
 
 /** https://cloud.google.com/apis/docs/system-parameters */
 export const systemParameters = [

@@ -45,9 +45,9 @@ export const createWorld = (deps: SimulatorDeps, options: WorldOptions) => {
       ledger.fates.put(name, { count });
       return `${name}-${count}`;
     },
-    /** Empties the ledger; settings and access tokens stay. */
+    /** Empties the ledger; settings, access tokens, and where news is pushed stay. */
     reset: (): void => {
-      const { meta: _meta, tokens: _tokens, ...tables } = ledger.tables;
+      const { meta: _meta, tokens: _tokens, subscriptions: _subscriptions, pushKeys: _keys, ...tables } = ledger.tables;
       ground.reset(Object.values(tables));
     },
   };

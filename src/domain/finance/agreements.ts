@@ -2,7 +2,7 @@
 import type { MarketplaceId } from "../deal.ts";
 import type { AgreementFact, Facts, Instalment } from "./facts.ts";
 import type { MoneyLine } from "./line.ts";
-import { latestByKey } from "./versions.ts";
+import { latestByKey, type Versions } from "./versions.ts";
 
 export interface Agreement {
   readonly marketplace: MarketplaceId;
@@ -13,6 +13,9 @@ export interface Agreement {
   readonly renewal: boolean;
   readonly channel: boolean;
   readonly startDay: number | null;
+  /** The last day of its term; null where nothing says it. */
+  readonly endDay: number | null;
+  /** Empty for an agreement without a line of which nothing says the currency. */
   readonly currency: string;
   /** Null where nothing says it: an agreement that only lines name. */
   readonly contractValue: bigint | null;
@@ -24,13 +27,12 @@ export interface AgreementBook {
   readonly agreements: readonly Agreement[];
   /** The agreement of a line; null for payout headers and lines whose agreement is nowhere. */
   readonly agreementOf: (line: MoneyLine) => Agreement | null;
-  /** The current line of a key. */
-  readonly lineOf: (marketplace: MarketplaceId, key: string) => MoneyLine | undefined;
   /** Refunds whose purchase is nowhere. They belong to no agreement. */
   readonly orphans: ReadonlySet<MoneyLine>;
 }
 
-type ById = Readonly<Record<MarketplaceId, Map<string, Agreement>>>;
+type Mutable = Omit<Agreement, "currency"> & { currency: string };
+type ById = Readonly<Record<MarketplaceId, Map<string, Mutable>>>;
 const byMarketplace = <Value>(): Readonly<Record<MarketplaceId, Map<string, Value>>> => ({
   aws: new Map(),
   azure: new Map(),
@@ -38,23 +40,21 @@ const byMarketplace = <Value>(): Readonly<Record<MarketplaceId, Map<string, Valu
 });
 
 /** Gathers agreements and the lines of each. Lines are current versions. */
-export const gatherAgreements = (facts: Facts, lines: readonly MoneyLine[], knownUntil: number): AgreementBook => {
+export const gatherAgreements = (facts: Facts, versions: Versions, knownUntil: number): AgreementBook => {
   const byId = knownAgreements(facts, knownUntil);
   const byOffer = offersOf(byId);
-  const byKey = byMarketplace<MoneyLine>();
-  for (const line of lines) byKey[line.marketplace].set(line.key, line);
-  const find = (line: MoneyLine, hops: number): Agreement | null => {
+  const find = (line: MoneyLine, hops: number): Mutable | null => {
     if (line.part === "payout") return null;
     if (line.agreementId !== null) return byId[line.marketplace].get(line.agreementId) ?? named(byId, line);
     const offered = line.offerId === null ? undefined : byOffer[line.marketplace].get(line.offerId);
     if (offered) return offered;
-    const parent = line.parentKey === null ? undefined : byKey[line.marketplace].get(line.parentKey);
+    const parent = line.parentKey === null ? undefined : versions.lineOf(line.marketplace, line.parentKey);
     return parent === undefined || hops === 0 ? null : find(parent, hops - 1);
   };
   const homeless: MoneyLine[] = [];
-  for (const line of lines) {
+  for (const line of versions.current) {
     const agreement = find(line, 2);
-    if (agreement !== null) agreement.lines.push(line);
+    if (agreement !== null) attach(agreement, line);
     else if (line.kind === "REFUND") homeless.push(line);
   }
   const orphans = new Set(homeless);
@@ -74,9 +74,14 @@ export const gatherAgreements = (facts: Facts, lines: readonly MoneyLine[], know
   return {
     agreements,
     agreementOf: (line) => (orphans.has(line) ? null : find(line, 2)),
-    lineOf: (marketplace, key) => byKey[marketplace].get(key),
     orphans,
   };
+};
+
+/** An agreement of which no source says the currency has that of its lines. */
+const attach = (agreement: Mutable, line: MoneyLine): void => {
+  agreement.lines.push(line);
+  if (agreement.currency === "") agreement.currency = line.currency;
 };
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -85,7 +90,7 @@ const inOrder = (a: MoneyLine, b: MoneyLine): number =>
 const isPurchase = (line: MoneyLine): boolean => line.kind === "REVENUE" || line.kind === "EARNING";
 
 const knownAgreements = (facts: Facts, knownUntil: number): ById => {
-  const byId = byMarketplace<Agreement>();
+  const byId = byMarketplace<Mutable>();
   const charges = new Map<string, Instalment[]>();
   for (const charge of latestByKey(facts.instalments, knownUntil).values()) {
     const key = `${charge.marketplace}|${charge.agreementId}`;
@@ -104,6 +109,7 @@ const knownAgreements = (facts: Facts, knownUntil: number): ById => {
       renewal: fact.renewal,
       channel: fact.channel,
       startDay: fact.startDay,
+      endDay: fact.endDay ?? null,
       currency: fact.currency,
       contractValue: fact.contractValue,
       schedule: scheduled.toSorted((a, b) => a.day - b.day),
@@ -121,8 +127,8 @@ const knownAgreements = (facts: Facts, knownUntil: number): ById => {
 };
 
 /** An agreement that nothing describes but its lines. */
-const named = (byId: ById, line: MoneyLine): Agreement => {
-  const agreement: Agreement = {
+const named = (byId: ById, line: MoneyLine): Mutable => {
+  const agreement: Mutable = {
     marketplace: line.marketplace,
     id: line.agreementId ?? "",
     offerId: line.offerId,
@@ -131,6 +137,7 @@ const named = (byId: ById, line: MoneyLine): Agreement => {
     renewal: false,
     channel: false,
     startDay: null,
+    endDay: null,
     currency: line.currency,
     contractValue: null,
     schedule: [],
@@ -141,8 +148,8 @@ const named = (byId: ById, line: MoneyLine): Agreement => {
 };
 
 /** The agreement of an offer, where the offer has exactly one. */
-const offersOf = (byId: ById): Readonly<Record<MarketplaceId, ReadonlyMap<string, Agreement | null>>> => {
-  const byOffer = byMarketplace<Agreement | null>();
+const offersOf = (byId: ById): Readonly<Record<MarketplaceId, ReadonlyMap<string, Mutable | null>>> => {
+  const byOffer = byMarketplace<Mutable | null>();
   for (const book of Object.values(byId))
     for (const agreement of book.values())
       if (agreement.offerId !== null) {

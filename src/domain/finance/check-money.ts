@@ -1,7 +1,7 @@
 /** Exceptions of single lines and of money that should have been paid out: what is kept back, lost, late or doubled. */
 import type { Agreement, AgreementBook } from "./agreements.ts";
 import { minorUnit } from "./amount.ts";
-import { type Billing, type BillingUnit, purchaseEarnings } from "./billing.ts";
+import { type Billing, type BillingUnit, commercialThing, purchaseEarnings } from "./billing.ts";
 import type { CloseException, ExceptionType } from "./exception.ts";
 import type { MoneyLine } from "./line.ts";
 import type { Policy } from "./policy.ts";
@@ -89,7 +89,7 @@ const lostMoney = (agreement: Agreement): readonly CloseException[] =>
 const withheldMoney = (agreement: Agreement): readonly CloseException[] => {
   const kept = agreement.lines
     .filter((line) => line.kind === "REVENUE" && line.withheld > 0n && line.marketplace === "gcp")
-    .map((line) => ({ line, left: line.withheld }));
+    .map((line) => ({ line, left: line.withheld - line.lost }));
   if (kept.length === 0) return [];
   const freed = agreement.lines
     .filter((line) => line.kind === "RELEASED" || line.kind === "ABANDONED")
@@ -116,7 +116,7 @@ const uncollectedTwin = (unit: BillingUnit, context: MoneyContext): readonly Clo
   if (unit.revenue.length < 2) return [];
   const groups = new Map<string, MoneyLine[]>();
   for (const line of unit.revenue) {
-    const thing = `${line.currency}|${line.amount}|${line.invoicedDay}|${line.occurredDay}`;
+    const thing = commercialThing(line);
     groups.set(thing, [...(groups.get(thing) ?? []), line]);
   }
   return [...groups.values()].flatMap((twins) => {
@@ -140,22 +140,24 @@ const uncollectedTwin = (unit: BillingUnit, context: MoneyContext): readonly Clo
   });
 };
 
-/** Collected from the buyer and not paid out to us within the window. */
+/** Collected from the buyer and not paid out to us within the window: none of it, or a part. */
 const notDisbursed = (agreement: Agreement, unit: BillingUnit, context: MoneyContext): readonly CloseException[] => {
   const [first] = unit.revenue;
   if (first === undefined) return [];
   let open = 0n;
+  let isPartial = false;
   let collectedDay: number | null = null;
   for (const line of [...unit.revenue, ...unit.fees]) {
     const settlement = context.settlementOf(line);
     if (settlement === undefined) continue;
     open += settlement.collected + settlement.disbursed;
+    if (settlement.disbursed !== 0n) isPartial = true;
     const day = settlement.collectedDay;
     if (day !== null && (collectedDay === null || day > collectedDay)) collectedDay = day;
   }
   if (collectedDay === null || open < minorUnit(first.currency)) return [];
   if (collectedDay + context.policy.disbursementDays.aws > context.asOfDay) return [];
-  const exception = raised("MISSING_DISBURSEMENT", agreement, first, open);
+  const exception = raised(isPartial ? "PARTIAL_DISBURSEMENT" : "MISSING_DISBURSEMENT", agreement, first, open);
   return [{ ...exception, sinceDay: collectedDay }];
 };
 

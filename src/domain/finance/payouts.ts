@@ -15,6 +15,8 @@ export interface Payout {
   readonly day: number;
   /** What the header says was paid. */
   readonly amount: bigint;
+  /** What its lines should add up to, where the header says that apart from what was paid after taxes. */
+  readonly earned: bigint | null;
   /** What its lines add up to. Nothing for a payout that repeats a failed one. */
   readonly children: bigint;
   readonly lines: readonly MoneyLine[];
@@ -63,6 +65,7 @@ export const gatherPayouts = (facts: Facts, lines: readonly MoneyLine[], context
           currency: payment.currency,
           day: payment.day,
           trace: payment.paymentId,
+          earned: payment.earned,
           failed: false,
           repeats: null,
         },
@@ -96,6 +99,7 @@ const headerOf = (line: MoneyLine): Draft["header"] => ({
   currency: line.settledCurrency,
   day: line.disbursedDay ?? 0,
   trace: line.trace,
+  earned: null,
   failed: false,
   repeats: line.parentKey,
 });
@@ -115,6 +119,7 @@ const addChild = (drafts: Map<string, Draft>, line: MoneyLine, asOfDay: number):
         currency: line.settledCurrency,
         day: line.disbursedDay ?? 0,
         trace: null,
+        earned: null,
         failed: false,
         repeats: null,
       },

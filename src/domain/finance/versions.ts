@@ -2,6 +2,7 @@
  * Versions: one natural key, several rows. The same content again is nothing; new content closes the old version. Which
  * of two is newer follows from what the source says of its knowledge, never from the order in which files came.
  */
+import type { MarketplaceId } from "../deal.ts";
 import type { MoneyLine } from "./line.ts";
 
 /** Why a row version counts for nothing. */
@@ -10,7 +11,10 @@ export type IgnoredReason = "repeated" | "superseded" | "deleted" | "not known y
 export interface Versions {
   /** The current version of each line, in no particular order. */
   readonly current: readonly MoneyLine[];
+  readonly lineOf: (marketplace: MarketplaceId, key: string) => MoneyLine | undefined;
   readonly ignored: Readonly<Record<IgnoredReason, number>>;
+  /** Rows that are further parts of a current line. */
+  readonly joined: number;
   /** Ignored money by currency, so that what came in is accounted for. */
   readonly ignoredAmounts: ReadonlyMap<string, bigint>;
   /** Keys of which the source sent different contents with the same knowledge date. */
@@ -25,6 +29,7 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
   const ignored = { repeated: 0, superseded: 0, deleted: 0, "not known yet": 0 };
   const ignoredAmounts = new Map<string, bigint>();
   const conflicts: string[] = [];
+  let joined = 0;
   const ignore = (line: MoneyLine, reason: IgnoredReason): void => {
     ignored[reason] += 1;
     ignoredAmounts.set(line.currency, (ignoredAmounts.get(line.currency) ?? 0n) + line.amount);
@@ -42,12 +47,21 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
   }
   const current: MoneyLine[] = [];
   for (const held of Object.values(byKey))
-    for (const versions of held.values()) {
-      const chosen = Array.isArray(versions) ? choose(versions, ignore, conflicts) : versions;
-      if (chosen.deleted) ignore(chosen, "deleted");
-      else current.push(chosen);
+    for (const [key, versions] of held) {
+      const parts = Array.isArray(versions) ? choose(versions, ignore, conflicts) : [versions];
+      const chosen = parts.reduce(addUp);
+      joined += parts.length - 1;
+      if (chosen !== versions) held.set(key, chosen);
+      if (chosen.deleted) {
+        ignore(chosen, "deleted");
+        held.delete(key);
+      } else current.push(chosen);
     }
-  return { current, ignored, ignoredAmounts, conflicts };
+  const lineOf = (marketplace: MarketplaceId, key: string): MoneyLine | undefined => {
+    const line = byKey[marketplace].get(key);
+    return Array.isArray(line) ? undefined : line;
+  };
+  return { current, lineOf, ignored, joined, ignoredAmounts, conflicts };
 };
 
 type Held = MoneyLine | MoneyLine[];
@@ -56,7 +70,7 @@ const choose = (
   versions: readonly MoneyLine[],
   ignore: (line: MoneyLine, reason: IgnoredReason) => void,
   conflicts: string[],
-): MoneyLine => {
+): readonly MoneyLine[] => {
   const ordered = versions.toSorted(newestFirst);
   const [newest] = ordered;
   if (newest === undefined) throw new Error("a key without a row");
@@ -74,7 +88,7 @@ const choose = (
     }
     previous = line;
   }
-  return parts.length === 1 ? newest : parts.reduce(addUp);
+  return parts;
 };
 
 /** Newest knowledge first; what is left is ordered by content, so that no order of files or rows shows. */

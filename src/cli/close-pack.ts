@@ -1,0 +1,296 @@
+/** Writes the close pack: what a close found, for people, for the ledger and for auditors. The same facts give the same bytes. */
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
+import { amountText, roundToMinor } from "../domain/finance/amount.ts";
+import { answerOf, linkRows } from "../domain/finance/answer.ts";
+import { ruleName } from "../domain/finance/attribution-rule.ts";
+import type { Close } from "../domain/finance/close.ts";
+import { dayText } from "../domain/finance/day.ts";
+import {
+  ageingTable,
+  dueTable,
+  forecastTable,
+  linesTable,
+  payoutsTable,
+  summaryTable,
+} from "../domain/finance/pack/balances.ts";
+import {
+  creditLocksTable,
+  creditPeriodsTable,
+  disputesTable,
+  overlapTable,
+} from "../domain/finance/pack/credit-tables.ts";
+import { attributionTable, claims, creditsTable, exceptionsTable, feesTable } from "../domain/finance/pack/findings.ts";
+import { indicatorsTable } from "../domain/finance/pack/indicators.ts";
+import {
+  type AccountNames,
+  defaultAccountNames,
+  genericJournals,
+  journalsOf,
+  netsuiteJournals,
+  quickbooksJournals,
+} from "../domain/finance/pack/journals.ts";
+import { type ManifestVerdict, manifestSchema, signManifest, verifyManifest } from "../domain/finance/pack/manifest.ts";
+import { accounts, movementsOf } from "../domain/finance/pack/movements.ts";
+import { csvRows, type PackTable } from "../domain/finance/pack/table.ts";
+import { plainText } from "../domain/finance/versions.ts";
+import { type PrivateKey, type PublicKey, privateKeySchema } from "../domain/signed-rule.ts";
+import { Failure } from "./failure.ts";
+import type { ReadFolder } from "./report-folder.ts";
+import { type Chart, pageOf } from "./report-page.ts";
+import { type Written, writeWhole } from "./whole-file.ts";
+import { workbookOf } from "./workbook.ts";
+
+/** More lines than these stand in lines.csv alone. */
+const workbookLinesMax = 100_000;
+const barsMax = 12;
+
+export interface PackOptions {
+  readonly accounts: AccountNames;
+  /** Signs the manifest; null: it stays unsigned. */
+  readonly key: PrivateKey | null;
+  readonly now: Date;
+}
+export interface WrittenPack {
+  readonly files: number;
+  readonly signedBy: string | null;
+}
+interface Closed {
+  readonly read: ReadFolder;
+  readonly close: Close;
+}
+
+/** Writes everything into `out`. Files that are there are replaced, each as a whole. */
+export const writeClosePack = async (out: string, closed: Closed, options: PackOptions): Promise<WrittenPack> => {
+  const { read, close } = closed;
+  const outputs: ({ readonly path: string } & Written)[] = [];
+  const write = async (path: string, pieces: Iterable<string> | Uint8Array): Promise<void> => {
+    await mkdir(dirname(join(out, path)), { recursive: true });
+    outputs.push({ path, ...(await writeWhole(join(out, path), pieces)) });
+  };
+  const tables = tablesOf(closed);
+  const lines = linesTable(
+    close,
+    read.files.map(({ path }) => path),
+  );
+  const journals = journalsOf(movementsOf(close), close.asOfDay);
+  const entries = genericJournals(journals, options.accounts);
+  await write("answer.json", [`${JSON.stringify(answerOf(close), null, 1)}\n`]);
+  await write("links.csv", linkRows(close));
+  for (const table of [...tables, entries, netsuiteJournals(journals, options.accounts)])
+    await write(`${table.name}.csv`, csvRows(table));
+  for (const table of quickbooksJournals(journals, options.accounts)) await write(`${table.name}.csv`, csvRows(table));
+  await write("lines.csv", csvRows(lines));
+  for (const { name, text } of claims(close)) await write(`claims/${name}.md`, [text]);
+  const isSmall = close.lines.length <= workbookLinesMax;
+  const sheets: readonly PackTable[] = [
+    ...tables,
+    entries,
+    ...(isSmall
+      ? [
+          {
+            ...linesTable(
+              close,
+              read.files.map(({ path }) => path),
+            ),
+            rows: [...lineRows(closed)],
+          },
+        ]
+      : []),
+  ];
+  await write("workbook.xlsx", workbookOf(sheets));
+  await write("report.html", [
+    pageOf({
+      title: `Close as of ${dayText(close.asOfDay)}`,
+      told: toldOf(closed),
+      tables: [...tables, entries],
+      charts: chartsOf(close),
+    }),
+  ]);
+  const manifest = manifestOf(closed, outputs);
+  const today = options.now.toISOString().slice(0, 10);
+  const signed = options.key === null ? manifest : await signManifest(manifest, options.key, today);
+  await writeWhole(join(out, "manifest.json"), [`${JSON.stringify(signed, null, 1)}\n`]);
+  return { files: outputs.length + 1, signedBy: options.key?.name ?? null };
+};
+
+const lineRows = ({ read, close }: Closed) =>
+  linesTable(
+    close,
+    read.files.map(({ path }) => path),
+  ).rows;
+
+const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
+  const movements = movementsOf(close);
+  return [
+    summaryTable(close, movements),
+    exceptionsTable(close),
+    feesTable(close),
+    ageingTable(close, movements),
+    dueTable(close, movements),
+    forecastTable(close),
+    payoutsTable(close),
+    creditsTable(close),
+    creditPeriodsTable(close),
+    creditLocksTable(close),
+    disputesTable(close),
+    attributionTable(close),
+    overlapTable(close, read.facts),
+    indicatorsTable(close, read.facts),
+    filesTable(read),
+  ];
+};
+
+const filesTable = (read: ReadFolder): PackTable => ({
+  name: "files",
+  title: "Files",
+  about: "What was read, with the SHA-256 of its bytes. A refused file counts for nothing.",
+  columns: [
+    ...(["file", "format", "status"] as const).map((name) => ({ name, kind: "text" as const })),
+    ...(["rows", "bytes"] as const).map((name) => ({ name, kind: "count" as const })),
+    ...(["problem", "sha256"] as const).map((name) => ({ name, kind: "text" as const })),
+  ],
+  rows: read.files.map((file) => [
+    file.path,
+    file.format?.title ?? "",
+    file.status,
+    file.rows,
+    file.bytes,
+    file.problems
+      .map(
+        ({ line, column, message }) =>
+          `${line === null ? "" : `line ${line}: `}${column === null ? "" : `${column}: `}${message}`,
+      )
+      .join("; "),
+    file.digest,
+  ]),
+});
+
+const toldOf = ({ read, close }: Closed): readonly string[] => {
+  const refused = read.files.filter(({ status }) => status === "refused").length;
+  return [
+    `${read.files.length} files with ${read.rows.toLocaleString("en")} rows; ${close.lines.length.toLocaleString("en")} money lines, ${close.exceptions.length} exceptions, ${close.credits.length} credits.`,
+    `Signatures of attribution rules: ${close.policy.signatures}.${close.policy.signatures === "recorded" ? " Dates only, as the folder declares; nothing was verified." : ` Each was verified against the ${close.publicKeys} public keys of the folder; what was not credits nobody.`}`,
+    ...(refused === 0 ? [] : [`${refused} files were refused and count for nothing: see Files.`]),
+  ];
+};
+
+const chartsOf = (close: Close): readonly Chart[] => {
+  const byCurrency = new Map<string, { name: string; micros: bigint; label: string }[]>();
+  for (const [marketplace, currencies] of close.totals)
+    for (const [currency, figures] of currencies)
+      for (const measure of ["invoiced", "refund", "fee", "disbursed_net", "bank_deposited"] as const) {
+        const micros = figures.get(measure) ?? 0n;
+        if (micros === 0n) continue;
+        const bars = byCurrency.get(currency) ?? [];
+        byCurrency.set(currency, bars);
+        bars.push({
+          name: `${marketplace} ${measure.replaceAll("_", " ")}`,
+          micros,
+          label: amountText(micros, currency),
+        });
+      }
+  const open = new Map<string, bigint>();
+  for (const { type, amount, currency } of close.exceptions)
+    if (currency === "USD") open.set(type, (open.get(type) ?? 0n) + (amount < 0n ? -amount : amount));
+  const exceptions = [...open]
+    .toSorted(([, a], [, b]) => (a < b ? 1 : -1))
+    .slice(0, barsMax)
+    .map(([name, micros]) => ({
+      name: name.toLowerCase().replaceAll("_", " "),
+      micros,
+      label: barLabel(micros, "USD"),
+    }));
+  return [
+    ...[...byCurrency].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([unit, bars]) => ({ title: "Money", unit, bars })),
+    ...(exceptions.length === 0 ? [] : [{ title: "Exceptions by amount", unit: "USD", bars: exceptions }]),
+  ];
+};
+
+/** Beside a bar cents are enough, and thousands are parted for the eye. */
+const barLabel = (micros: bigint, currency: string): string =>
+  amountText(roundToMinor(micros, currency), currency).replace(/\B(?=(?:\d{3})+(?!\d)(?=\.|$))/g, ",");
+
+const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path: string } & Written)[]): JsonObject => {
+  const rules = new Map(read.facts.rules.map((rule) => [ruleName(rule), close.hashOf(rule)]));
+  return jsonObjectSchema.parse({
+    kind: "cosell close",
+    as_of: dayText(close.asOfDay),
+    policy_sha256: hashOf(plainText(close.policy)),
+    signatures_of_rules: close.policy.signatures,
+    rules: Object.fromEntries([...rules].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    inputs: read.files.map(({ path, digest, bytes, status, format }) => ({
+      path,
+      sha256: digest,
+      bytes,
+      status,
+      format: format?.id ?? null,
+    })),
+    outputs,
+    signature: null,
+  });
+};
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+export interface VerifiedPack {
+  readonly files: number;
+  /** Files that are missing or are not what the manifest states. */
+  readonly wrong: readonly string[];
+  readonly verdict: ManifestVerdict;
+  readonly signedBy: string | null;
+}
+/** Hashes the files again. Throws a `Failure` where there is no manifest. */
+export const verifyClosePack = async (directory: string, keys: readonly PublicKey[]): Promise<VerifiedPack> => {
+  const manifest = manifestSchema.safeParse(await readJson(join(directory, "manifest.json")));
+  if (!manifest.success) throw new Failure(`${join(directory, "manifest.json")} is no manifest of a close`);
+  const { outputs, signature } = manifest.data;
+  const wrong: string[] = [];
+  for (const { path, sha256 } of outputs) {
+    if (path.startsWith("/") || path.split("/").includes("..")) wrong.push(`${path}: lies outside the pack`);
+    else {
+      const content = await readFile(join(directory, path)).catch(() => null);
+      if (content === null) wrong.push(`${path}: is missing`);
+      else if (createHash("sha256").update(content).digest("hex") !== sha256) wrong.push(`${path}: was changed`);
+    }
+  }
+  return {
+    files: outputs.length,
+    wrong,
+    verdict: await verifyManifest(manifest.data, keys),
+    signedBy: signature?.name ?? null,
+  };
+};
+
+/** Names of accounts, the user's over ours. Throws a `Failure` on a role that there is not. */
+export const readAccountNames = async (path: string | undefined): Promise<AccountNames> => {
+  if (path === undefined) return defaultAccountNames;
+  const read = z.partialRecord(z.enum(accounts), z.string().trim().min(1).max(200)).safeParse(await readJson(path));
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    throw new Failure(`${path}: ${issue?.path.join(".") || "its root"}: ${issue?.message ?? "it does not fit"}`, {
+      fix: `name accounts by what they are: ${accounts.join(", ")}`,
+    });
+  }
+  return { ...defaultAccountNames, ...read.data };
+};
+
+export const readSigningKey = async (path: string | undefined): Promise<PrivateKey | null> => {
+  if (path === undefined) return null;
+  const key = privateKeySchema.safeParse(await readJson(path));
+  if (!key.success) throw new Failure(`${path} is no private key`, { fix: "cosell rules keygen makes one" });
+  return key.data;
+};
+
+const readJson = async (path: string): Promise<unknown> => {
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new Failure(`${path} cannot be read`, { fix: "name a file that is there" });
+  });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Failure(`${path} is no JSON`);
+  }
+};

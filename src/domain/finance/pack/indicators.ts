@@ -1,0 +1,155 @@
+/** Key figures from the user's own rows, each with its count; where there are too few, it says so instead of a number. */
+
+import { amountText, roundToMinor } from "../amount.ts";
+import type { Close } from "../close.ts";
+import type { DealFact, Facts } from "../facts.ts";
+import { distinctDeals } from "../links.ts";
+import { count, type PackTable, text } from "./table.ts";
+import { median, paidSales, weightedTenths } from "./timing.ts";
+
+/** Fewer than this many say nothing. */
+const enough = 30;
+const notEnough = "not enough data";
+
+export const indicatorsTable = (close: Close, facts: Facts): PackTable => ({
+  name: "indicators",
+  title: "Key figures",
+  about: "From this folder alone, each with the count it rests on; no figure of any vendor is in it.",
+  columns: [...["figure", "group", "value", "interval_95"].map(text), count("n")],
+  rows: [...dealFigures(close, facts), ...coverage(close), ...timing(close), ...rates(close)],
+});
+
+type Row = readonly [figure: string, group: string, value: string, interval: string, n: number];
+
+const isWon = (deal: DealFact): boolean => /\bwon\b/i.test(deal.stage);
+const isLost = (deal: DealFact): boolean => /\blost\b/i.test(deal.stage);
+
+const dealFigures = (close: Close, facts: Facts): readonly Row[] => {
+  const touched = new Set(facts.touches.filter(({ accepted }) => accepted).map(({ dealId }) => dealId));
+  const closed = distinctDeals(facts.deals).filter(
+    (deal) => (isWon(deal) || isLost(deal)) && deal.closeDay !== null && deal.closeDay <= close.asOfDay,
+  );
+  return (["with co-sell", "without co-sell"] as const).flatMap((group): readonly Row[] => {
+    const own = closed.filter(({ dealId }) => touched.has(dealId) === (group === "with co-sell"));
+    const won = own.filter(isWon);
+    return [winRate(group, won.length, own.length), ...values(group, won)];
+  });
+};
+
+/** Won of closed, with Wilson's interval. */
+const winRate = (group: string, won: number, closed: number): Row => {
+  if (closed < enough) return ["win rate", group, notEnough, "", closed];
+  const z = 1.959964;
+  const rate = won / closed;
+  const middle = (rate + (z * z) / (2 * closed)) / (1 + (z * z) / closed);
+  const half = (z / (1 + (z * z) / closed)) * Math.sqrt((rate * (1 - rate)) / closed + (z * z) / (4 * closed * closed));
+  return ["win rate", group, percent(rate), `${percent(middle - half)} to ${percent(middle + half)}`, closed];
+};
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** The median deal of each currency. */
+const values = (group: string, won: readonly DealFact[]): readonly Row[] => {
+  const byCurrency = new Map<string, bigint[]>();
+  for (const { currency, amount } of won) byCurrency.set(currency, [...(byCurrency.get(currency) ?? []), amount]);
+  return [...byCurrency]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([currency, amounts]): Row => {
+      const middle =
+        amounts.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))[Math.floor((amounts.length - 1) / 2)] ?? 0n;
+      const value = amounts.length < enough ? notEnough : `${amountText(middle, currency)} ${currency}`;
+      return [`median won deal, ${currency}`, group, value, "", amounts.length];
+    });
+};
+
+/** How much of what co-sold deals brought rests on a valid signed rule. */
+const coverage = (close: Close): readonly Row[] => {
+  const credited = new Set(close.credits.map(({ dealId }) => dealId));
+  const wanting = new Set(
+    close.exceptions.filter(({ type }) => type.startsWith("ATTRIBUTION_")).map(({ subjectId }) => subjectId),
+  );
+  const all = new Set([...credited, ...wanting]);
+  const value = all.size === 0 ? notEnough : percent(credited.size / all.size);
+  return [["attribution coverage", "deals that a partner sourced or registered", value, "", all.size]];
+};
+
+/** Days from invoice to the bank, split into the buyer's and the marketplace's. */
+const timing = (close: Close): readonly Row[] => {
+  const paid = paidSales(close);
+  return (["aws", "azure", "gcp"] as const).flatMap((marketplace): readonly Row[] => {
+    const own = paid.filter(({ line }) => line.marketplace === marketplace);
+    if (own.length === 0) return [];
+    const weighted = (what: string, days: (one: (typeof own)[number]) => number | null): Row => {
+      const rows = own.flatMap((one) => {
+        const value = days(one);
+        return value === null ? [] : [{ days: value, weight: one.amount }];
+      });
+      const tenths = rows.length < enough ? null : weightedTenths(rows);
+      const middle = median(rows.map((row) => row.days));
+      const value = tenths === null ? notEnough : `${tenths / 10n}.${tenths % 10n} days`;
+      return [what, marketplace, value, tenths === null ? "" : `median ${middle}`, rows.length];
+    };
+    return [
+      weighted("invoice to bank, weighted by amount", (one) =>
+        one.depositDay === null ? null : one.depositDay - one.invoicedDay,
+      ),
+      weighted("of that the buyer's days", (one) =>
+        one.collectedDay === null ? null : one.collectedDay - one.invoicedDay,
+      ),
+      weighted("of that the marketplace's days", (one) =>
+        one.collectedDay === null ? null : one.payoutDay - one.collectedDay,
+      ),
+    ];
+  });
+};
+
+const rates = (close: Close): readonly Row[] =>
+  [...close.totals]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([marketplace, currencies]) =>
+      [...currencies]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .flatMap(([currency, figures]): readonly Row[] => {
+          const figure = (name: "invoiced" | "fee" | "refund"): bigint => figures.get(name) ?? 0n;
+          const gross = figure("invoiced");
+          if (gross === 0n) return [];
+          const group = `${marketplace} ${currency}`;
+          const share = (part: bigint): string => percent(Number((part * 1_000_000n) / gross) / 1_000_000);
+          const open = close.exceptions.filter(
+            (one) =>
+              one.marketplace === marketplace && one.currency === currency && leaks.has(one.type) && one.amount > 0n,
+          );
+          const leaked = open.reduce((sum, one) => sum + one.amount, 0n);
+          const net = roundToMinor(gross - figure("fee") - figure("refund"), currency);
+          return [
+            [
+              "marketplace gross",
+              group,
+              `${amountText(roundToMinor(gross, currency), currency)} ${currency}`,
+              "",
+              countOf(close, marketplace, currency),
+            ],
+            ["effective fee", group, share(figure("fee")), "", countOf(close, marketplace, currency)],
+            [
+              "net of fees and refunds",
+              group,
+              `${amountText(net, currency)} ${currency}`,
+              "",
+              countOf(close, marketplace, currency),
+            ],
+            ["leakage: open money exceptions of gross", group, share(leaked), "", open.length],
+          ];
+        }),
+    );
+
+const leaks = new Set([
+  "FEE_MISMATCH",
+  "MISSING_INVOICE",
+  "MISSING_DISBURSEMENT",
+  "SHORT_PAID",
+  "MISSING_BANK_DEPOSIT",
+  "UNATTRIBUTED_REVENUE",
+]);
+const countOf = (close: Close, marketplace: string, currency: string): number =>
+  close.lines.filter(
+    (line) => line.kind === "REVENUE" && line.marketplace === marketplace && line.currency === currency,
+  ).length;

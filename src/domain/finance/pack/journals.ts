@@ -1,0 +1,249 @@
+/**
+ * Journal entries: one balanced set for each month, marketplace, currency and agreement, in the currency's smallest unit. Ids
+ * are a pure function of what an entry is about, so that importing twice posts once.
+ */
+import type { MarketplaceId } from "../../deal.ts";
+import { roundToMinor } from "../amount.ts";
+import { dayText } from "../day.ts";
+import { type AccountRole, type Movement, type MovementKind, movementKinds, postings } from "./movements.ts";
+import { amount, type Cell, money, type PackTable, text } from "./table.ts";
+
+export interface JournalLine {
+  readonly account: AccountRole;
+  readonly memo: MovementKind;
+  /** Micros, a whole number of smallest units; one of the two is nothing. */
+  readonly debit: bigint;
+  readonly credit: bigint;
+}
+export interface Journal {
+  /** Stable for its month, marketplace, currency and agreement. */
+  readonly id: string;
+  /** `2026-06` */
+  readonly period: string;
+  /** The last day of the month, or the day of the close in its own month. */
+  readonly date: string;
+  readonly marketplace: MarketplaceId;
+  readonly currency: string;
+  /** Null: payouts and deposits, which belong to many. */
+  readonly agreementId: string | null;
+  readonly lines: readonly JournalLine[];
+}
+
+/**
+ * Adds movements up by month. Each month posts what the rounded total up to its end exceeds the one before by, so that sums of
+ * months never drift from the exact amount by more than a unit.
+ */
+export const journalsOf = (movements: readonly Movement[], asOfDay: number): readonly Journal[] => {
+  const exact = new Map<string, Map<MovementKind, Map<string, bigint>>>();
+  for (const movement of movements) {
+    const book = `${movement.marketplace}|${movement.currency}|${movement.agreementId ?? ""}`;
+    const kinds = exact.get(book) ?? new Map<MovementKind, Map<string, bigint>>();
+    exact.set(book, kinds);
+    const months = kinds.get(movement.kind) ?? new Map<string, bigint>();
+    kinds.set(movement.kind, months);
+    const period = dayText(movement.day).slice(0, 7);
+    months.set(period, (months.get(period) ?? 0n) + movement.amount);
+  }
+  const journals: Journal[] = [];
+  for (const [book, kinds] of [...exact].toSorted(byFirst)) {
+    const byPeriod = new Map<string, JournalLine[]>();
+    const currency = book.split("|")[1] ?? "";
+    for (const kind of movementKinds) {
+      const months = kinds.get(kind);
+      if (months !== undefined)
+        for (const [period, lines] of posted(kind, months, currency)) pushTo(byPeriod, period, lines);
+    }
+    for (const [period, lines] of [...byPeriod].toSorted(byFirst))
+      journals.push(journalOf(book, period, { lines, asOfDay }));
+  }
+  return journals.toSorted((a, b) => compare(a.period, b.period) || compare(a.id, b.id));
+};
+
+const byFirst = (a: readonly [string, unknown], b: readonly [string, unknown]): number => compare(a[0], b[0]);
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const pushTo = (all: Map<string, JournalLine[]>, period: string, lines: readonly JournalLine[]): void => {
+  all.set(period, [...(all.get(period) ?? []), ...lines]);
+};
+
+function* posted(
+  kind: MovementKind,
+  months: ReadonlyMap<string, bigint>,
+  currency: string,
+): Generator<readonly [string, readonly JournalLine[]]> {
+  let total = 0n;
+  for (const [period, micros] of [...months].toSorted(byFirst)) {
+    const before = roundToMinor(total, currency);
+    total += micros;
+    const difference = roundToMinor(total, currency) - before;
+    if (difference === 0n) continue;
+    const { debit, credit } = postings[kind];
+    const size = difference < 0n ? -difference : difference;
+    const [debited, credited] = difference > 0n ? [debit, credit] : [credit, debit];
+    yield [
+      period,
+      [
+        { account: debited, memo: kind, debit: size, credit: 0n },
+        { account: credited, memo: kind, debit: 0n, credit: size },
+      ],
+    ];
+  }
+}
+
+const journalOf = (
+  book: string,
+  period: string,
+  { lines, asOfDay }: { readonly lines: readonly JournalLine[]; readonly asOfDay: number },
+): Journal => {
+  const [marketplace = "", currency = "", agreementId = ""] = book.split("|");
+  return {
+    id: `${period}-${marketplace}-${currency}-${agreementId === "" ? "payouts" : agreementId}`,
+    period,
+    date: lastDay(period, asOfDay),
+    marketplace: marketplace as MarketplaceId,
+    currency,
+    agreementId: agreementId === "" ? null : agreementId,
+    lines,
+  };
+};
+
+const lastDay = (period: string, asOfDay: number): string => {
+  const [year = 0, month = 1] = period.split("-").map(Number);
+  const last = Math.min(Date.UTC(year, month, 0) / 86_400_000, asOfDay);
+  return dayText(last);
+};
+
+/** Names of accounts in the user's own ledger. */
+export type AccountNames = Readonly<Record<AccountRole, string>>;
+export const defaultAccountNames: AccountNames = {
+  receivable: "Accounts Receivable - Marketplace",
+  revenue: "Revenue",
+  fees: "Marketplace Fees",
+  refunds: "Refunds",
+  tax_payable: "Sales Tax Payable",
+  cost_of_resale: "Cost of Resale",
+  bad_debt: "Bad Debt Expense",
+  adjustments: "Marketplace Adjustments",
+  cash_in_transit: "Cash in Transit",
+  fx_clearing: "FX Clearing",
+  rounding: "Rounding Differences",
+  cash: "Cash",
+};
+
+type LineOf = (journal: Journal, line: JournalLine) => readonly Cell[];
+const rowsOf = (journals: readonly Journal[], lineOf: LineOf): readonly (readonly Cell[])[] =>
+  journals.flatMap((journal) => journal.lines.map((line) => lineOf(journal, line)));
+const side = (micros: bigint, currency: string): Cell => (micros === 0n ? null : money(micros, currency));
+const memoOf = (journal: Journal, line: JournalLine): string =>
+  `${journal.marketplace} ${line.memo.replaceAll("_", " ")}${journal.agreementId === null ? "" : ` ${journal.agreementId}`}`;
+
+export const genericJournals = (journals: readonly Journal[], names: AccountNames): PackTable => ({
+  name: "journals",
+  title: "Journal entries",
+  about:
+    "One balanced entry for each month, marketplace, currency and agreement. Months are those of the source's calendar.",
+  columns: [
+    ...["journal_id", "date", "period", "marketplace", "agreement_id", "currency", "account"].map(text),
+    amount("debit"),
+    amount("credit"),
+    text("memo"),
+  ],
+  rows: rowsOf(journals, (journal, line) => [
+    journal.id,
+    journal.date,
+    journal.period,
+    journal.marketplace,
+    journal.agreementId ?? "",
+    journal.currency,
+    names[line.account],
+    side(line.debit, journal.currency),
+    side(line.credit, journal.currency),
+    memoOf(journal, line),
+  ]),
+});
+
+/** NetSuite's CSV import of journal entries: the external id makes a second import an update, never a second posting. */
+export const netsuiteJournals = (journals: readonly Journal[], names: AccountNames): PackTable => ({
+  name: "journals-netsuite",
+  title: "Journal entries for NetSuite",
+  about: "NetSuite's CSV import: map the columns once; subsidiary, rate and dimensions are yours to fill.",
+  columns: [
+    ...[
+      "externalId",
+      "tranDate",
+      "postingPeriod",
+      "subsidiary",
+      "currency",
+      "exchangeRate",
+      "memo",
+      "line.account",
+    ].map(text),
+    amount("line.debit"),
+    amount("line.credit"),
+    ...["line.entity", "line.department", "line.class", "line.location", "line.memo"].map(text),
+  ],
+  rows: rowsOf(journals, (journal, line) => [
+    journal.id,
+    journal.date,
+    postingPeriod(journal.period),
+    ...["", journal.currency, ""],
+    `${journal.marketplace} ${journal.period}`,
+    names[line.account],
+    side(line.debit, journal.currency),
+    side(line.credit, journal.currency),
+    ...["", "", "", ""],
+    memoOf(journal, line),
+  ]),
+});
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const postingPeriod = (period: string): string => {
+  const [year = "", month = "1"] = period.split("-");
+  return `${months[Number(month) - 1] ?? ""} ${year}`;
+};
+
+const mask = (1n << 64n) - 1n;
+/** At most 21 characters, as QuickBooks Online has it: the month and a 64-bit FNV-1a hash of the journal's id. */
+export const journalNumber = (id: string): string => {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(id)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & mask;
+  return `${id.slice(0, 7)}-${hash.toString(36).padStart(13, "0")}`;
+};
+
+/** QuickBooks Online takes at most so many rows in one file. */
+const quickbooksRowsMax = 1_000;
+
+/** Files for QuickBooks Online: no journal is cut in two. Dates are MM/DD/YYYY. */
+export const quickbooksJournals = (journals: readonly Journal[], names: AccountNames): readonly PackTable[] => {
+  const files: Journal[][] = [[]];
+  let rows = 0;
+  for (const journal of journals) {
+    if (rows > 0 && rows + journal.lines.length > quickbooksRowsMax) {
+      files.push([]);
+      rows = 0;
+    }
+    files.at(-1)?.push(journal);
+    rows += journal.lines.length;
+  }
+  return files.map((own, index) => ({
+    name: `journals-quickbooks-${String(index + 1).padStart(3, "0")}`,
+    title: "Journal entries for QuickBooks Online",
+    about: `At most ${quickbooksRowsMax} rows; one currency for each journal; dates as MM/DD/YYYY.`,
+    columns: [
+      ...["JournalNo", "JournalDate", "Currency", "Memo", "AccountName"].map(text),
+      amount("Debits"),
+      amount("Credits"),
+      ...["Description", "Name", "Class", "Location"].map(text),
+    ],
+    rows: rowsOf(own, (journal, line) => [
+      journalNumber(journal.id),
+      `${journal.date.slice(5, 7)}/${journal.date.slice(8, 10)}/${journal.date.slice(0, 4)}`,
+      journal.currency,
+      `${journal.marketplace} ${journal.period}`,
+      names[line.account],
+      side(line.debit, journal.currency),
+      side(line.credit, journal.currency),
+      memoOf(journal, line),
+      ...["", "", ""],
+    ]),
+  }));
+};
