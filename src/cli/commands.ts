@@ -53,6 +53,7 @@ import {
 import {
   offerAdoptCommand,
   offerMessageCommand,
+  offerPolicyCommand,
   offerShowCommand,
   offersCommand,
   offerWatchCommand,
@@ -148,6 +149,7 @@ export const commands: readonly Command[] = [
   offerCloneCommand,
   offerAdoptCommand,
   offerTemplatesCommand,
+  offerPolicyCommand,
   agreementsCommand,
   agreementShowCommand,
   feesCommand,
