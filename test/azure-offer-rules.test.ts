@@ -105,6 +105,9 @@ describe("the request that makes an offer", () => {
     expect(offer.name).toBe("Example Foods, one year [cosell-00112233445566778899-1]");
     expect(offer.notes).toBe("[cosell:cosell-00112233445566778899-1] deal CS-1042 Negotiated in May");
     expect(markIn({ name: offer.name })).toBe("cosell-00112233445566778899-1");
+    expect(markIn({ name: "No deal [off_01a203c570b07d05afb6c6dfb9a305d9]" })).toBe(
+      "off_01a203c570b07d05afb6c6dfb9a305d9",
+    );
     expect(markIn({ name: "renamed", notes: offer.notes })).toBe("cosell-00112233445566778899-1");
     expect(markIn({ name: "[Example] foods", notes: null })).toBeNull();
   });
