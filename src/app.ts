@@ -1,6 +1,7 @@
 /** Assembles the routes: who may call what, how answers are secured, what lies beside the API. No logic of its own. */
 import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
+import { agreementEndpoints } from "./http/agreements.ts";
 import { answerRuleEndpoints } from "./http/answer-rules.ts";
 import { backupEndpoints } from "./http/backup.ts";
 import { cloudEndpoints } from "./http/clouds.ts";
@@ -12,6 +13,7 @@ import { diagnosisEndpoints } from "./http/diagnosis.ts";
 import { createDocument } from "./http/document.ts";
 import { createDoor } from "./http/door.ts";
 import type { AppDeps, Endpoint, Mount, TraceRequest } from "./http/endpoint.ts";
+import { feeScheduleEndpoints } from "./http/fee-schedule.ts";
 import { fieldEndpoints } from "./http/fields.ts";
 import { hookRegistrationEndpoints } from "./http/hook-registration.ts";
 import { hookEndpoints } from "./http/hooks.ts";
@@ -19,10 +21,15 @@ import { importEndpoints } from "./http/import.ts";
 import { invitationAnswerEndpoints } from "./http/invitation-answers.ts";
 import { invitationEndpoints } from "./http/invitations.ts";
 import { journalEndpoints } from "./http/journal.ts";
+import { landingEndpoints } from "./http/landing.ts";
 import { marketplaceEndpoints } from "./http/marketplaces.ts";
 import { metricEndpoints } from "./http/metrics.ts";
 import { oauthEndpoints } from "./http/oauth.ts";
 import { oauthClientEndpoints } from "./http/oauth-clients.ts";
+import { offerDecisionEndpoints } from "./http/offer-decisions.ts";
+import { offerDraftEndpoints } from "./http/offer-drafts.ts";
+import { offerTemplateEndpoints } from "./http/offer-templates.ts";
+import { offerEndpoints } from "./http/offers.ts";
 import { pageEndpoints } from "./http/pages.ts";
 import { ProblemError } from "./http/problem.ts";
 import { queueEndpoints } from "./http/queues.ts";
@@ -57,6 +64,14 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...taskEndpoints(deps),
     ...toldEndpoints(deps),
     ...cloudEndpoints(deps),
+    // Before the routes of one offer: they would take "extend" for an id.
+    ...offerDecisionEndpoints(deps),
+    ...offerDraftEndpoints(deps),
+    ...offerEndpoints(deps),
+    ...offerTemplateEndpoints(deps),
+    ...agreementEndpoints(deps),
+    ...feeScheduleEndpoints(deps),
+    ...landingEndpoints(deps),
     ...invitationEndpoints(deps),
     ...invitationAnswerEndpoints(deps),
     ...answerRuleEndpoints(deps),

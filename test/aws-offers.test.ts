@@ -1,74 +1,19 @@
 /** Private offers at the simulated AWS Marketplace, through the adapter's doors alone. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createAws } from "../adapters/aws/index.ts";
 import { simulatedCredential } from "../adapters/aws/simulator/index.ts";
-import type { Agreements, Offers, Outcome, Write } from "../adapters/contract.ts";
-import type { RemoteRef } from "../src/domain/deal.ts";
-import { ok, type Result } from "../src/domain/fault.ts";
+import type { Agreements, Offers, Write } from "../adapters/contract.ts";
+import { ok } from "../src/domain/fault.ts";
 import type { OfferDraft, OfferObservation } from "../src/domain/offer.ts";
-import { connection } from "./aws-double.ts";
 import { buyer, type Market, openMarket } from "./aws-marketplace-rig.ts";
-import { testIds } from "./ids.ts";
+import { got, openDoors } from "./aws-offer-rig.ts";
 import { offerDraft, type TermsOver } from "./offer-drafts.ts";
 
 const start = new Date("2026-09-01T10:00:00.000Z");
-const { account, accessKeyId, secretAccessKey } = simulatedCredential;
-const got = <T>(result: Result<T>): T => {
-  if (!result.ok) throw new Error(JSON.stringify(result.fault));
-  return result.value;
-};
-
-/** The doors on a market, and what went over the wire. */
-const openDoors = (market: Market) => {
-  const calls: string[] = [];
-  const secrets: Readonly<Record<string, string>> = { id: accessKeyId, key: secretAccessKey };
-  let lost = 0;
-  const session = createAws().open(
-    {
-      clock: market.clock,
-      ids: testIds,
-      http: async (request) => {
-        market.pause(1);
-        const { pathname } = new URL(request.url);
-        calls.push(
-          pathname === "/" ? (request.headers.get("x-amz-target")?.split(".").at(-1) ?? "") : pathname.slice(1),
-        );
-        const answer = await fetch(request);
-        if (lost === 0) return answer;
-        lost -= 1;
-        throw new Error("the answer was lost");
-      },
-      secrets: {
-        get: async (name) => ({ value: secrets[name] ?? "", version: 1 }),
-        rotate: async () => false,
-      },
-      quota: { take: async () => ok(null) },
-    },
-    connection({
-      account,
-      settings: {
-        accountId: account,
-        catalog: "AWS",
-        endpoint: market.url,
-        credentials: { accessKeyIdRef: "secret:id", secretAccessKeyRef: "secret:key" },
-        offers: {},
-      },
-    }),
-  );
-  const { offers, agreements } = session;
-  if (offers === undefined || agreements === undefined) throw new Error("no offers");
-  return {
-    offers,
-    agreements,
-    calls,
-    loseAnswers: (count: number) => {
-      lost = count;
-    },
-  };
-};
+const { account } = simulatedCredential;
 
 describe("private offers at AWS Marketplace", () => {
   let market: Market;
+  let doors: ReturnType<typeof openDoors>;
   let offers: Offers;
   let agreements: Agreements;
   let calls: string[];
@@ -81,7 +26,8 @@ describe("private offers at AWS Marketplace", () => {
   };
   beforeAll(async () => {
     market = await openMarket({ start });
-    ({ offers, agreements, calls, loseAnswers } = openDoors(market));
+    doors = openDoors(market);
+    ({ offers, agreements, calls, loseAnswers } = doors);
   });
   afterAll(() => market.close());
 
@@ -90,23 +36,6 @@ describe("private offers at AWS Marketplace", () => {
     if (next.kind !== "write") throw new Error("no write");
     return next.write;
   };
-  /** Follows a task as the engine does: a poll, some minutes, a poll. */
-  const follow = async (outcome: Outcome): Promise<Outcome> => {
-    let at = outcome;
-    for (let poll = 0; poll < 5 && at.task?.state === "running"; poll++) {
-      await market.controls.advance(5 / 1440);
-      at = got(await offers.poll(at));
-    }
-    return at;
-  };
-  const publish = async (draft: OfferDraft): Promise<RemoteRef> => {
-    const done = await follow(got(await offers.run(writeOf(draft), `t-${draft.marker}`)));
-    expect(done.task).toMatchObject({ state: "done", made: done.ref });
-    expect(offers.publication(draft, [done])).toEqual({ kind: "done" });
-    return done.ref;
-  };
-  const look = async (ref: RemoteRef): Promise<OfferObservation> => got(await offers.look(ref));
-
   it("publishes with one write, and reads back the terms that were sent, with our mark", async () => {
     const draft = draftOf({
       netDays: 45,
@@ -118,9 +47,9 @@ describe("private offers at AWS Marketplace", () => {
     });
     expect(offers.gaps(draft)).toEqual([]);
     calls.length = 0;
-    const ref = await publish(draft);
+    const ref = await doors.publish(draft);
     expect(ref.arn).toBe(`arn:aws:aws-marketplace:us-east-1:${account}:AWSMarketplace/Offer/${ref.id}`);
-    const seen = await look(ref);
+    const seen = await doors.look(ref);
     expect(calls).toEqual(["StartChangeSet", "DescribeChangeSet", "DescribeEntity", "SearchAgreements"]);
     expect(seen).toMatchObject({
       ref,
@@ -150,14 +79,14 @@ describe("private offers at AWS Marketplace", () => {
     const again = got(await offers.run(write, "lost-1"));
     expect(again.task?.id).toBe(found?.task?.id);
     expect(found).toEqual(again);
-    const done = await follow(again);
+    const done = await doors.follow(again);
     expect(got(await offers.locate(write, "lost-1"))?.task?.id).toBe(done.task?.id);
-    expect((await look(done.ref)).marker).toBe(draft.marker);
+    expect((await doors.look(done.ref)).marker).toBe(draft.marker);
   });
 
   it("finds an offer that was made before AWS's memory of change sets begins, by its name and mark", async () => {
     const draft = draftOf({ name: "Made long ago", acceptBy: "2026-12-31" });
-    const ref = await publish(draft);
+    const ref = await doors.publish(draft);
     await market.controls.advance(70);
     const write = writeOf(draft);
     expect(got(await offers.locate(write, "old"))).toBeNull();
@@ -168,7 +97,7 @@ describe("private offers at AWS Marketplace", () => {
   it("shows a change set that AWS did not apply change by change, each with our field and what to do", async () => {
     const draft = draftOf({ buyer: { accounts: [buyer] }, acceptBy: "2027-01-31" });
     await market.controls.change({ marketplace: { buyerAccounts: ["111100001111"] } });
-    const failed = await follow(got(await offers.run(writeOf(draft), "refused-1")));
+    const failed = await doors.follow(got(await offers.run(writeOf(draft), "refused-1")));
     await market.controls.change({ marketplace: { buyerAccounts: null } });
     expect(failed.task).toMatchObject({ state: "failed", fault: { kind: "rejected" } });
     const fault = failed.task?.fault;
@@ -194,8 +123,8 @@ describe("private offers at AWS Marketplace", () => {
     });
 
     const moved = draftOf({ acceptBy: "2027-01-31" });
-    const ref = await publish(moved);
-    const observation = await look(ref);
+    const ref = await doors.publish(moved);
+    const observation = await doors.look(ref);
     const first = offers.extension?.({ draft: moved, ref, observation }, "2027-02-28", []);
     const second = offers.extension?.({ draft: moved, ref, observation }, "2027-03-31", []);
     if (first?.kind !== "write" || second?.kind !== "write") throw new Error("no writes");
@@ -207,18 +136,18 @@ describe("private offers at AWS Marketplace", () => {
 
   it("moves the last day to accept and takes an offer back, each once, whatever day it was set to before", async () => {
     const draft = draftOf({ acceptBy: "2027-01-31" });
-    const ref = await publish(draft);
+    const ref = await doors.publish(draft);
     const change = async (acceptBy: string | null): Promise<OfferObservation> => {
-      const observation = await look(ref);
+      const observation = await doors.look(ref);
       const given = { draft: { ...draft, today: market.clock.now().toISOString().slice(0, 10) }, ref, observation };
       const next = acceptBy === null ? offers.withdrawal?.(given, []) : offers.extension?.(given, acceptBy, []);
       if (next?.kind !== "write") throw new Error("no write");
-      const done = await follow(got(await offers.run(next.write, next.write.key)));
+      const done = await doors.follow(got(await offers.run(next.write, next.write.key)));
       expect(done).toMatchObject({ ref: { id: ref.id }, task: { state: "done" } });
       const again =
         acceptBy === null ? offers.withdrawal?.(given, [done]) : offers.extension?.(given, acceptBy, [done]);
       expect(again).toEqual({ kind: "done" });
-      const after = await look(ref);
+      const after = await doors.look(ref);
       const settled = { ...given, observation: after };
       expect(acceptBy === null ? offers.withdrawal?.(settled, []) : offers.extension?.(settled, acceptBy, [])).toEqual({
         kind: "done",
@@ -233,10 +162,10 @@ describe("private offers at AWS Marketplace", () => {
   });
 
   it("tells an offer that ran out from one that was taken back", async () => {
-    const ref = await publish(draftOf({ acceptBy: market.clock.now().toISOString().slice(0, 10) }));
-    expect((await look(ref)).event).toBe("published");
+    const ref = await doors.publish(draftOf({ acceptBy: market.clock.now().toISOString().slice(0, 10) }));
+    expect((await doors.look(ref)).event).toBe("published");
     await market.controls.advance(2);
-    expect(await look(ref)).toMatchObject({ event: "expired", evidence: { kind: "inferred" } });
+    expect(await doors.look(ref)).toMatchObject({ event: "expired", evidence: { kind: "inferred" } });
   });
 
   it("knows an acceptance by the agreement that names the offer, and reads its terms and invoices", async () => {
@@ -247,9 +176,9 @@ describe("private offers at AWS Marketplace", () => {
         { date: "2027-06-01", amount: { amount: "100000.00", currency: "USD" } },
       ],
     });
-    const ref = await publish(draft);
+    const ref = await doors.publish(draft);
     const id = await market.accept(ref.id);
-    expect(await look(ref)).toMatchObject({ event: "accepted", agreement: { id }, evidence: { kind: "stated" } });
+    expect(await doors.look(ref)).toMatchObject({ event: "accepted", agreement: { id }, evidence: { kind: "stated" } });
     expect(got(await agreements.ofOffer(ref))).toEqual([{ id }]);
     const first = got(await agreements.look({ id }));
     expect(first).toMatchObject({
@@ -290,7 +219,7 @@ describe("private offers at AWS Marketplace", () => {
     expect(old.ids).toHaveLength(1);
     await market.controls.advance(1);
     const acceptBy = new Date(market.clock.now().getTime() + 30 * 86_400_000).toISOString().slice(0, 10);
-    const ref = await publish(draftOf({ acceptBy }));
+    const ref = await doors.publish(draftOf({ acceptBy }));
     expect((await all(offers.changes, before.cursor)).ids).toContain(ref.id);
     expect((await all(offers.changes, before.cursor)).ids.length).toBeLessThan(before.ids.length);
     const id = await market.accept(ref.id);

@@ -40,6 +40,18 @@ describe("an AWS connection", () => {
       { endpoint: "https://partnercentral-selling.us-east-1.api.aws" },
       /simulated points at real AWS/,
     ],
+    [
+      "private offers with catalog Sandbox",
+      {},
+      { catalog: "Sandbox", offers: {} },
+      /AWS Marketplace has no test catalog, its offers are real/,
+    ],
+    [
+      "simulated offers at real AWS Marketplace",
+      {},
+      { offers: { catalogEndpoint: "https://catalog.marketplace.us-east-1.amazonaws.com" } },
+      /names real AWS Marketplace/,
+    ],
   ] as const)("is refused by name: %s", (_, over, change, message) => {
     expect(opening(over, change)).toThrow(message);
   });
@@ -73,6 +85,45 @@ describe("an AWS connection", () => {
     );
     expect(await session.check()).toMatchObject({ ok: true, value: { catalog, endpoint } });
     expect(String(asked)).toBe(endpoint.endsWith("/") ? endpoint : `${endpoint}/`);
+  });
+  it.each([
+    [
+      "production",
+      {},
+      ["catalog.marketplace.us-east-1.amazonaws.com", "agreement-marketplace.us-east-1.amazonaws.com"],
+    ],
+    ["simulated", {}, ["aws.simulator.invalid", "aws.simulator.invalid"]],
+    ["simulated", { endpoint: "http://127.0.0.1:4000/simulator/aws" }, ["127.0.0.1:4000", "127.0.0.1:4000"]],
+    [
+      "production",
+      { offers: { catalogEndpoint: "https://proxy.example.com/catalog" } },
+      ["proxy.example.com", "agreement-marketplace.us-east-1.amazonaws.com"],
+    ],
+  ] as const)("in %s with %j asks for offers at %j", async (environment, change, hosts) => {
+    const asked: string[] = [];
+    const { session } = openSession({
+      environment,
+      settings: { ...settings, offers: {}, ...change },
+      http: async (request) => {
+        asked.push(new URL(request.url).host);
+        return Response.json({});
+      },
+    });
+    await session.offers?.changes(null);
+    await session.agreements?.changes(null);
+    expect(asked).toEqual(hosts);
+  });
+  it("says why it makes no private offers, in each case", () => {
+    const whyNot = (environment: Connection["environment"], catalog: string) => {
+      const { session } = openSession({ environment, settings: { ...settings, catalog } });
+      return [session.offers, session.agreements, session.lacks.offers];
+    };
+    expect(whyNot("production", "AWS")).toEqual([undefined, undefined, expect.stringContaining("settings.offers")]);
+    expect(whyNot("vendor_test", "Sandbox")).toEqual([
+      undefined,
+      undefined,
+      expect.stringContaining("no test catalog"),
+    ]);
   });
   it.each([
     ["a secret itself", { credentials: { accessKeyIdRef: "AKIAEXAMPLE", secretAccessKeyRef: "secret:key" } }],

@@ -113,4 +113,57 @@ describe("connect gcp", () => {
     expect(err).toMatch(message);
     expect(calls).toEqual([]);
   });
+
+  test("adds the marketplace's part by flags, also where deals are typed in by hand", async () => {
+    const { api, calls } = fakeApi(saved);
+    const market = [
+      "--project",
+      "p-public",
+      "--push-email",
+      "push@p.iam.gserviceaccount.com",
+      "--push-audience",
+      "https://c.example/h",
+    ];
+    const words = [
+      "connect",
+      "gcp",
+      "--partner",
+      "abc",
+      "--key",
+      keyPath,
+      "--assisted",
+      ...market,
+      "--orders",
+      "accept",
+    ];
+    expect((await cosell(words, { api })).code).toBe(0);
+    expect(calls[0]?.body).toMatchObject({
+      settings: {
+        mode: "assisted",
+        credentials: { keyRef: "secret:service-account-key" },
+        marketplace: {
+          project: "p-public",
+          orders: "accept",
+          push: { email: "push@p.iam.gserviceaccount.com", audience: "https://c.example/h" },
+        },
+      },
+    });
+  });
+  test("names the address for pushes while there are none, and who approves orders", async () => {
+    const { api } = fakeApi(saved);
+    const words = ["connect", "gcp", "--partner", "abc", "--key", keyPath, "--project", "p-public"];
+    const { out } = await cosell(words, { api });
+    expect(out).toContain("Pub/Sub pushes to https://c.example/h");
+    expect(out).toContain("--orders accept");
+  });
+  test.each([
+    [["--orders", "sometimes"], "--orders sometimes is unknown"],
+    [["--provider", "p"], "project"],
+    [["--project", "p", "--push-email", "a@b.c"], "--push-audience"],
+  ])("refuses %j by name", async (flags, message) => {
+    const { api, calls } = fakeApi(saved);
+    const { code, err } = await cosell(["connect", "gcp", "--partner", "abc", "--key", keyPath, ...flags], { api });
+    expect([code, calls]).toEqual([2, []]);
+    expect(err).toContain(message);
+  });
 });

@@ -170,3 +170,9 @@ export const repriced = (over: JsonObject, change: JsonObject = {}): JsonObject 
   const { standardIntervalPrice: _usual, ...rest } = objectAt(whole, "singleProductOffer");
   return { ...whole, singleProductOffer: { ...rest, ...over } };
 };
+
+/** The report files by their paths, as finance had got them by a day. */
+export const filesOf = async (rig: MarketplaceRig, until?: string) => {
+  const { files } = (await rig.control("GET", `/control/reports${until === undefined ? "" : `?until=${until}`}`)).body;
+  return new Map<string, string>(files.map(({ path, text }: { path: string; text: string }) => [path, text]));
+};

@@ -66,8 +66,7 @@ export const openMarket = ({ marketplace = {}, ...options }: MarketOptions = {})
   const hooks: Hooks = there(google.session.hooks, "hooks");
   /** Lets time pass, and what is due then happen. */
   const later = async (seconds: number): Promise<void> => {
-    google.rig.pause(seconds);
-    await google.rig.controls.tick();
+    await google.rig.controls.advance(seconds / 86_400);
   };
   /** Carries out a walk's writes and polls to its end, as the engine would. */
   const walk = async (doors: Pick<Offers, "run" | "poll">, next: Walk, known: readonly Outcome[] = []) => {

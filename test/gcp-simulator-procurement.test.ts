@@ -83,7 +83,10 @@ describe("an accepted offer", () => {
     const { offer, order, account } = await accepted(rig, { term, acceptDeadlineTime: day(2026, 11, 1) });
     await rig.approveAccount(account);
     await rig.approve(order);
-    expect((await rig.entitlement(order)).newOfferStartTime).toBe("2026-11-02T08:00:00.000Z");
+    expect(await rig.entitlement(order)).toMatchObject({
+      newOfferStartTime: "2026-11-02T08:00:00.000Z",
+      offerEndTime: "2027-11-02T07:00:00.000Z",
+    });
     await rig.controls.advance(31.9);
     expect((await rig.entitlement(order)).state).toBe("ENTITLEMENT_ACTIVATION_REQUESTED");
     await rig.controls.advance(0.2);
@@ -254,6 +257,35 @@ describe("a change of plan", () => {
       const found = await rig.ok(rig.call("GET", `${entitlements}?filter=change_history.new_offer:${id}`));
       expect(found.entitlements.map(({ name }: { name: string }) => name.split("/").at(-1))).toEqual([order]);
     }
+  });
+});
+
+describe("a change to another offer that the partner rejects", () => {
+  it("ends that offer and leaves the one that holds", async () => {
+    const rig = openMarketplace();
+    const { offer, order } = await rig.running();
+    const amendedPrivateOffer = `projects/${project}/locations/global/privateOffers/${offer}`;
+    const next = await rig.published({ title: "More seats", singleProductOffer: { amendedPrivateOffer } });
+    await rig.controls.acceptOffer(next);
+    const body = { pending_plan_name: "enterprise" };
+    await rig.ok(rig.call("POST", `${entitlements}/${order}:rejectPlanChange`, body));
+    expect([(await rig.offer(offer)).state, (await rig.offer(next)).state]).toEqual(["ACCEPTED", "ENDED"]);
+    expect((await rig.entitlement(order)).offer.endsWith(offer)).toBe(true);
+  });
+});
+
+describe("an order that rests", () => {
+  it("is seen by a sweep alone, and goes on", async () => {
+    const rig = openMarketplace();
+    await rig.controls.subscribe({ url: "https://cosell.example/hooks" });
+    const { order } = await rig.running();
+    await rig.arrived();
+    await rig.controls.suspendOrder(order);
+    expect((await rig.entitlement(order)).state).toBe("ENTITLEMENT_SUSPENDED");
+    await expect(rig.controls.suspendOrder(order)).rejects.toThrow("FAILED_PRECONDITION");
+    await rig.controls.suspendOrder(order, false);
+    expect((await rig.entitlement(order)).state).toBe("ENTITLEMENT_ACTIVE");
+    expect(await rig.arrived()).toEqual([]);
   });
 });
 

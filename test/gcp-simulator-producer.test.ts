@@ -11,6 +11,7 @@ import {
   openMarketplace,
   price,
   producer,
+  project,
   repriced,
   service,
 } from "./gcp-marketplace-rig.ts";
@@ -98,6 +99,8 @@ describe("a draft", () => {
     expect((await attach({ documentType: "STANDARD_END_USER_LICENSE_AGREEMENT_V1" })).status).toBe(400);
     expect((await attach({ documentType: standard, mimeType: "application/pdf" })).status).toBe(400);
     expect(fieldsOf(await attach(own))).toEqual(["private_offer_document.mime_type"]);
+    const large = { ...own, mimeType: "application/pdf", inlineContent: "A".repeat(5_600_000) };
+    expect(fieldsOf(await attach(large))).toEqual(["private_offer_document.inline_content"]);
     const made = await rig.ok(attach({ ...own, mimeType: "application/pdf" }));
     expect((await attach({ ...own, mimeType: "application/pdf" })).status).toBe(400);
     expect(made.name.startsWith(`${name}/documents/`)).toBe(true);
@@ -162,7 +165,7 @@ describe("publishing", () => {
     ],
     ["no multiple of the interval", { term: { durationMonths: 18 } }, ["term.duration_months"]],
     [
-      "a trial account",
+      "an account that does not exist",
       { customer: { targetBillingAccount: "billingAccounts/000000-000000-000000" } },
       ["customer.target_billing_account"],
     ],
@@ -202,6 +205,45 @@ describe("publishing", () => {
     ["nobody's e-mail", { partnerContact: { email: "ada" } }, ["partner_contact.email"]],
   ])("refuses %s", async (_, change, fields) => {
     expect(await obstacles(goodOffer(change))).toEqual(fields);
+  });
+  it.each(["free_trial", "reseller_parent", "reseller_subaccount", "policy_breach"] as const)(
+    "refuses a billing account that is %s",
+    async (kind) => {
+      const id = "billingAccounts/0AC3E0-123456-0000EE";
+      await rig.controls.putBillingAccount({ id, kind });
+      const to = goodOffer({ customer: { targetBillingAccount: id } });
+      expect(await obstacles(to)).toEqual(["customer.target_billing_account"]);
+      await rig.controls.putBillingAccount({ id });
+      expect(await obstacles(to)).toEqual([]);
+    },
+  );
+  it("wants a statement of work for services, in place of a licence agreement, and for nothing else", async () => {
+    const services = `projects/${project}/locations/global/services/rollout.endpoints.${project}.cloud.goog`;
+    const work = price({ baseStandardOffer: `${services}/standardOffers/rollout-p1m` });
+    expect(await obstacles(goodOffer(work))).toEqual(["documents", "documents"]);
+    const attached = async (change: JsonObject) => {
+      const { name } = await rig.ok(rig.call("POST", `${producer}/privateOffers`, goodOffer(change)));
+      const document = {
+        documentType: "STATEMENT_OF_WORK",
+        mimeType: "application/pdf",
+        inlineContent: btoa("%PDF-1.7"),
+      };
+      await rig.ok(rig.call("POST", `${rig.offerAt(name)}/documents`, document));
+      return (await rig.publish(name)).status;
+    };
+    expect([await attached(work), await attached({})]).toEqual([200, 400]);
+  });
+  it("refuses a start after a year, and an end after seven", async () => {
+    const own = custom({ startTime: day(2027, 6, 1), priceModel: flat(1) });
+    const from = (start: JsonObject, end: JsonObject) => {
+      const { term: _usual, ...rest } = repriced(own);
+      const term = { startPolicy: "SCHEDULED_START_TIME", scheduledStartTime: start };
+      return { ...rest, term: { ...term, endPolicy: "SCHEDULED_END_TIME", scheduledEndTime: end } };
+    };
+    expect(await obstacles(from(day(2027, 6, 1), day(2034, 6, 1)))).toEqual([]);
+    expect(await obstacles(from(day(2027, 6, 1), day(2034, 6, 2)))).toEqual(["term.scheduled_end_time"]);
+    expect(await obstacles(from(day(2027, 6, 2), day(2034, 6, 1)))).toContain("term.scheduled_start_time");
+    expect(await obstacles(from(day(2027, 6, 1), day(2027, 6, 1)))).toContain("term.scheduled_end_time");
   });
   it("takes the last deadline that is allowed, and an offset in place of a zone", async () => {
     expect(await obstacles(goodOffer({ acceptDeadlineTime: day(2026, 9, 1) }))).toEqual([]);
@@ -331,51 +373,5 @@ describe("a published offer", () => {
       contractValue: { totalContractValue: { units: "1020000" } },
       revenueShare: { currentTermVendorNetRevenuePercent: { value: "98" } },
     });
-  });
-});
-
-describe("lists and views", () => {
-  const rig = openMarketplace();
-  it("leave out of the basic view what Google works out, and may leave out all contents", async () => {
-    const id = await rig.published();
-    const basic = await rig.ok(rig.call("GET", rig.offerAt(id)));
-    expect(basic.singleProductOffer.contractValue).toBeUndefined();
-    expect(basic.internalNote).toBe("cosell:offer-1");
-    await rig.controls.change({ marketplace: { basicView: "metadata" } });
-    const [listed] = (await rig.ok(rig.call("GET", `${producer}/privateOffers`))).privateOffers;
-    expect([listed.state, listed.internalNote, listed.customer]).toEqual(["PUBLISHED", undefined, undefined]);
-    expect((await rig.offer(id)).internalNote).toBe("cosell:offer-1");
-    await rig.controls.change({ marketplace: { basicView: "documented" } });
-  });
-  it("are filtered and sorted by update_time alone, in pages whose tokens are good for one question", async () => {
-    for (let count = 0; count < 4; count += 1) await rig.draft();
-    const list = (query: string) => rig.call("GET", `${producer}/privateOffers?${query}`);
-    const all = (await list("orderBy=update_time desc")).body.privateOffers;
-    expect(all.map(({ updateTime }: { updateTime: string }) => updateTime)).toEqual(
-      all
-        .map(({ updateTime }: { updateTime: string }) => updateTime)
-        .toSorted()
-        .toReversed(),
-    );
-    const since = (await list(`filter=update_time > "${all[2].updateTime}"`)).body.privateOffers;
-    expect(since).toHaveLength(2);
-    for (const query of ["filter=state = DRAFT", 'filter=internal_note = "x"', "orderBy=title"])
-      expect((await list(query)).status).toBe(400);
-    const page = (await list("pageSize=3")).body;
-    const rest = (await list(`pageSize=3&pageToken=${page.nextPageToken}`)).body;
-    expect([page.privateOffers.length, rest.privateOffers.length, rest.nextPageToken]).toEqual([3, 2, undefined]);
-    expect(fieldsOf(await list(`orderBy=update_time&pageToken=${page.nextPageToken}`))).toEqual(["page_token"]);
-  });
-  it("may lag behind a create that has happened", async () => {
-    await rig.controls.setFaults([{ on: "privateOffers.create", fault: "search_lag", seconds: 60 }]);
-    const id = await rig.draft({ internalNote: "cosell:late" });
-    await rig.controls.clearFaults();
-    const find = async () =>
-      (await rig.ok(rig.call("GET", `${producer}/privateOffers`))).privateOffers.filter(({ name }: { name: string }) =>
-        name.endsWith(id),
-      );
-    expect(await find()).toHaveLength(0);
-    rig.pause(60);
-    expect(await find()).toHaveLength(1);
   });
 });

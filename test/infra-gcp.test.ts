@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { channelHost, crmHost } from "../adapters/gcp/wire.ts";
+import { procurementHost, producerHost } from "../adapters/gcp/wire-offers.ts";
 
 const script = join(import.meta.dirname, "../infra/gcp/setup.sh");
 /** Logs each call; `describe` succeeds for what a `create` has made. */
@@ -87,8 +88,14 @@ describe("the project's setup for co-sell", () => {
 describe("the way of the offers' events", () => {
   it("is pushed with a signed token for our address, never expires, and loses nothing silently", () => {
     const { run, key } = project();
-    const { status, calls } = run(...offers(key));
+    const { status, calls, stdout } = run(...offers(key));
     expect(status).toBe(0);
+    expect(calls.join("\n")).toContain(procurementHost);
+    expect(calls.join("\n")).toContain(producerHost);
+    // What it prints is what the connection is told.
+    expect(stdout).toContain(
+      "--push-email cosell-push@proj.iam.gserviceaccount.com --push-audience https://cosell.example/hooks/con_1",
+    );
     const subscription = calls.find((call) => call.includes("subscriptions create")) ?? "";
     expect(subscription).toContain("--push-auth-service-account cosell-push@proj.iam.gserviceaccount.com");
     expect(subscription).toContain("--push-auth-token-audience https://cosell.example/hooks/con_1");
@@ -104,6 +111,7 @@ describe("the way of the offers' events", () => {
       (call) => /--member (\S+) --role (\S+)/.exec(call)?.slice(1, 3).join(" ") ?? [],
     );
     expect(bindings.toSorted()).toEqual([
+      "serviceAccount:cosell-integrator@proj.iam.gserviceaccount.com roles/commerceproducer.admin",
       "serviceAccount:cosell-integrator@proj.iam.gserviceaccount.com roles/iam.serviceAccountUser",
       "serviceAccount:cosell-integrator@proj.iam.gserviceaccount.com roles/pubsub.editor",
       "serviceAccount:service-4242@gcp-sa-pubsub.iam.gserviceaccount.com roles/iam.serviceAccountTokenCreator",

@@ -35,13 +35,13 @@ export const operations = {
   "privateOffers.documents.create": { host: producerHost, method: "POST", kind: "write" },
   "privateOffers.documents.delete": { host: producerHost, method: "DELETE", kind: "write" },
   "services.standardOffers.get": { host: producerHost, method: "GET", kind: "read" },
-  "accounts.get": { host: procurementHost, method: "GET", kind: "read" },
-  "accounts.approve": { host: procurementHost, method: "POST", kind: "write" },
-  "entitlements.get": { host: procurementHost, method: "GET", kind: "read" },
-  "entitlements.list": { host: procurementHost, method: "GET", kind: "read" },
-  "entitlements.approve": { host: procurementHost, method: "POST", kind: "write" },
-  "entitlements.approvePlanChange": { host: procurementHost, method: "POST", kind: "write" },
-  "entitlements.rejectPlanChange": { host: procurementHost, method: "POST", kind: "write" },
+  "providers.accounts.get": { host: procurementHost, method: "GET", kind: "read" },
+  "providers.accounts.approve": { host: procurementHost, method: "POST", kind: "write" },
+  "providers.entitlements.get": { host: procurementHost, method: "GET", kind: "read" },
+  "providers.entitlements.list": { host: procurementHost, method: "GET", kind: "read" },
+  "providers.entitlements.approve": { host: procurementHost, method: "POST", kind: "write" },
+  "providers.entitlements.approvePlanChange": { host: procurementHost, method: "POST", kind: "write" },
+  "providers.entitlements.rejectPlanChange": { host: procurementHost, method: "POST", kind: "write" },
 } as const;
 export type Operation = keyof typeof operations;
 export const isOperation = (name: string): name is Operation => Object.hasOwn(operations, name);

@@ -2,11 +2,13 @@
 import { z } from "zod";
 import { marketplaceIds } from "../../src/domain/deal.ts";
 import { amountOf } from "../../src/domain/finance/amount.ts";
-import { attributionRuleSchema } from "../../src/domain/finance/attribution.ts";
-import { dayOf } from "../../src/domain/finance/day.ts";
+import { attributionRuleSchema } from "../../src/domain/finance/attribution-rule.ts";
+import { dayOf, secondOf } from "../../src/domain/finance/day.ts";
+import { decisionSchema } from "../../src/domain/finance/dispute.ts";
 import { feeScheduleFileSchema, feeScheduleOf } from "../../src/domain/finance/fee.ts";
 import { policyFileSchema, policyOf } from "../../src/domain/finance/policy.ts";
 import { isCurrency } from "../../src/domain/money.ts";
+import { publicKeysSchema } from "../../src/domain/signed-rule.ts";
 import type { DocumentFormat, ReportFile } from "../contract-reports.ts";
 import { parseDocument } from "../document.ts";
 
@@ -31,7 +33,9 @@ const agreementSchema = z.object({
   status: z.string().default(""),
   intent: z.string().default("NEW"),
   cppo: z.boolean().default(false),
+  accepted_at: day.nullish(),
   start: day.nullish(),
+  end: day.nullish(),
   currency,
   total_contract_value: amount,
   schedule: z.array(z.object({ date: day, amount })).default([]),
@@ -90,13 +94,14 @@ export const agreementsFormat = document({
         renewal: agreement.intent === "RENEW",
         channel: agreement.cppo,
         startDay: agreement.start ? dayOf(agreement.start) : null,
+        endDay: agreement.end ? dayOf(agreement.end) : null,
         currency: agreement.currency,
         contractValue: amountOf(agreement.total_contract_value),
         schedule: agreement.schedule
           .map(({ date, amount: text }) => ({ day: dayOf(date) ?? 0, amount: amountOf(text) ?? 0n }))
           .toSorted((a, b) => a.day - b.day),
         own: true,
-        knownSecond: 0,
+        knownSecond: agreement.accepted_at ? (secondOf(agreement.accepted_at) ?? 0) : 0,
         deleted: false,
         file: file.index,
         line: index + 1,
@@ -112,6 +117,28 @@ export const rulesFormat = document({
   schema: z.array(attributionRuleSchema),
   take: (rules, file) => {
     for (const rule of rules) file.facts.rules.push(rule);
+  },
+});
+
+/** Decisions about disputes, signed as rules are. */
+export const decisionsFormat = document({
+  id: "internal.attribution-decisions",
+  title: "Decisions about disputed credits",
+  path: /attribution-decisions\.json$/i,
+  schema: z.array(decisionSchema),
+  take: (decisions, file) => {
+    for (const decision of decisions) file.facts.decisions.push(decision);
+  },
+});
+
+/** The officers' public keys: the `.pub` files of `cosell rules keygen` as one list. */
+export const keysFormat = document({
+  id: "internal.keys",
+  title: "Public keys of those who sign",
+  path: /(?:^|\/)keys\.json$/i,
+  schema: publicKeysSchema,
+  take: (keys, file) => {
+    for (const key of keys) file.facts.keys.push(key);
   },
 });
 

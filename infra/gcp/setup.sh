@@ -6,9 +6,10 @@
 #     --push-endpoint https://cosell.example.com/hooks/con_… --key key.json
 #
 # Co-sell needs a service account and one enabled API, and no IAM role at all: the right to register deals is the role
-# Integrator, which Google gives in Partner Network Hub. --offers adds the push subscription for Marketplace's events
-# (purchases and private offers): signed with OIDC, never expiring, with a dead-letter topic. Google owns the topic, and takes
-# a subscription to it only from the service account that is linked in Producer Portal, so that step signs in with its key.
+# Integrator, which Google gives in Partner Network Hub. --offers adds what private offers and orders need: two enabled APIs, the
+# role that makes offers in the project of the products, and the push subscription for Marketplace's events, signed with OIDC, never
+# expiring, with a dead-letter topic. Google owns the topic, and takes a subscription to it only from the service account that is
+# linked in Producer Portal, so that step signs in with its key.
 set -euo pipefail
 
 project="" account="cosell-integrator" surface="channel" key="" offers="" topic="" endpoint=""
@@ -51,7 +52,7 @@ if [[ -n "$offers" ]]; then
   push="cosell-push@$project.iam.gserviceaccount.com"
   undelivered="cosell-offer-events-undelivered"
   subscription="cosell-offer-events"
-  g services enable pubsub.googleapis.com cloudcommerceprocurement.googleapis.com
+  g services enable pubsub.googleapis.com cloudcommerceprocurement.googleapis.com commerceproducer.googleapis.com
   there iam service-accounts describe "$push" ||
     g iam service-accounts create cosell-push --display-name "cosell: signs pushed events"
   number="$(g projects describe "$project" --format 'value(projectNumber)')"
@@ -60,6 +61,9 @@ if [[ -n "$offers" ]]; then
   g iam service-accounts add-iam-policy-binding "$push" --member "$agent" --role roles/iam.serviceAccountTokenCreator >/dev/null
   there pubsub topics describe "$undelivered" || g pubsub topics create "$undelivered" --message-retention-duration 14d
   g pubsub topics add-iam-policy-binding "$undelivered" --member "$agent" --role roles/pubsub.publisher >/dev/null
+  # What makes private offers. A project whose products Google has not set up yet may not have the role.
+  g projects add-iam-policy-binding "$project" --member "serviceAccount:$member" --role roles/commerceproducer.admin --condition None >/dev/null ||
+    echo "setup.sh: roles/commerceproducer.admin could not be given; give it in Producer Portal's project later" >&2
   # The least that makes and keeps a subscription in this project, and lets it be pushed with the other account's name.
   g projects add-iam-policy-binding "$project" --member "serviceAccount:$member" --role roles/pubsub.editor --condition None >/dev/null
   g iam service-accounts add-iam-policy-binding "$push" --member "serviceAccount:$member" --role roles/iam.serviceAccountUser >/dev/null
@@ -70,7 +74,11 @@ if [[ -n "$offers" ]]; then
       --message-retention-duration 7d --dead-letter-topic "projects/$project/topics/$undelivered" --max-delivery-attempts 20
   fi
   g pubsub subscriptions add-iam-policy-binding "$subscription" --member "$agent" --role roles/pubsub.subscriber >/dev/null
-  echo "Events are pushed to $endpoint, signed as $push for the audience $endpoint."
+  cat <<PUSHED
+Events are pushed to $endpoint, signed as $push for the audience $endpoint.
+Tell the connection what to expect:
+  cosell connect gcp --partner <partner id> --key $key --project $project --push-email $push --push-audience $endpoint
+PUSHED
 fi
 
 cat <<NEXT

@@ -206,7 +206,8 @@ export const hookSetup = (hook: {
 In the AWS account ${hook.account}, region us-east-1, default event bus:
   1. EventBridge, API destinations, Connections: authorization API key, name ${hook.headerName}, value the key.
   2. EventBridge, API destinations: endpoint ${hook.url}, method POST, that connection.
-  3. EventBridge, Rules: event pattern {"source":["aws.partnercentral-selling"]}, target that API destination,
+  3. EventBridge, Rules: event pattern {"source":["aws.partnercentral-selling"]}, with private offers
+     {"source":["aws.partnercentral-selling","aws.marketplacecatalog","aws.agreement-marketplace"]}, target that API destination,
      retry for 24 hours, with an SQS queue as dead-letter queue.
 With the simulator: cosell simulator --destination ${hook.url} --header ${hook.headerName} --key <key>
 `;

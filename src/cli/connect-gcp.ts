@@ -19,6 +19,8 @@ import { Failure, usageFailure } from "./failure.ts";
 import { readSmallFile } from "./import.ts";
 
 const surfaces = ["channel", "crm_partners"];
+const orderWays = ["accept", "ask"];
+const planChangeWays = ["accept", "refuse", "ask"];
 
 export const connectGcpCommand: Command = {
   name: "connect gcp",
@@ -30,7 +32,8 @@ export const connectGcpCommand: Command = {
 Credentials: the key file of a service account that Google has invited with the role Integrator (--key, or
 GOOGLE_APPLICATION_CREDENTIALS, or asked for), or --key-ref with a variable of the service that holds it. Without that role
 connect with --assisted: deals become tasks that a person carries out in Partner Network Hub. The connection is tried with
-one read before it is saved. The same partner and environment again changes the settings. ${settingsFileSays}`,
+one read before it is saved. The same partner and environment again changes the settings. --project adds private offers
+and orders, with the same service account once it is linked in Producer Portal, also beside --assisted. ${settingsFileSays}`,
   flags: [
     textFlag("label", "text", 'how you call it; default "Google Cloud"'),
     textFlag("partner", "id", "the partner id of the Hub's Account page"),
@@ -46,12 +49,19 @@ one read before it is saved. The same partner and environment again changes the 
       "WORD",
       "product family where a deal names none; default GOOGLE_CLOUD_PLATFORM; may be repeated",
     ),
+    textFlag("project", "id", "the project of your marketplace products, for private offers and orders"),
+    textFlag("provider", "id", "the provider of the Procurement API; default: the project"),
+    textFlag("push-email", "address", "the service account that Pub/Sub's pushes are signed as"),
+    textFlag("push-audience", "text", "the audience of the pushes' tokens, as the subscription has it"),
+    textFlag("orders", orderWays.join("|"), "what becomes of a buyer's account and order; default ask"),
+    textFlag("plan-changes", planChangeWays.join("|"), "what becomes of a change of plan; default ask"),
     switchFlag("accept-terms", "you accept the programme's legal terms for every deal that does not say otherwise"),
     ...connectFlags,
   ],
   examples: [
     "cosell connect gcp --partner aBcDeFgHiJ --key key.json --accept-terms --dry-run",
     "cosell connect gcp --partner aBcDeFgHiJ --assisted --accept-terms",
+    "cosell connect gcp --partner aBcDeFgHiJ --key key.json --accept-terms --project example-public --orders accept",
     "cosell connect gcp --settings gcp.json",
   ],
   run: async (shell, typed) => {
@@ -88,7 +98,9 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(account))
     throw usageFailure(`the partner id ${account} is none`, "give the id alone, without partners/");
   const isAssisted = typed.on("assisted") || file.settings.mode === "assisted";
-  const credentials = isAssisted ? null : await readCredentials(shell, typed, file);
+  const marketplace = marketplaceOf(typed, jsonObjectSchema.catch({}).parse(file.settings.marketplace));
+  const isKeyless = isAssisted && marketplace === null;
+  const credentials = isKeyless ? null : await readCredentials(shell, typed, file);
   return {
     label: typed.text("label") ?? file.label ?? "Google Cloud",
     account,
@@ -98,6 +110,7 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       partnerId: account,
       ...(isAssisted ? { mode: "assisted" } : {}),
       ...optionalOf(typed),
+      ...(marketplace === null ? {} : { marketplace }),
       ...(credentials === null ? {} : { credentials: credentials.settings }),
       defaults: defaultsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
     },
@@ -116,6 +129,48 @@ const optionalOf = (typed: Arguments): JsonObject => {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(minutes === undefined ? {} : { pollMinutes: Number(minutes) }),
   };
+};
+
+const oneOf = (typed: Arguments, flag: string, values: readonly string[]): string | undefined => {
+  const value = typed.text(flag);
+  if (value !== undefined && !values.includes(value))
+    throw usageFailure(`--${flag} ${value} is unknown`, `use ${values.join(" or ")}`);
+  return value;
+};
+/** The marketplace's part: flags over the file; null: the connection is for co-sell alone. */
+const marketplaceOf = (typed: Arguments, inFile: JsonObject): JsonObject | null => {
+  const [project, providerId] = [typed.text("project"), typed.text("provider")];
+  const [email, audience] = [typed.text("push-email"), typed.text("push-audience")];
+  const orders = oneOf(typed, "orders", orderWays);
+  const planChanges = oneOf(typed, "plan-changes", planChangeWays);
+  const given: JsonObject = {
+    ...(project === undefined ? {} : { project }),
+    ...(providerId === undefined ? {} : { providerId }),
+    ...(orders === undefined ? {} : { orders }),
+    ...(planChanges === undefined ? {} : { planChanges }),
+    ...(email === undefined && audience === undefined ? {} : { push: pushOf(email, audience, inFile) }),
+  };
+  const whole = { ...inFile, ...given };
+  if (Object.keys(whole).length === 0) return null;
+  if (whole.project === undefined)
+    throw usageFailure(
+      "the project of your marketplace products is missing",
+      "give --project, as Producer Portal shows it",
+    );
+  return whole;
+};
+const pushOf = (email: string | undefined, audience: string | undefined, { push }: JsonObject): JsonObject => {
+  const whole = {
+    ...jsonObjectSchema.catch({}).parse(push),
+    ...(email === undefined ? {} : { email }),
+    ...(audience === undefined ? {} : { audience }),
+  };
+  if (!("email" in whole) || !("audience" in whole))
+    throw usageFailure(
+      "a push is proved by both --push-email and --push-audience",
+      "infra/gcp/setup.sh --offers prints both",
+    );
+  return whole;
 };
 
 /** What Google always asks for and few deals state: flags over the file over the usual answers. Terms are accepted only in words. */
@@ -176,7 +231,7 @@ const connecting = (wanted: Wanted): Connecting => ({
   marketplace: "gcp",
   partner: "Google",
   remedies: (fault) => remedies(fault, wanted),
-  next: () => nextSteps(wanted),
+  next: (hookUrl) => nextSteps(wanted, hookUrl),
 });
 
 /** What most often stands behind a refusal by Google, and how it is mended. */
@@ -201,7 +256,22 @@ const remedies = (fault: string, { account }: Wanted) =>
       ]
     : [];
 
-const nextSteps = ({ label, settings }: Wanted): string => {
+/** What the marketplace lacks still; nothing where the connection is for co-sell alone. */
+const marketSteps = ({ settings }: Wanted, hookUrl: string): string => {
+  const { marketplace } = settings;
+  if (marketplace === undefined) return "";
+  const { push, orders } = jsonObjectSchema.catch({}).parse(marketplace);
+  const pushes =
+    push === undefined
+      ? `Orders are found by sweeps, and within seconds once Pub/Sub pushes to ${hookUrl}: infra/gcp/setup.sh --offers\n`
+      : "";
+  const approvals =
+    orders === "accept" ? "" : "Buyers' accounts and orders wait for your approval; to give it here: --orders accept\n";
+  return `\n${pushes}${approvals}`;
+};
+
+const nextSteps = (wanted: Wanted, hookUrl: string): string => {
+  const { label, settings } = wanted;
   const says = `Deals that do not say otherwise ask with ${JSON.stringify(settings.defaults)}.\n`;
   const name = JSON.stringify(label);
   const terms =
@@ -212,5 +282,5 @@ const nextSteps = ({ label, settings }: Wanted): string => {
     settings.mode === "assisted"
       ? `\nDeals become tasks: a person types them into Partner Network Hub and gives the deal number here.\n  cosell tasks   shows them\n`
       : `\nGoogle sends no word of changes: its answers come by polling${typeof settings.pollMinutes === "number" ? ` every ${settings.pollMinutes} minutes` : ""}.\n`;
-  return `${says}${terms}${way}  cosell doctor ${name}   tries key, role and partner\n`;
+  return `${says}${terms}${way}${marketSteps(wanted, hookUrl)}  cosell doctor ${name}   tries key, role and partner\n`;
 };

@@ -1,7 +1,8 @@
 /** `cosell explain`: why a deposit, payout, line, agreement, credit or exception is what it is, as a tree. */
 import { amountText } from "../domain/finance/amount.ts";
 import { dayOf } from "../domain/finance/day.ts";
-import { createExplainer, type Evidence } from "../domain/finance/pack/evidence.ts";
+import type { Evidence } from "../domain/finance/pack/evidence.ts";
+import { createExplainer } from "../domain/finance/pack/explainer.ts";
 import { closeFolder } from "./close.ts";
 import { type Command, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";

@@ -98,7 +98,8 @@ In the AWS account ${connection.account}, region us-east-1, default event bus:
      ${shown.tokenUrl}, method POST, the client id and secret above;
      OAuth HTTP parameters: body field grant_type = client_credentials.
   2. EventBridge, API destinations: endpoint ${shown.hookUrl}, method POST, that connection.
-  3. EventBridge, Rules: event pattern {"source":["aws.partnercentral-selling"]}, target that API destination,
+  3. EventBridge, Rules: event pattern {"source":["aws.partnercentral-selling"]}, with private offers
+     {"source":["aws.partnercentral-selling","aws.marketplacecatalog","aws.agreement-marketplace"]}, target that API destination,
      retry for 24 hours (a token that expired is renewed on the retry), with an SQS queue as dead-letter queue.
   4. Once events arrive: cosell connections hook-keys ${JSON.stringify(connection.label)} --revoke ends the key in a header, if there was one.
 `;

@@ -86,6 +86,7 @@ const setupText = (account: string): string => `In the AWS account ${account}, r
      Its policy lets events.amazonaws.com do sqs:SendMessage, with aws:SourceArn the rule's ARN.
   2. EventBridge, Rules, default bus: event pattern
      {"source":["aws.partnercentral-selling"],"detail":{"catalog":["AWS"]}}, target the queue. One queue per catalog.
+     With private offers a second rule beside it: {"source":["aws.marketplacecatalog","aws.agreement-marketplace"]}.
   3. IAM, for the connection's keys or role: sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on the queue,
      sqs:GetQueueUrl and sqs:GetQueueAttributes on the dead-letter queue.
   4. cosell connections queue <label> --queue-url <URL of the queue>

@@ -21,6 +21,11 @@ const marketplaceSchema = z.object({
   limits: z.record(z.string(), z.number()).describe("the partner's published quotas and the bounds of one request"),
   settingsSchema: jsonObjectSchema.describe("JSON Schema of a connection's settings"),
   fieldsSchema: jsonObjectSchema.describe("JSON Schema of the fields only this programme asks for"),
+  offerFieldsSchema: jsonObjectSchema
+    .nullable()
+    .describe(
+      "JSON Schema of terms.fields of a private offer at this marketplace; null when it asks for nothing of its own",
+    ),
   rules: z.json().describe("what the programme refuses, with the source of each rule; null when it publishes none"),
 });
 
@@ -64,6 +69,10 @@ const describeOnce = (marketplace: Marketplace) => ({
   limits: marketplace.limits,
   settingsSchema: z.toJSONSchema(marketplace.settings, { io: "input", unrepresentable: "any" }),
   fieldsSchema: z.toJSONSchema(marketplace.fields, { io: "input", unrepresentable: "any" }),
+  offerFieldsSchema:
+    marketplace.offerFields === undefined
+      ? null
+      : z.toJSONSchema(marketplace.offerFields, { io: "input", unrepresentable: "any" }),
   rules: marketplace.rules ?? null,
   example: marketplace.example,
 });

@@ -5,6 +5,7 @@ import {
   type ApprovalReason,
   approvalPolicySchema,
   approvalReasonSchema,
+  type Decider,
 } from "../domain/approval.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
 import type { Journal } from "./journal.ts";
@@ -14,7 +15,7 @@ import { parseFirst, parseRows } from "./rows.ts";
 export const approvalSchema = z.object({
   id: z.string(),
   offerId: z.string(),
-  offerVersion: z.number().int(),
+  termsVersion: z.number().int(),
   requestedBy: z.string(),
   requestedByName: z.string(),
   requestedAt: z.date(),
@@ -38,7 +39,7 @@ export type Approvals = ReturnType<typeof createApprovals>;
 export const createApprovals = (deps: ClockDep & IdsDep & { readonly journal: Journal }) => {
   const columns = (
     query: Query,
-  ) => query`offer_approval.id, offer_id, offer_version, requested_by, asker.name as requested_by_name, requested_at,
+  ) => query`offer_approval.id, offer_id, terms_version, requested_by, asker.name as requested_by_name, requested_at,
     reasons, decision, decided_by, decider.name as decided_by_name, decided_at, note
     from offer_approval join actor asker on asker.id = requested_by left join actor decider on decider.id = decided_by`;
   const find = async (query: Query, id: string): Promise<Approval> =>
@@ -60,6 +61,20 @@ export const createApprovals = (deps: ClockDep & IdsDep & { readonly journal: Jo
         approvalSchema,
         await query`select ${columns(query)} where offer_id = ${offerId} order by requested_at, offer_approval.id limit 200`,
       ),
+    /** Whether exactly these terms were approved. */
+    isApproved: async (
+      query: Query,
+      offer: { readonly id: string; readonly termsVersion: number },
+    ): Promise<boolean> => {
+      const [row] = await query<{ approved: boolean }[]>`select exists(select from offer_approval
+        where offer_id = ${offer.id} and terms_version = ${offer.termsVersion} and decision = 'approved') as approved`;
+      return row?.approved ?? false;
+    },
+    /** Who decides, by name. */
+    deciderOf: async (query: Query, actorId: string): Promise<Decider> => {
+      const [row] = await query<{ id: string; name: string }[]>`select id, name from actor where id = ${actorId}`;
+      return row ?? { id: actorId, name: "" };
+    },
     findOpen: async (query: Query, offerId: string): Promise<Approval | null> =>
       parseFirst(
         approvalSchema,
@@ -69,14 +84,14 @@ export const createApprovals = (deps: ClockDep & IdsDep & { readonly journal: Jo
       tx: Query,
       asked: {
         readonly offerId: string;
-        readonly version: number;
+        readonly termsVersion: number;
         readonly reasons: readonly ApprovalReason[];
         readonly actorId: string;
       },
     ): Promise<Approval> => {
       const id = deps.ids.next("apv");
-      await tx`insert into offer_approval (id, offer_id, offer_version, requested_by, requested_at, reasons)
-        values (${id}, ${asked.offerId}, ${asked.version}, ${asked.actorId}, ${deps.clock.now()}, ${tx.json(asked.reasons.map((reason) => ({ ...reason })))})`;
+      await tx`insert into offer_approval (id, offer_id, terms_version, requested_by, requested_at, reasons)
+        values (${id}, ${asked.offerId}, ${asked.termsVersion}, ${asked.actorId}, ${deps.clock.now()}, ${tx.json(asked.reasons.map((reason) => ({ ...reason })))})`;
       await deps.journal.tell(tx, "offer.approval_requested", asked.offerId, {
         offerId: asked.offerId,
         approvalId: id,

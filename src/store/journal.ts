@@ -207,6 +207,10 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
       await query`update engagement set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
     const invitations =
       await query`update invitation set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
+    const offers =
+      await query`update offer set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
+    const agreements =
+      await query`update agreement set sealed_body = null where sealed_body is not null and looked_at < ${before}`;
     const drifts =
       await query`update exception set sealed_body = null where sealed_body is not null and opened_at < ${before}`;
     const requests = await query`update effect set sealed_request = null
@@ -218,7 +222,7 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
       where created_at < ${before} and (state <> 'pending' or due_at is null)`;
     return {
       deliveries: deliveries.count,
-      bodies: bodies.count + invitations.count + drifts.count,
+      bodies: bodies.count + invitations.count + offers.count + agreements.count + drifts.count,
       requests: requests.count,
       answers: answers.count,
       events: events.count,

@@ -31,6 +31,7 @@ export const offerSchema = z.object({
   reason: z.string().nullable(),
   gaps: shareSchema.shape.gaps,
   terms: jsonObjectSchema.describe("of a found offer as far as they are known"),
+  termsVersion: z.number().int().describe("counts changes of the terms: an approval is about one of them"),
   productType: z.enum(productTypes),
   total: moneyTextSchema.nullable(),
   acceptBy: z.string().nullable().describe("the last day to accept, YYYY-MM-DD"),
@@ -64,7 +65,7 @@ export const listedOfferSchema = offerSchema.extend({
 export type ListedOffer = z.infer<typeof listedOfferSchema>;
 
 export const offerColumns = (query: Query) => query`offer.id, offer.connection_id, offer.opportunity_id, offer.share_id,
-  offer.generation, offer.marker, offer.origin, offer.state, offer.reason, offer.gaps, offer.terms, offer.product_type,
+  offer.generation, offer.marker, offer.origin, offer.state, offer.reason, offer.gaps, offer.terms, offer.terms_version, offer.product_type,
   offer.total_micros, offer.currency, offer.accept_by::text as accept_by, offer.fee, offer.change, offer.remote_id, offer.remote_arn,
   offer.remote_version, offer.accept_url, offer.facts, offer.evidence, offer.looked_at, offer.hinted_at, offer.published_at,
   offer.accepted_at, offer.created_by, offer.version, offer.created_at, offer.updated_at`;

@@ -142,7 +142,7 @@ export const createOffers = (deps: OffersDeps) => {
     ): Promise<Offer> => {
       const { micros, currency, acceptBy } = termColumns(change.terms);
       await tx`update offer set terms = ${tx.json(termsJson(change.terms))}, product_type = ${change.productType}, total_micros = ${micros}, currency = ${currency},
-        accept_by = ${acceptBy}, version = version + 1, updated_at = ${deps.clock.now()} where id = ${offer.id}`;
+        accept_by = ${acceptBy}, terms_version = terms_version + 1, version = version + 1, updated_at = ${deps.clock.now()} where id = ${offer.id}`;
       await deps.journal.note(tx, { subject: offer.id, actorId: change.actorId, what: "terms_changed" });
       return lock(tx, offer.id);
     },

@@ -31,6 +31,7 @@ export const agreementsDoor = (deps: MarketplaceDeps): Agreements => ({
   run: noWrite,
   locate: noWrite,
   poll: noWrite,
+  tellsInvoices: true,
   look: (ref) => lookAtAgreement(deps, ref),
   changes: (cursor) => agreementChanges(deps, cursor),
   ofOffer: (ref) => agreementsOfOffer(deps, ref),

@@ -176,8 +176,9 @@ const listed = (deps: MarketplaceDeps, after: string | null, nextToken: string |
       EntityType: "Offer",
       EntityTypeFilters: {
         OfferFilters: {
-          // A public offer is for no account in particular.
+          // A public offer is for no account in particular, and what is still a draft is nobody's offer yet.
           Targeting: { ValueList: ["BuyerAccounts"] },
+          State: { ValueList: ["Released"] },
           ...(after === null ? {} : { LastModifiedDate: { DateRange: { AfterValue: after } } }),
         },
       },
@@ -187,7 +188,7 @@ const listed = (deps: MarketplaceDeps, after: string | null, nextToken: string |
     },
   ]);
 
-/** Private offers that changed since the cursor, oldest first, whoever made them. A page token that AWS no longer takes starts the pass again. */
+/** Released private offers that changed since the cursor, oldest first, whoever made them. A page token that AWS no longer takes starts the pass again. */
 export const changes = async (deps: MarketplaceDeps, cursor: Json): Promise<Result<Page<Hint>>> => {
   const from = passOf(cursor);
   let page = await listed(deps, passFrom(from), from.nextToken);

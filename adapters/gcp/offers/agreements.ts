@@ -31,10 +31,10 @@ const pagesMax = 5;
 const overlapMs = 5 * 60_000;
 
 export const getEntitlement = (deps: MarketDeps, id: string) =>
-  readOf(deps, entitlementSchema, { operation: "entitlements.get", path: entitlementPath(deps.market, id) });
+  readOf(deps, entitlementSchema, { operation: "providers.entitlements.get", path: entitlementPath(deps.market, id) });
 const getAccount = (deps: MarketDeps, id: string) =>
   readOf(deps, procurementAccountSchema, {
-    operation: "accounts.get",
+    operation: "providers.accounts.get",
     path: accountPath(deps.market, id),
     query: { view: "ACCOUNT_VIEW_FULL" },
   });
@@ -52,7 +52,7 @@ export const listEntitlements = async (
   }: { readonly filter?: string; readonly pageToken?: string | null; readonly size?: number },
 ): Promise<Result<Rows>> => {
   const listed = await readOf(deps, entitlementsSchema, {
-    operation: "entitlements.list",
+    operation: "providers.entitlements.list",
     path: `/v1/providers/${encodeURIComponent(deps.market.providerId)}/entitlements`,
     query: {
       pageSize: String(size),
@@ -144,24 +144,30 @@ const hintOf = ({ name, updateTime, createTime }: WireEntitlement): Hint => ({
 });
 
 /**
- * The orders that came of an offer: by Google's own search through the history, and where that finds none, as the form of the
- * offer's name in it is not ours to know, among the orders of the buyer's billing account.
+ * The orders that came of an offer. Google searches through each order's history by the offer's name, whose form there is Google's own:
+ * where the id alone finds nothing, the orders of the buyer's billing account tell, and the form that their names have.
  */
-export const agreementsOfOffer = async (deps: MarketDeps, ref: RemoteRef): Promise<Result<readonly RemoteRef[]>> => {
+export const agreementsOfOffer = async (deps: MarketDeps, { id }: RemoteRef): Promise<Result<readonly RemoteRef[]>> => {
   const refs = (rows: readonly WireEntitlement[]): readonly RemoteRef[] =>
     rows.map(({ name }) => ({ id: lastOf(name) }));
-  const byHistory = await entitlementsBy(deps, `change_history.new_offer:"${quotable(ref.id)}"`);
-  if (byHistory.ok && byHistory.value.length > 0) return ok(refs(byHistory.value));
-  if (!byHistory.ok && byHistory.fault.kind !== "rejected") return byHistory;
-  const offer = await getOffer(deps, ref.id, "full");
+  const byId = await byHistory(deps, id);
+  if (!byId.ok || byId.value.length > 0) return byId.ok ? ok(refs(byId.value)) : byId;
+  const offer = await getOffer(deps, id, "full");
   if (!offer.ok) return offer.fault.kind === "missing" ? ok([]) : offer;
   const account = billingAccountOf(offer.value.value.customer?.targetBillingAccount ?? "");
   if (account === null) return ok([]);
   const rows = await entitlementsBy(deps, `customer_billing_account="billingAccounts/${account}"`);
   if (!rows.ok) return rows;
-  return ok(
-    refs(rows.value.filter((row) => [row.offer, row.newPendingOffer].some((name) => privateOfferIn(name) === ref.id))),
-  );
+  const now = rows.value.filter((row) => [row.offer, row.newPendingOffer].some((name) => privateOfferIn(name) === id));
+  const named = rows.value.map((row) => row.offer).find((name) => privateOfferIn(name) !== null);
+  if (now.length > 0 || named == null) return ok(refs(now));
+  // The offer was superseded since, in one of these orders.
+  const before = await byHistory(deps, `${named.slice(0, named.lastIndexOf("/"))}/${id}`);
+  return before.ok ? ok(refs(before.value)) : before;
+};
+const byHistory = async (deps: MarketDeps, name: string): Promise<Result<readonly WireEntitlement[]>> => {
+  const found = await entitlementsBy(deps, `change_history.new_offer:"${quotable(name)}"`);
+  return !found.ok && found.fault.kind === "rejected" ? ok([]) : found;
 };
 const quotable = (text: string): string => text.replaceAll(/["\\]/g, "");
 
@@ -185,21 +191,21 @@ const bodyOf = (write: Write, { market }: MarketDeps): Body => {
 const callOf = ({ operation }: Write, { account = "", entitlement = "", plan = "" }: Body, deps: MarketDeps): Call => {
   const { market } = deps;
   switch (operation) {
-    case "accounts.approve":
+    case "providers.accounts.approve":
       return {
         operation,
         path: accountPath(market, account, ":approve"),
         body: { approvalName: signupApproval, reason: "Approved by the connection's settings" },
       };
-    case "entitlements.approve":
+    case "providers.entitlements.approve":
       return { operation, path: entitlementPath(market, entitlement, ":approve"), body: {} };
-    case "entitlements.approvePlanChange":
+    case "providers.entitlements.approvePlanChange":
       return {
         operation,
         path: entitlementPath(market, entitlement, ":approvePlanChange"),
         body: { pendingPlanName: plan },
       };
-    case "entitlements.rejectPlanChange":
+    case "providers.entitlements.rejectPlanChange":
       return {
         operation,
         path: entitlementPath(market, entitlement, ":rejectPlanChange"),
@@ -230,7 +236,7 @@ export const runAgreementWrite = async (deps: MarketDeps, write: Write): Promise
 /** Whether the approval is there, or the change no longer waits for one. */
 export const locateAgreementWrite = async (deps: MarketDeps, write: Write): Promise<Result<Outcome | null>> => {
   const body = bodyOf(write, deps);
-  if (write.operation === "accounts.approve") {
+  if (write.operation === "providers.accounts.approve") {
     const seen = await getAccount(deps, body.account ?? "");
     if (!seen.ok) return seen;
     const { value } = seen.value;
@@ -240,7 +246,7 @@ export const locateAgreementWrite = async (deps: MarketDeps, write: Write): Prom
   if (!seen.ok) return seen;
   const { value } = seen.value;
   const isDone =
-    write.operation === "entitlements.approve"
+    write.operation === "providers.entitlements.approve"
       ? isApproved(value)
       : value.state !== "ENTITLEMENT_PENDING_PLAN_CHANGE_APPROVAL" || value.newPendingPlan !== body.plan;
   return ok(isDone ? outcomeOf(write, body, value.updateTime) : null);

@@ -36,7 +36,7 @@ export const resolveTarget = (deps: MarketDeps, asked: { readonly billingAccount
 /** The id of the offer that an agreement is about; null: it is about none. */
 const offerOfAgreement = async (deps: MarketDeps, id: string): Promise<Result<string | null>> => {
   const seen = await readOf(deps, entitlementSchema, {
-    operation: "entitlements.get",
+    operation: "providers.entitlements.get",
     path: entitlementPath(deps.market, id),
   });
   if (seen.ok) return ok(seen.value.value.offer ? lastOf(seen.value.value.offer) : null);

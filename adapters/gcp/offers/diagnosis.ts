@@ -58,7 +58,7 @@ const ordersOf = (market: Market): Api => ({
   what: `list an order of providers/${market.providerId}`,
   host: procurementHost,
   call: {
-    operation: "entitlements.list",
+    operation: "providers.entitlements.list",
     path: `/v1/providers/${encodeURIComponent(market.providerId)}/entitlements`,
     query: { pageSize: "1" },
   },

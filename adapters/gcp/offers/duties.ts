@@ -43,9 +43,11 @@ const approval = (
   const accountKey = `approve-account:${owner}`;
   // An order that is approved before its account stays pending.
   if (owner !== null && signUp === "pending" && !has(accountKey))
-    return write("accounts.approve", accountKey, { providerId, account: owner });
+    return write("providers.accounts.approve", accountKey, { providerId, account: owner });
   const id = lastOf(entitlement.name);
-  return has("approve") ? { kind: "done" } : write("entitlements.approve", "approve", { providerId, entitlement: id });
+  return has("approve")
+    ? { kind: "done" }
+    : write("providers.entitlements.approve", "approve", { providerId, entitlement: id });
 };
 
 /** Each pending change is a case of its own: the same plan may be asked for again after months. */
@@ -58,9 +60,13 @@ const planChange = (
   const isApproval = market.planChanges === "accept";
   const key = `${isApproval ? "approve" : "reject"}-plan-change:${plan}:${entitlement.updateTime}`;
   if (done.some((outcome) => outcome.key === key)) return { kind: "done" };
-  return write(isApproval ? "entitlements.approvePlanChange" : "entitlements.rejectPlanChange", key, {
-    providerId: market.providerId,
-    entitlement: lastOf(entitlement.name),
-    plan,
-  });
+  return write(
+    isApproval ? "providers.entitlements.approvePlanChange" : "providers.entitlements.rejectPlanChange",
+    key,
+    {
+      providerId: market.providerId,
+      entitlement: lastOf(entitlement.name),
+      plan,
+    },
+  );
 };

@@ -52,7 +52,7 @@ export const offerFieldNamed = (name: string): { readonly field: string; readonl
 
 /** Whether a method is the marketplace's, not co-sell's. */
 export const isMarketOperation = (operation: string): boolean =>
-  /^(privateOffers|services|accounts|entitlements)\./.test(operation);
+  /^(privateOffers|services|providers)\./.test(operation);
 const isProducers = (operation: string): boolean => /^(privateOffers|services)\./.test(operation);
 
 /** What stands behind a 403 that gives no reason. */
@@ -62,6 +62,10 @@ export const marketDenial = (operation: string): string =>
     : "the service account may not use it. Link it in Producer Portal for the Procurement API, and compare settings.marketplace.providerId with what is shown there";
 
 /** Methods that name no record: what Google does not know is the project or the provider. */
-const placeless: ReadonlySet<string> = new Set(["privateOffers.list", "privateOffers.create", "entitlements.list"]);
+const placeless: ReadonlySet<string> = new Set([
+  "privateOffers.list",
+  "privateOffers.create",
+  "providers.entitlements.list",
+]);
 export const isPlaceMissing = (operation: string): boolean => placeless.has(operation);
 export const placeRemedy = "Compare settings.marketplace.project and providerId with Producer Portal";

@@ -14,8 +14,10 @@ const bodyBytesMax = 64 * 1024;
 const keepMsDefault = 3_600_000;
 const keepMsMin = 60_000;
 const keepMsMax = 24 * 3_600_000;
-/** A key id that is not among the keys is looked for anew at most so often. */
+/** A key id that is not among good keys is looked for anew at most so often. */
 const againMs = 60_000;
+/** While there are none, several deliveries may ask in that time: on Workers one request may not wait for another's answer. */
+const firstFetchesMax = 10;
 /** While Google's keys cannot be fetched, those known stay good for so long after their time. */
 const staleMs = 6 * 3_600_000;
 const keptMax = 20;
@@ -61,36 +63,46 @@ interface Kept {
 /** One for a process: the marketplace makes it and gives it to all its sessions. */
 export const createPushKeys = (): PushKeys => {
   const kept = new Map<string, Kept>();
-  /** When an address was last asked, whatever came of it. */
-  const asked = new Map<string, number>();
+  /** How often an address was asked of late, whatever came of it. */
+  const asked = new Map<string, Window>();
+  const mayAsk = (url: string, { nowMs, isGood }: { readonly nowMs: number; readonly isGood: boolean }): boolean => {
+    const last = asked.get(url);
+    const isOver = last === undefined || nowMs < last.sinceMs || nowMs - last.sinceMs >= againMs;
+    const window = isOver ? { sinceMs: nowMs, used: 0 } : last;
+    if (window.used >= (isGood ? 1 : firstFetchesMax)) return false;
+    if (asked.size >= keptMax) asked.clear();
+    asked.set(url, { ...window, used: window.used + 1 });
+    return true;
+  };
   return {
     find: async (deps, { place, keyId }) => {
       const nowMs = deps.clock.now().getTime();
       const known = kept.get(place.url);
+      const isGood = known !== undefined && nowMs < known.untilMs;
       const key = known?.keys.get(keyId);
-      if (known !== undefined && key !== undefined && nowMs < known.untilMs) return { kind: "found", key };
-      const askedMs = asked.get(place.url);
-      if (askedMs !== undefined && nowMs >= askedMs && nowMs - askedMs < againMs)
-        return answerOf(known, { keyId, nowMs, isFresh: known !== undefined && known.atMs === askedMs });
-      if (asked.size >= keptMax) asked.clear();
-      asked.set(place.url, nowMs);
-      const fetched = await fetchKeys(deps, place, nowMs);
-      if (fetched === null) return answerOf(known, { keyId, nowMs, isFresh: false });
-      if (kept.size >= keptMax) kept.clear();
-      kept.set(place.url, fetched);
-      return answerOf(fetched, { keyId, nowMs, isFresh: true });
+      if (isGood && key !== undefined) return { kind: "found", key };
+      const fetched = mayAsk(place.url, { nowMs, isGood }) ? await fetchKeys(deps, place, nowMs) : null;
+      if (fetched !== null) {
+        if (kept.size >= keptMax) kept.clear();
+        kept.set(place.url, fetched);
+      }
+      return answerOf(fetched ?? known, { keyId, nowMs });
     },
   };
 };
+interface Window {
+  readonly sinceMs: number;
+  readonly used: number;
+}
 
-/** By what is known: a fresh set decides; an old one only says yes. */
+/** By what is known: a set of the last minute decides; an older one only says yes. */
 const answerOf = (
   known: Kept | undefined,
-  { keyId, nowMs, isFresh }: { readonly keyId: string; readonly nowMs: number; readonly isFresh: boolean },
+  { keyId, nowMs }: { readonly keyId: string; readonly nowMs: number },
 ): KeyFound => {
   const key = known?.keys.get(keyId);
   if (known !== undefined && key !== undefined && nowMs < known.untilMs + staleMs) return { kind: "found", key };
-  return isFresh
+  return known !== undefined && nowMs - known.atMs < againMs
     ? { kind: "forged", reason: "the token is signed with a key that Google does not publish" }
     : { kind: "unsure", reason: "Google's keys cannot be read now" };
 };

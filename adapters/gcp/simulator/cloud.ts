@@ -1,7 +1,9 @@
-/** The simulated Google as an installation takes it in. It tells of nothing by itself, so there is nothing to attach. */
+/** The simulated Google as an installation takes it in. Of co-sell it tells nothing by itself; the marketplace's news are pushed. */
+import { z } from "zod";
 import type { SimulatedCloud } from "../../contract.ts";
 import { keyFileOf, simulatedCredential } from "./credential.ts";
 import { createGcpSimulator } from "./index.ts";
+import { projectOf } from "./marketplace/catalogue.ts";
 
 const { clientEmail, partnerId, projectId } = simulatedCredential;
 
@@ -41,6 +43,11 @@ const wordOf = (text: string): string =>
     .replaceAll(/[^A-Z]+/g, "_")
     .replaceAll(/^_|_$/g, "");
 
+const project = projectOf(simulatedCredential);
+/** A subscription's audience is any text on which both sides agree: the connection's own address is not known before it is made. */
+const push = { audience: "cosell-simulated", email: `marketplace-push@${project}.iam.gserviceaccount.com` };
+const connectionSchema = z.looseObject({ hookUrl: z.url() });
+
 export const simulatedGcp: SimulatedCloud = {
   id: "gcp",
   create: createGcpSimulator,
@@ -63,10 +70,33 @@ export const simulatedGcp: SimulatedCloud = {
       },
       industryMap: Object.fromEntries(industries.map((industry) => [industry, wordOf(industry)])),
       regionMap,
+      marketplace: {
+        project,
+        contact: { name: "Simulated partner sales" },
+        orders: "accept",
+        planChanges: "accept",
+        push,
+      },
     },
     secrets: { "service-account-key": JSON.stringify(keyFileOf(simulatedCredential)) },
   }),
-  signIn: { "service account": clientEmail, project: projectId, "partner id": partnerId },
+  attach: async ({ call, control, connectionId }) => {
+    const { hookUrl } = connectionSchema.parse(await call("GET", `/v1/connections/${connectionId}`));
+    const answer = await control(
+      new Request("http://simulator.invalid/subscription", {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ url: hookUrl, audience: push.audience, serviceAccount: push.email }),
+      }),
+    );
+    if (!answer.ok) throw new Error(`the Google simulator refused the subscription: ${await answer.text()}`);
+  },
+  signIn: {
+    "service account": clientEmail,
+    project: projectId,
+    "partner id": partnerId,
+    "marketplace project": project,
+  },
   connectCommand: (endpoint) =>
-    `curl -s ${endpoint}/control/key > simulated-key.json && cosell connect gcp --label "Google simulator" --environment simulated --partner ${partnerId} --endpoint ${endpoint} --key simulated-key.json --accept-terms`,
+    `curl -s ${endpoint}/control/key > simulated-key.json && cosell connect gcp --label "Google simulator" --environment simulated --partner ${partnerId} --endpoint ${endpoint} --key simulated-key.json --accept-terms --project ${project} --orders accept`,
 };

@@ -61,7 +61,7 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
   let aheadMs = 0;
   const reviews = createReviews(world);
   const leads = createLeads(world);
-  const marketplace = createMarketplace(world, deps.deliver);
+  const marketplace = createMarketplace(world, { deliver: deps.deliver, aheadMs: () => aheadMs });
   const requests = createRequests(world, {
     marketplace,
     opportunities: createOpportunities(world, reviews),

@@ -61,7 +61,7 @@ const readOne = (reader: Reader, type: string, at: Place, keepsDefault = false):
   if (reader.catalogue.enums[type]) return readEnum(reader, type, at, keepsDefault);
   const value = readScalar(type, at.json);
   if (value === undefined) return refuse(at, typeName(reader, type));
-  return isDefault(value) && !keepsDefault ? undefined : value;
+  return isDefault(type, value) && !keepsDefault ? undefined : value;
 };
 
 const readMembers = (reader: Reader, message: string, at: Place): Json | undefined => {
@@ -143,7 +143,9 @@ const wholeOf = (json: Json): bigint | undefined => {
   if (typeof json === "number") return Number.isSafeInteger(json) ? BigInt(json) : undefined;
   return typeof json === "string" && /^-?\d{1,19}$/.test(json) ? BigInt(json) : undefined;
 };
-const isDefault = (value: Json): boolean => value === "" || value === false || value === 0 || value === "0";
+/** Only of a 64-bit number is the text "0" nothing: a Decimal's is a percent of none. */
+const isDefault = (type: string, value: Json): boolean =>
+  value === "" || value === false || value === 0 || (type === "int64" && value === "0");
 
 /** Google's common types have a meaning besides their form. */
 const sense = (message: string, value: JsonObject, path: string): readonly Violation[] => {

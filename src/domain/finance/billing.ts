@@ -89,6 +89,12 @@ export const purchaseEarnings = (lines: readonly MoneyLine[]): ReadonlyMap<strin
   return earnings;
 };
 
+/** Equal for two lines that say the same commercial thing under different ids. */
+export const commercialThing = (line: MoneyLine): string =>
+  line.marketplace === "aws"
+    ? [line.reference ?? line.key, line.currency, line.amount, line.invoicedDay, line.occurredDay].join("|")
+    : line.key;
+
 /**
  * The instalments that no line bills. A line bills the instalment of its day, else of its month, else the earliest one
  * of the same amount that was due by then, else a run of instalments that it adds up to.
@@ -99,7 +105,9 @@ export const unbilledInstalments = (
   tolerance: bigint,
 ): readonly Instalment[] => {
   const open = new Set(schedule);
-  let lines = revenue.filter((line) => line.amount > 0n);
+  // A suspected double bills what its twin bills, and no other instalment.
+  const things = new Map(revenue.toReversed().map((line) => [commercialThing(line), line]));
+  let lines = [...things.values()].filter((line) => line.amount > 0n).toReversed();
   const near = (line: MoneyLine, amount: bigint): boolean => {
     const difference = line.amount - amount;
     return difference <= tolerance && -difference <= tolerance;

@@ -47,11 +47,16 @@ export const checkAgreement = (link: Link, billing: Billing, context: AgreementC
   return found;
 };
 
+/** Agreements that never came into force, or gave way to another, are not expected to bill. */
+const notInForce = new Set(["CANCELLED", "REPLACED", "ROLLED_BACK", "SUPERSEDED"]);
+
 const checkLink = (link: Link, billing: Billing, raise: Raise): void => {
   const { agreement, method, candidates } = link;
   const open = billing.invoiced - billing.refunded;
   const billed = agreement.lines.some((line) => line.kind === "REVENUE");
   const deals = candidates.map((deal) => deal.dealId).join(" ");
+  // An amended agreement gave its deal to the one that replaced it.
+  if (!billed && notInForce.has(agreement.status)) return;
   if (method === "ambiguous") raise("AMBIGUOUS_MATCH", open, { details: { candidates: deals } });
   if (method === "none" && billed) raise("UNATTRIBUTED_REVENUE", open);
   if (method === "offer_id" && candidates.length > 1)
@@ -69,9 +74,6 @@ const checkDeal = ({ agreement, deal }: Link, policy: Policy, raise: Raise): voi
   const tolerance = toleranceOf(agreement, policy);
   if (difference > tolerance || -difference > tolerance) raise("AMOUNT_MISMATCH", difference, { details });
 };
-
-/** Agreements that never came into force, or gave way to another, are not expected to bill. */
-const notInForce = new Set(["CANCELLED", "REPLACED", "ROLLED_BACK", "SUPERSEDED"]);
 
 const checkSchedule = (agreement: Agreement, billing: Billing, context: AgreementContext, raise: Raise): void => {
   const { policy, asOfDay } = context;

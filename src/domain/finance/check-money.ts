@@ -1,7 +1,7 @@
 /** Exceptions of single lines and of money that should have been paid out: what is kept back, lost, late or doubled. */
 import type { Agreement, AgreementBook } from "./agreements.ts";
 import { minorUnit } from "./amount.ts";
-import { type Billing, type BillingUnit, purchaseEarnings } from "./billing.ts";
+import { type Billing, type BillingUnit, commercialThing, purchaseEarnings } from "./billing.ts";
 import type { CloseException, ExceptionType } from "./exception.ts";
 import type { MoneyLine } from "./line.ts";
 import type { Policy } from "./policy.ts";
@@ -116,7 +116,7 @@ const uncollectedTwin = (unit: BillingUnit, context: MoneyContext): readonly Clo
   if (unit.revenue.length < 2) return [];
   const groups = new Map<string, MoneyLine[]>();
   for (const line of unit.revenue) {
-    const thing = `${line.currency}|${line.amount}|${line.invoicedDay}|${line.occurredDay}`;
+    const thing = commercialThing(line);
     groups.set(thing, [...(groups.get(thing) ?? []), line]);
   }
   return [...groups.values()].flatMap((twins) => {

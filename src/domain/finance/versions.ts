@@ -13,6 +13,8 @@ export interface Versions {
   readonly current: readonly MoneyLine[];
   readonly lineOf: (marketplace: MarketplaceId, key: string) => MoneyLine | undefined;
   readonly ignored: Readonly<Record<IgnoredReason, number>>;
+  /** Rows that are further parts of a current line. */
+  readonly joined: number;
   /** Ignored money by currency, so that what came in is accounted for. */
   readonly ignoredAmounts: ReadonlyMap<string, bigint>;
   /** Keys of which the source sent different contents with the same knowledge date. */
@@ -27,6 +29,7 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
   const ignored = { repeated: 0, superseded: 0, deleted: 0, "not known yet": 0 };
   const ignoredAmounts = new Map<string, bigint>();
   const conflicts: string[] = [];
+  let joined = 0;
   const ignore = (line: MoneyLine, reason: IgnoredReason): void => {
     ignored[reason] += 1;
     ignoredAmounts.set(line.currency, (ignoredAmounts.get(line.currency) ?? 0n) + line.amount);
@@ -45,7 +48,9 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
   const current: MoneyLine[] = [];
   for (const held of Object.values(byKey))
     for (const [key, versions] of held) {
-      const chosen = Array.isArray(versions) ? choose(versions, ignore, conflicts) : versions;
+      const parts = Array.isArray(versions) ? choose(versions, ignore, conflicts) : [versions];
+      const chosen = parts.reduce(addUp);
+      joined += parts.length - 1;
       if (chosen !== versions) held.set(key, chosen);
       if (chosen.deleted) {
         ignore(chosen, "deleted");
@@ -56,7 +61,7 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
     const line = byKey[marketplace].get(key);
     return Array.isArray(line) ? undefined : line;
   };
-  return { current, lineOf, ignored, ignoredAmounts, conflicts };
+  return { current, lineOf, ignored, joined, ignoredAmounts, conflicts };
 };
 
 type Held = MoneyLine | MoneyLine[];
@@ -65,7 +70,7 @@ const choose = (
   versions: readonly MoneyLine[],
   ignore: (line: MoneyLine, reason: IgnoredReason) => void,
   conflicts: string[],
-): MoneyLine => {
+): readonly MoneyLine[] => {
   const ordered = versions.toSorted(newestFirst);
   const [newest] = ordered;
   if (newest === undefined) throw new Error("a key without a row");
@@ -83,7 +88,7 @@ const choose = (
     }
     previous = line;
   }
-  return parts.length === 1 ? newest : parts.reduce(addUp);
+  return parts;
 };
 
 /** Newest knowledge first; what is left is ordered by content, so that no order of files or rows shows. */

@@ -14,6 +14,8 @@ create table offer (
   reason text,
   gaps jsonb not null default '[]',
   terms jsonb not null,
+  -- Counts what an approval is about.
+  terms_version int not null default 1,
   -- What is sold, as fees tell it apart.
   product_type text not null default 'saas' check (product_type in ('saas', 'server', 'data', 'professional_services')),
   total_micros bigint,
@@ -59,7 +61,7 @@ create index offer_under_way on offer (connection_id, updated_at) where state = 
 create table offer_approval (
   id text primary key,
   offer_id text not null references offer,
-  offer_version int not null,
+  terms_version int not null,
   requested_by text not null references actor,
   requested_at timestamptz not null,
   reasons jsonb not null,

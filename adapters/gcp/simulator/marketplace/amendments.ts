@@ -11,7 +11,7 @@ import { type Plan, placeOf, planById, planName } from "./catalogue.ts";
 import { readDateTime } from "./civil.ts";
 import { wrongAt } from "./form.ts";
 import { billedTotal, installmentsOf, isUsageOnly, priceModelsOf, timelineOf } from "./price.ts";
-import type { EntitlementRecord, OfferRecord } from "./records.ts";
+import type { EntitlementRecord } from "./records.ts";
 
 export interface Asked {
   readonly project: string;
@@ -25,6 +25,7 @@ const openStates = [
   "ENTITLEMENT_PENDING_PLAN_CHANGE",
   "ENTITLEMENT_PENDING_PLAN_CHANGE_APPROVAL",
   "ENTITLEMENT_PENDING_CANCELLATION",
+  "ENTITLEMENT_SUSPENDED",
 ];
 export const offerName = (project: string, id: string): string => `${placeOf(project)}/privateOffers/${id}`;
 
@@ -70,9 +71,10 @@ export const namingViolations = (offer: JsonObject, target: JsonObject): readonl
   ];
 };
 
+/** An order that a new offer supersedes, and the terms by which it runs: those of its private offer, or its plan's by list. */
 export interface Amended {
   readonly order: EntitlementRecord;
-  readonly offer: OfferRecord;
+  readonly terms: JsonObject;
 }
 export interface Amendment {
   readonly offer: JsonObject;
@@ -87,7 +89,9 @@ export const changeViolations = (of: Amendment): readonly Violation[] => {
   const { amended, now } = of;
   const end = amended.order.endsAt === null ? null : new Date(amended.order.endsAt);
   if (amended.order.isOutOfTerm || (end !== null && end <= now)) return [];
-  return [...timeViolations(of, end), ...modelViolations(of), ...frequencyViolations(of), ...amountViolations(of)];
+  const times = [...timeViolations(of, end), ...modelViolations(of)];
+  // A plan by list binds neither the rhythm nor the amount of what follows.
+  return amended.order.offerId === null ? times : [...times, ...frequencyViolations(of), ...amountViolations(of)];
 };
 
 const secondsBeforeEnd = 86_400;
@@ -103,10 +107,15 @@ const timeViolations = ({ offer, now, amended, upcoming }: Amendment, end: Date 
     return at !== null && limit !== null && at > limit ? [wrongAt(path, `must not be after ${what}`)] : [];
   };
   const isNew = textAt(offer, "offerDealType") === "NEW";
-  const special = textAt(amended.offer.document, "offerDealType");
+  const special = textAt(amended.terms, "offerDealType");
   return [
     ...(end !== null && addSeconds(now, secondsBeforeEnd) >= end
-      ? [wrongAt(privatePath, "names an offer that ends within 24 hours")]
+      ? [
+          wrongAt(
+            amended.order.offerId === null ? standardPath : privatePath,
+            "names an offer that ends within 24 hours",
+          ),
+        ]
       : []),
     ...late("acceptDeadlineTime", end, "the end of the amended offer"),
     ...late("acceptDeadlineTime", next, "the next installment of the amended offer"),
@@ -120,9 +129,9 @@ const timeViolations = ({ offer, now, amended, upcoming }: Amendment, end: Date 
 };
 
 /** The next charge of an amended offer that has installments of its own. */
-const nextInstallment = ({ order, offer }: Amended, now: Date): Date | null => {
-  if (order.startsAt === null || installmentsOf(offer.document).length === 0) return null;
-  return timelineOf(offer.document, new Date(order.startsAt))?.find(({ at }) => at > now)?.at ?? null;
+const nextInstallment = ({ order, terms }: Amended, now: Date): Date | null => {
+  if (order.startsAt === null || installmentsOf(terms).length === 0) return null;
+  return timelineOf(terms, new Date(order.startsAt))?.find(({ at }) => at > now)?.at ?? null;
 };
 
 type Form = "flat fee" | "usage" | "commitment at list price" | "commitment with discounted usage";
@@ -133,19 +142,19 @@ const formOf = (offer: JsonObject): Form => {
   return model.usage === undefined ? "commitment at list price" : "commitment with discounted usage";
 };
 const modelViolations = ({ offer, amended }: Amendment): readonly Violation[] => {
-  const [before, after] = [formOf(amended.offer.document), formOf(offer)];
+  const [before, after] = [formOf(amended.terms), formOf(offer)];
   const isKept = before === after || (before === "usage" && after !== "flat fee");
   return isKept ? [] : [wrongAt(product, `has a price model (${after}) that cannot amend the other's (${before})`)];
 };
 
 const frequencyViolations = ({ offer, amended }: Amendment): readonly Violation[] => {
-  if (isUsageOnly(offer) || isUsageOnly(amended.offer.document)) return [];
+  if (isUsageOnly(offer) || isUsageOnly(amended.terms)) return [];
   const isCustom = installmentsOf(offer).length > 0;
-  if (installmentsOf(amended.offer.document).length > 0)
+  if (installmentsOf(amended.terms).length > 0)
     return isCustom ? [] : [wrongAt(product, "must have custom intervals, as the amended offer has")];
   const family = (of: JsonObject): string =>
     (textAt(of, `${product}.standardIntervalPrice.standardInterval`) ?? "").split("_")[0] ?? "";
-  if (isCustom || family(offer) === family(amended.offer.document)) return [];
+  if (isCustom || family(offer) === family(amended.terms)) return [];
   const words = "must be that of the amended offer, or become custom";
   return [wrongAt(`${product}.standardIntervalPrice.standardInterval`, words)];
 };
@@ -153,9 +162,9 @@ const frequencyViolations = ({ offer, amended }: Amendment): readonly Violation[
 /** A commitment may not shrink; installments and the whole not to less than half. */
 const amountViolations = ({ offer, now, amended }: Amendment): readonly Violation[] => {
   const path = `${product}.standardIntervalPrice.priceModel.commitment.commitmentAmount`;
-  const [was, is] = [centsOf(at(amended.offer.document, path)), centsOf(at(offer, path))];
+  const [was, is] = [centsOf(at(amended.terms, path)), centsOf(at(offer, path))];
   const started = amended.order.startsAt === null ? now : new Date(amended.order.startsAt);
-  const [total, before] = [billedTotal(offer, now), billedTotal(amended.offer.document, started)];
+  const [total, before] = [billedTotal(offer, now), billedTotal(amended.terms, started)];
   const charges = (timelineOf(offer, now) ?? []).map(({ cents }) => cents);
   const hasHalved = charges.some((cents, index) => index > 0 && cents * 2n < (charges[index - 1] ?? 0n));
   return [

@@ -1,5 +1,6 @@
 /** The operator's side of the marketplace: what buyers, Google's people and the clock of billing would do, on demand. */
 import { z } from "zod";
+import { type JsonObject, jsonObjectSchema } from "../../../../src/domain/deal.ts";
 import { unstruck } from "../../../simulator/faults.ts";
 import { invalid, notFound, violation } from "../answers.ts";
 import type { Occasion, World } from "../world.ts";
@@ -8,6 +9,8 @@ import { type Plan, planById, projectOf } from "./catalogue.ts";
 import { accountView, entitlementView } from "./entitlements.ts";
 import type { Marketplace } from "./index.ts";
 import { offerState } from "./offers.ts";
+import { unfit } from "./orderbook.ts";
+import { standardAgreement } from "./publishing.ts";
 import {
   type BuyerAccountRecord,
   billingKinds,
@@ -33,12 +36,22 @@ export const billingInputSchema = z.strictObject({
   domain: z.string().optional(),
   country: z.string().length(2).optional(),
 });
+export const makeOfferSchema = z.strictObject({
+  offer: jsonObjectSchema.describe("as in privateOffers.create"),
+  publish: z.boolean().default(true),
+  reseller: z
+    .strictObject({ contact: z.string(), email: z.string(), planId: z.string() })
+    .optional()
+    .describe("a reseller made it, from a reseller private offer plan of the partner's"),
+});
+export type MakeOfferInput = Omit<z.input<typeof makeOfferSchema>, "offer"> & { readonly offer: JsonObject };
 export const purchaseSchema = z.strictObject({
   billingAccount,
   plan: z.string().default("team-p1m").describe("a plan's id: enterprise-p1y, team-p1m, metered or rollout-p1m"),
 });
 export const changePlanSchema = z.strictObject({ id, plan: z.string() });
 export const cancelSchema = z.strictObject({ id, at: z.enum(["term_end", "once"]).default("term_end") });
+export const suspendSchema = z.strictObject({ id, suspended: z.boolean().default(true) });
 export const renewalSchema = z.strictObject({ id, renews: z.boolean() });
 export const endSchema = z.strictObject({
   id,
@@ -147,6 +160,27 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
         const isReviewed = row.document.publishRequirementGoogleReview !== undefined;
         return offers.views.stored(isReviewed ? offers.reviewed(row, occasion()) : offers.published(row, occasion()));
       }),
+    /** Somebody makes an offer in Producer Portal, or a reseller in Partner Sales Console. */
+    makeOffer: (input: MakeOfferInput) =>
+      transact(() => {
+        const { offer, publish, reseller } = makeOfferSchema.parse(input);
+        const row = offers.draft(project, offer, occasion());
+        const stamp = row.createdAt;
+        const document = { documentType: standardAgreement };
+        const documentId = world.uuid("document");
+        ledger.offerDocuments.put(documentId, {
+          id: documentId,
+          offer: row.id,
+          createdAt: stamp,
+          updatedAt: stamp,
+          document,
+        });
+        const problems = publish ? offers.obstacles(row, world.now()) : [];
+        if (problems.length > 0) throw invalid(problems);
+        const made = reseller === undefined ? {} : resold(reseller);
+        const saved = offers.save(row, { ...made, ...(publish ? { state: "PUBLISHING" } : {}) }, occasion());
+        return offers.views.stored(publish ? offers.published(saved, occasion()) : saved);
+      }),
     acceptOffer: (name: string) => transact(() => brief(orders.accept(offerOf(name), changes.request, occasion()))),
     /** A buyer buys a plan by list. */
     purchase: (input: z.input<typeof purchaseSchema>) =>
@@ -165,6 +199,15 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
     /** The order ends for a reason of Google's. */
     endOrder: (name: string, reason = "billing-disabled") =>
       onOrder((row) => orders.stop(row, reason, occasion()))(name),
+    /** The order rests, as while its customer does not pay, or goes on. Nothing is published about that. */
+    suspendOrder: (name: string, isSuspended = true) =>
+      onOrder((row) => {
+        const [from, to] = isSuspended
+          ? ["ENTITLEMENT_ACTIVE", "ENTITLEMENT_SUSPENDED"]
+          : ["ENTITLEMENT_SUSPENDED", "ENTITLEMENT_ACTIVE"];
+        if (row.state !== from) throw unfit(row, `it must be ${from} for this`);
+        return orders.book.save(row, { state: to ?? row.state }, occasion());
+      })(name),
     deleteOrder: (name: string) =>
       onOrder((row) => {
         orders.remove(orders.cancelled(row, occasion()), occasion());
@@ -212,4 +255,19 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
     shuffle: () => transact(() => ({ shuffled: pushes.shuffle() })).then(thenTick),
   };
 };
+
+/** What an offer says of the reseller who made it. */
+const resold = ({
+  contact,
+  email,
+  planId,
+}: {
+  readonly contact: string;
+  readonly email: string;
+  readonly planId: string;
+}) => ({
+  resellerContact: { contact, email },
+  "singleProductOffer.resellerPrivateOfferPlanId": planId,
+});
+
 export type MarketplaceControls = ReturnType<typeof createMarketplaceControls>;

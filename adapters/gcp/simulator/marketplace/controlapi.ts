@@ -11,11 +11,13 @@ import {
   idSchema,
   lastSchema,
   type MarketplaceControls,
+  makeOfferSchema,
   purchaseSchema,
   renewalSchema,
   reportsSchema,
   settleSchema,
   subscriptionInputSchema,
+  suspendSchema,
 } from "./control.ts";
 
 export const marketplaceRoutes = (controls: MarketplaceControls): Readonly<Record<string, ControlWork>> => {
@@ -30,6 +32,9 @@ export const marketplaceRoutes = (controls: MarketplaceControls): Readonly<Recor
     ),
     "POST /review_offer": taking("Google publishes an offer that is PUBLISHING, reviewed or not", idSchema, ({ id }) =>
       controls.reviewOffer(id),
+    ),
+    "POST /make_offer": taking("somebody makes an offer in Producer Portal", makeOfferSchema, (input) =>
+      controls.makeOffer(input),
     ),
     "POST /accept_offer": taking("the buyer accepts a published offer", idSchema, ({ id }) => controls.acceptOffer(id)),
     "POST /purchase": taking("a buyer buys a plan by list", purchaseSchema, (input) => controls.purchase(input)),
@@ -48,6 +53,9 @@ export const marketplaceRoutes = (controls: MarketplaceControls): Readonly<Recor
     ),
     "POST /end_order": taking("the order ends for a reason of Google's", endSchema, ({ id, reason }) =>
       controls.endOrder(id, reason),
+    ),
+    "POST /suspend_order": taking("the order rests, or goes on", suspendSchema, ({ id, suspended }) =>
+      controls.suspendOrder(id, suspended),
     ),
     "POST /delete_order": taking("the order is cancelled and deleted", idSchema, ({ id }) => controls.deleteOrder(id)),
     "PUT /account": taking("a buyer's account without a purchase", accountInputSchema, (input) =>

@@ -6,6 +6,7 @@ import type { Json, JsonObject } from "../../../../src/domain/deal.ts";
 import type { World } from "../world.ts";
 import { projectNumber, serviceId } from "./catalogue.ts";
 import { type Content, contentOf, durationOf, scheduledEnd } from "./content.ts";
+import { termEnd } from "./price.ts";
 import type { BuyerAccountRecord, EntitlementRecord } from "./records.ts";
 
 export const accountName = (row: Pick<BuyerAccountRecord, "provider" | "id">): string =>
@@ -28,7 +29,8 @@ const present = (members: Readonly<Record<string, Json | null | undefined>>): Js
 const offerPart = (row: EntitlementRecord, content: Content): JsonObject => {
   const end = scheduledEnd(content.terms);
   const isRequested = row.state === "ENTITLEMENT_ACTIVATION_REQUESTED";
-  const requestedEnd = row.isApproved ? (row.endsAt ?? end?.toISOString()) : end?.toISOString();
+  const begins = row.isApproved && row.startsAt !== null ? new Date(row.startsAt) : null;
+  const requestedEnd = (begins === null ? end : termEnd(content.terms, begins))?.toISOString();
   return present({
     offer: offerNameIn(row, row.offerId, row.standardOffer),
     offerDuration: end === null ? durationOf(content.terms) : null,

@@ -1,11 +1,11 @@
 /** The marketplace behind Google's two APIs: what is listed, offered, bought and billed, and who is told of it. */
 import type { JsonObject } from "../../../../src/domain/deal.ts";
-import type { SimulatorDeps } from "../../../contract-simulator.ts";
 import { unstruck } from "../../../simulator/faults.ts";
 import { denied, invalid, violation } from "../answers.ts";
 import type { SimulatedCredential } from "../credential.ts";
 import type { Due } from "../ledger.ts";
 import type { Call } from "../opportunities.ts";
+import { camel } from "../tables.ts";
 import type { World } from "../world.ts";
 import { createAccountBook, createAccounts } from "./accounts.ts";
 import { createBooks } from "./books.ts";
@@ -17,11 +17,11 @@ import { createOffers } from "./offers.ts";
 import { bodies, type MarketplaceOperation, producerHost } from "./operations.ts";
 import { createOrders } from "./orders.ts";
 import { createProcurement } from "./procurement.ts";
-import { createPushes } from "./pushes.ts";
+import { createPushes, type PushParts } from "./pushes.ts";
 
-export const createMarketplace = (world: World, deliver: SimulatorDeps["deliver"]) => {
+export const createMarketplace = (world: World, parts: PushParts) => {
   const { ledger } = world;
-  const pushes = createPushes(world, deliver);
+  const pushes = createPushes(world, parts);
   const offers = createOffers(world);
   const books = createBooks(world);
   const accounts = createAccountBook(world);
@@ -68,8 +68,8 @@ export const createMarketplace = (world: World, deliver: SimulatorDeps["deliver"
     books,
     /** Answers one call that may be made. */
     answer: (operation: MarketplaceOperation, call: Call): JsonObject => {
-      checkBody(operation, call.input);
-      return work[operation](call);
+      const input = bodyOf(operation, call.input);
+      return work[operation]({ ...call, input });
     },
     /** Does what is due on the marketplace's side. */
     perform: (due: Due): void => {
@@ -90,14 +90,17 @@ export const admitMarketplace = (host: string, names: readonly string[], caller:
     throw invalid([violation("name", "The location must be 'global'")]);
 };
 
-const checkBody = (operation: MarketplaceOperation, input: JsonObject): void => {
+/** The body of a method whose members are listed, in camel case: proto3's JSON takes both spellings. */
+const bodyOf = (operation: MarketplaceOperation, input: JsonObject): JsonObject => {
   const known = bodies[operation];
-  if (known === undefined) return;
-  const problems = Object.entries(input).flatMap(([name, value]) => {
+  if (known === undefined) return input;
+  const body = Object.fromEntries(Object.entries(input).map(([name, value]) => [camel(name), value]));
+  const problems = Object.entries(body).flatMap(([name, value]) => {
     const wanted = Object.hasOwn(known, name) ? known[name] : undefined;
     if (wanted === undefined)
       return [violation("", `Invalid JSON payload received. Unknown name "${name}": Cannot find field.`)];
     return value === null || typeof value === wanted ? [] : [violation(name, `Invalid value at '${name}'`)];
   });
   if (problems.length > 0) throw invalid(problems);
+  return body;
 };

@@ -11,18 +11,11 @@ import { isOutputPath, masked, readMask } from "../mask.ts";
 import type { Call } from "../opportunities.ts";
 import { type Reader, readMessage, writable } from "../shapes.ts";
 import { hiddenUntil, type Occasion, type World } from "../world.ts";
-import {
-  type Amended,
-  type Asked,
-  changeViolations,
-  namingViolations,
-  offerName,
-  ordersMet,
-  targetOf,
-} from "./amendments.ts";
+import { type Asked, changeViolations, namingViolations, offerName, ordersMet, targetOf } from "./amendments.ts";
 import { billingOf } from "./billing.ts";
 import { planOf, projectNumber } from "./catalogue.ts";
 import { readDateTime } from "./civil.ts";
+import { contentOf } from "./content.ts";
 import { formViolations } from "./form.ts";
 import { paged } from "./pages.ts";
 import { contractValue } from "./price.ts";
@@ -85,12 +78,12 @@ export const createOffers = (world: World) => {
     throw forbidden("FAILED_PRECONDITION", [violation(name, words)]);
   };
 
-  const create = (call: Call): JsonObject => {
-    const [project = ""] = call.names;
-    const given = sentAs(type, call.input, "private_offer");
+  /** A new draft, whoever makes it. Throws for what no draft may say. */
+  const draft = (project: string, input: JsonObject, occasion: Occasion): OfferRecord => {
+    const given = sentAs(type, input, "private_offer");
     const problems = formViolations(given);
     if (problems.length > 0) throw invalid(problems);
-    const stamp = world.stamp(call.now);
+    const stamp = world.stamp(occasion.now);
     const row: OfferRecord = {
       id: world.uuid("private offer"),
       project,
@@ -103,10 +96,10 @@ export const createOffers = (world: World) => {
       startedAt: null,
       previous: null,
       staleUntil: null,
-      hiddenUntil: hiddenUntil(call),
+      hiddenUntil: hiddenUntil(occasion),
     };
     ledger.offers.put(row.id, row);
-    return views.stored(row);
+    return row;
   };
 
   /** The paths that a patch writes: those of the mask, or without one whatever the body has. */
@@ -176,19 +169,13 @@ export const createOffers = (world: World) => {
     const met = ordersMet(ledger.entitlements.all(), asked);
     const problems = namingViolations(offer, targetOf(met, asked));
     const named = textAt(offer, "singleProductOffer.amendedPrivateOffer");
-    const order = met.find(({ offerId }) => offerId !== null && offerName(project, offerId) === named);
-    const before = order?.offerId == null ? null : ledger.offers.get(order.offerId);
-    if (problems.length > 0 || !order || !before) return problems;
-    return changeViolations({
-      offer,
-      now,
-      amended: { order, offer: before },
-      upcoming: upcomingOf({ order, offer: before }),
-    });
+    const isByList = textAt(offer, "singleProductOffer.amendedStandardOffer") !== null;
+    const order = met.find(({ offerId }) => (offerId === null ? isByList : offerName(project, offerId) === named));
+    if (problems.length > 0 || order === undefined) return problems;
+    const amended = { order, terms: contentOf(world, order).terms };
+    const upcoming = order.pending?.startsAt == null ? null : new Date(order.pending.startsAt);
+    return changeViolations({ offer, now, amended, upcoming });
   };
-  const upcomingOf = ({ order }: Amended): Date | null =>
-    order.pending?.startsAt == null ? null : new Date(order.pending.startsAt);
-
   const publish = (call: Call): JsonObject => {
     const row = find(call);
     mustBe(row, ["DRAFT"], "published");
@@ -289,6 +276,8 @@ export const createOffers = (world: World) => {
   return {
     save,
     views,
+    draft,
+    obstacles,
     published,
     /** Google has looked at a large renewal and lets it through. */
     reviewed: (row: OfferRecord, occasion: Occasion): OfferRecord => {
@@ -309,7 +298,7 @@ export const createOffers = (world: World) => {
         return (call.query.get("view") ?? "").endsWith("_FULL") ? views.full(row, call.now) : views.basic(row);
       },
       "privateOffers.resolveAmendmentTarget": resolveAmendmentTarget,
-      "privateOffers.create": create,
+      "privateOffers.create": (call: Call): JsonObject => views.stored(draft(call.names[0] ?? "", call.input, call)),
       "privateOffers.patch": patch,
       "privateOffers.publish": publish,
       "privateOffers.cancel": cancel,

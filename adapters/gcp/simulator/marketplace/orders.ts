@@ -116,10 +116,11 @@ export const createOrders = (world: World, { offers, accounts, pushes, books }: 
   /** Plans the activation once both approvals are there. Until then the order is pending. */
   const arm = (row: EntitlementRecord, occasion: Occasion): EntitlementRecord => {
     const isAdmitted = ledger.buyerAccounts.get(row.account)?.approval.state === "APPROVED";
-    if (!row.isApproved || !isAdmitted || row.state !== "ENTITLEMENT_ACTIVATION_REQUESTED") return row;
+    if (!row.isApproved || row.state !== "ENTITLEMENT_ACTIVATION_REQUESTED") return row;
+    const start = scheduledStart(contentOf(world, row).terms);
+    if (!isAdmitted) return start === null ? row : save(row, { startsAt: start.toISOString() }, occasion);
     unplan(row, ["activation"]);
     const soon = addSeconds(occasion.now, dice.between(settings().activationSeconds, row.fate, "activation"));
-    const start = scheduledStart(contentOf(world, row).terms);
     const at = start !== null && start > occasion.now ? start : soon;
     world.schedule("activation", row.id, at);
     return save(row, { startsAt: at.toISOString() }, occasion);

@@ -51,7 +51,7 @@ export const createProcurement = (world: World, { orders, changes }: Procurement
     const paths = (call.query.get("updateMask") ?? "").split(",").map((path) => path.trim());
     if (paths.some((path) => !["messageToUser", "message_to_user"].includes(path)))
       throw invalid([violation("update_mask", "Only 'message_to_user' can be updated, and the mask must name it")]);
-    const message = call.input.messageToUser ?? null;
+    const message = call.input.messageToUser ?? call.input.message_to_user ?? null;
     if (message !== null && typeof message !== "string")
       throw invalid([
         violation("entitlement.message_to_user", "Invalid value at 'entitlement.message_to_user' (TYPE_STRING)"),

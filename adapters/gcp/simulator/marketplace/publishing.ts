@@ -304,11 +304,21 @@ const usageViolations = ({ plan, project }: Publication, path: string, model: Js
 
 const documentViolations = ({ documents, plan }: Publication): readonly Violation[] => {
   const isService = plan !== null && isProfessional(plan.service);
-  const wanted = isService ? ["STATEMENT_OF_WORK"] : ["CUSTOM_END_USER_LICENSE_AGREEMENT", standardAgreement];
-  if (documents.some((type) => wanted.includes(type))) return [];
+  const agreements = [customAgreement, standardAgreement];
+  const [wanted, barred] = isService ? [[statementOfWork], [standardAgreement]] : [agreements, [statementOfWork]];
   const words = isService ? "a statement of work" : "a standard or custom end user license agreement";
-  return [wrongAt("documents", `must include ${words} to publish the offer`)];
+  return [
+    ...orNone(
+      wrongAt("documents", `must include ${words} to publish the offer`),
+      !documents.some((type) => wanted.includes(type)),
+    ),
+    ...documents.flatMap((type) =>
+      orNone(wrongAt("documents", `must not include a ${type} for this product`), barred.includes(type)),
+    ),
+  ];
 };
+const customAgreement = "CUSTOM_END_USER_LICENSE_AGREEMENT";
+const statementOfWork = "STATEMENT_OF_WORK";
 export const standardAgreement = "STANDARD_END_USER_LICENSE_AGREEMENT_V2";
 
 const featureViolations = (offer: JsonObject): readonly Violation[] => {

@@ -24,9 +24,14 @@ export interface News {
   readonly told: JsonObject;
 }
 
-export const createPushes = (world: World, deliver: SimulatorDeps["deliver"]) => {
+export interface PushParts {
+  readonly deliver: SimulatorDeps["deliver"];
+  readonly aheadMs: () => number;
+}
+
+export const createPushes = (world: World, { deliver, aheadMs }: PushParts) => {
   const { ledger } = world;
-  const tokens = createPushTokens(world);
+  const tokens = createPushTokens(world, aheadMs);
 
   const envelope = (event: PushRecord, subscription: string): JsonObject => ({
     message: {

@@ -16,7 +16,8 @@ const keyIds: Readonly<Record<PushKeyName, string>> = {
   forger: "51b0000000000000000000000000000000000033",
 };
 
-export const createPushTokens = (world: World) => {
+/** `aheadMs`: how far this clock was moved ahead of a receiver's that may have stayed behind. */
+export const createPushTokens = (world: World, aheadMs: () => number) => {
   const keys = new Map<PushKeyName, Promise<CryptoKey>>();
   const keyOf = (name: PushKeyName): Promise<CryptoKey> => {
     const pem = `-----BEGIN PRIVATE KEY-----\n${pushKeys[name]}\n-----END PRIVATE KEY-----`;
@@ -38,7 +39,8 @@ export const createPushTokens = (world: World) => {
   /** What a token says of who pushes, and to whom. */
   const claimsOf = ({ audience, serviceAccount }: SubscriptionRecord, forgery: Forgery | null): JsonObject => {
     const now = Math.floor(world.now().getTime() / 1000);
-    const issued = forgery === "expired" ? now - 2 * lifeSeconds : now;
+    // What has expired must have done so on every clock.
+    const issued = forgery === "expired" ? now - Math.ceil(aheadMs() / 1000) - 2 * lifeSeconds : now;
     return {
       aud: forgery === "wrong_audience" ? "https://elsewhere.example/push" : audience,
       azp: "113774264463038321964",

@@ -24,6 +24,7 @@ const metadata = [
   "endTime",
 ];
 const product = "singleProductOffer";
+const planPath = `${product}.resellerPrivateOfferPlanId`;
 
 export const createViews = (world: World) => {
   const { ledger } = world;
@@ -100,8 +101,9 @@ export const createViews = (world: World) => {
     feeOfTerm,
     worthOf,
     basic: (row: OfferRecord): JsonObject => {
-      if (world.settings().marketplace.basicView === "documented") return stored(row);
-      return pick(stored(row), metadata);
+      const whole = stored(row);
+      if (world.settings().marketplace.basicView === "metadata") return pick(whole, metadata);
+      return textAt(whole, planPath) === null ? whole : withAt(whole, planPath, undefined);
     },
     /** What a list shows of an offer: the index may lag behind. Null: it does not know it yet. */
     indexed: (row: OfferRecord, { now, struck }: Occasion): OfferRecord | null => {

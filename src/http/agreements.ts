@@ -1,0 +1,136 @@
+/** Agreements over HTTP: what offers and public purchases became. */
+import { z } from "zod";
+import { agreementStates } from "../domain/machine.ts";
+import { agreementRevisionSchema, agreementSchema, listedAgreementSchema } from "../store/agreements.ts";
+import { historySchema } from "../store/journal.ts";
+import { suggestionSchema } from "../store/offer-suggestions.ts";
+import {
+  type AppDeps,
+  checkMatch,
+  commit,
+  type Endpoint,
+  endpoint,
+  idOf,
+  listOf,
+  pageQuery,
+  seqPageQuery,
+  tagOf,
+} from "./endpoint.ts";
+import { notFound } from "./problem.ts";
+
+const params = z.strictObject({ id: idOf("agr", "agreement") });
+const storySchema = agreementSchema.extend({
+  revisions: z.array(agreementRevisionSchema).describe("what was agreed, from the first revision on"),
+  suggestions: z.array(suggestionSchema),
+});
+const filterQuery = pageQuery.extend({
+  state: z
+    .string()
+    .transform((list) => list.split(","))
+    .pipe(z.array(z.enum(agreementStates)).min(1).max(agreementStates.length))
+    .optional()
+    .describe(`only agreements in these states, separated by commas: ${agreementStates.join(", ")}`),
+  connection: idOf("con", "connection").optional(),
+  opportunity: idOf("opp", "deal").optional(),
+  offer: idOf("off", "offer").optional(),
+});
+
+export const agreementEndpoints = (deps: AppDeps): readonly Endpoint[] => [
+  listEndpoint(deps),
+  storyEndpoint(deps),
+  historyEndpoint(deps),
+  linkEndpoint(deps),
+];
+
+const listEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "GET",
+    path: "/v1/agreements",
+    tag: "Agreements",
+    scope: "read",
+    summary: "List agreements with their deals, newest first",
+    query: filterQuery,
+    answers: { 200: { description: "one page", schema: listOf(listedAgreementSchema) } },
+    handle: async ({ query }) => ({
+      status: 200,
+      body: await deps.store.agreements.list(deps.db.sql, {
+        after: query.after ?? null,
+        limit: query.limit,
+        ...(query.state === undefined ? {} : { states: query.state }),
+        ...(query.connection === undefined ? {} : { connectionId: query.connection }),
+        ...(query.opportunity === undefined ? {} : { opportunityId: query.opportunity }),
+        ...(query.offer === undefined ? {} : { offerId: query.offer }),
+      }),
+    }),
+  });
+
+const storyEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "GET",
+    path: "/v1/agreements/{id}",
+    tag: "Agreements",
+    scope: "read",
+    summary: "Read an agreement with every revision of it",
+    params,
+    answers: { 200: { description: "the agreement", schema: storySchema, headers: ["ETag"] } },
+    problems: ["not-found"],
+    handle: async ({ params: { id } }) => {
+      const { db, store } = deps;
+      const agreement = await store.agreements.find(db.sql, id);
+      if (agreement === null) throw notFound("agreement", id);
+      const revisions = await store.agreements.revisions(db.sql, id);
+      const suggestions = await store.offerSuggestions.listOf(db.sql, id);
+      return {
+        status: 200,
+        body: { ...agreement, revisions, suggestions },
+        headers: { etag: tagOf(agreement.version) },
+      };
+    },
+  });
+
+const historyEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "GET",
+    path: "/v1/agreements/{id}/history",
+    tag: "Agreements",
+    scope: "read",
+    summary: "What happened to an agreement, oldest first",
+    params,
+    query: seqPageQuery,
+    answers: { 200: { description: "one page", schema: listOf(historySchema) } },
+    problems: ["not-found"],
+    handle: async ({ params: { id }, query }) => {
+      if ((await deps.store.agreements.find(deps.db.sql, id)) === null) throw notFound("agreement", id);
+      const page = { subject: id, after: BigInt(query.after ?? 0), limit: query.limit };
+      return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, page) };
+    },
+  });
+
+const linkEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "POST",
+    path: "/v1/agreements/{id}/link",
+    tag: "Agreements",
+    scope: "write",
+    summary: "Say which deal an agreement belongs to",
+    ifMatch: "optional",
+    params,
+    body: z.strictObject({ opportunityId: idOf("opp", "deal") }),
+    bodyExample: { opportunityId: "opp_0199c0de00007000800000000000a001" },
+    answers: { 200: { description: "the agreement", schema: agreementSchema, headers: ["ETag"] } },
+    problems: ["not-found"],
+    handle: async ({ params: { id }, body: { opportunityId }, caller, match }) => {
+      const { store } = deps;
+      const agreement = await commit(deps, async (tx) => {
+        if ((await store.agreements.find(tx, id)) === null) throw notFound("agreement", id);
+        const stored = await store.agreements.lock(tx, id);
+        if (stored.opportunityId === opportunityId) return stored;
+        checkMatch(match, stored.version);
+        if ((await store.opportunities.find(tx, opportunityId)) === null) throw notFound("deal", opportunityId);
+        await store.offerSuggestions.settle(tx, id);
+        const to = { offerId: null, opportunityId, actorId: caller.actorId, note: "by a person" };
+        return store.agreements.link(tx, stored, to);
+      });
+      return { status: 200, body: agreement, headers: { etag: tagOf(agreement.version) } };
+    },
+  });
