@@ -20,8 +20,16 @@ import { statementFormat } from "./bank/statement.ts";
 import type { ReportFormat } from "./contract-reports.ts";
 import { detailedFormat, summaryFormat } from "./gcp/reports/disbursements.ts";
 import { chargesFormat, insightsFormat } from "./gcp/reports/usage.ts";
-import { agreementsFormat, feeScheduleFormat, offersFormat, policyFormat, rulesFormat } from "./internal/documents.ts";
-import { dealsFormat, partnersFormat, touchesFormat } from "./internal/tables.ts";
+import {
+  agreementsFormat,
+  decisionsFormat,
+  feeScheduleFormat,
+  keysFormat,
+  offersFormat,
+  policyFormat,
+  rulesFormat,
+} from "./internal/documents.ts";
+import { dealsFormat, disputesFormat, partnersFormat, touchesFormat } from "./internal/tables.ts";
 
 export const reportFormats: readonly ReportFormat[] = [
   billingEventFormat,
@@ -50,10 +58,13 @@ export const reportFormats: readonly ReportFormat[] = [
   camtFormat,
   dealsFormat,
   touchesFormat,
+  disputesFormat,
   partnersFormat,
   offersFormat,
   agreementsFormat,
   rulesFormat,
+  decisionsFormat,
+  keysFormat,
   feeScheduleFormat,
   policyFormat,
 ];

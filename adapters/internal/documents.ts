@@ -2,11 +2,13 @@
 import { z } from "zod";
 import { marketplaceIds } from "../../src/domain/deal.ts";
 import { amountOf } from "../../src/domain/finance/amount.ts";
-import { attributionRuleSchema } from "../../src/domain/finance/attribution.ts";
+import { attributionRuleSchema } from "../../src/domain/finance/attribution-rule.ts";
 import { dayOf, secondOf } from "../../src/domain/finance/day.ts";
+import { decisionSchema } from "../../src/domain/finance/dispute.ts";
 import { feeScheduleFileSchema, feeScheduleOf } from "../../src/domain/finance/fee.ts";
 import { policyFileSchema, policyOf } from "../../src/domain/finance/policy.ts";
 import { isCurrency } from "../../src/domain/money.ts";
+import { publicKeysSchema } from "../../src/domain/signed-rule.ts";
 import type { DocumentFormat, ReportFile } from "../contract-reports.ts";
 import { parseDocument } from "../document.ts";
 
@@ -33,6 +35,7 @@ const agreementSchema = z.object({
   cppo: z.boolean().default(false),
   accepted_at: day.nullish(),
   start: day.nullish(),
+  end: day.nullish(),
   currency,
   total_contract_value: amount,
   schedule: z.array(z.object({ date: day, amount })).default([]),
@@ -91,6 +94,7 @@ export const agreementsFormat = document({
         renewal: agreement.intent === "RENEW",
         channel: agreement.cppo,
         startDay: agreement.start ? dayOf(agreement.start) : null,
+        endDay: agreement.end ? dayOf(agreement.end) : null,
         currency: agreement.currency,
         contractValue: amountOf(agreement.total_contract_value),
         schedule: agreement.schedule
@@ -113,6 +117,28 @@ export const rulesFormat = document({
   schema: z.array(attributionRuleSchema),
   take: (rules, file) => {
     for (const rule of rules) file.facts.rules.push(rule);
+  },
+});
+
+/** Decisions about disputes, signed as rules are. */
+export const decisionsFormat = document({
+  id: "internal.attribution-decisions",
+  title: "Decisions about disputed credits",
+  path: /attribution-decisions\.json$/i,
+  schema: z.array(decisionSchema),
+  take: (decisions, file) => {
+    for (const decision of decisions) file.facts.decisions.push(decision);
+  },
+});
+
+/** The officers' public keys: the `.pub` files of `cosell rules keygen` as one list. */
+export const keysFormat = document({
+  id: "internal.keys",
+  title: "Public keys of those who sign",
+  path: /(?:^|\/)keys\.json$/i,
+  schema: publicKeysSchema,
+  take: (keys, file) => {
+    for (const key of keys) file.facts.keys.push(key);
   },
 });
 

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import { amountText, roundToMinor } from "../domain/finance/amount.ts";
 import { answerOf, linkRows } from "../domain/finance/answer.ts";
+import { ruleName } from "../domain/finance/attribution-rule.ts";
 import type { Close } from "../domain/finance/close.ts";
 import { dayText } from "../domain/finance/day.ts";
 import {
@@ -16,6 +17,12 @@ import {
   payoutsTable,
   summaryTable,
 } from "../domain/finance/pack/balances.ts";
+import {
+  creditLocksTable,
+  creditPeriodsTable,
+  disputesTable,
+  overlapTable,
+} from "../domain/finance/pack/credit-tables.ts";
 import { attributionTable, claims, creditsTable, exceptionsTable, feesTable } from "../domain/finance/pack/findings.ts";
 import { indicatorsTable } from "../domain/finance/pack/indicators.ts";
 import {
@@ -127,7 +134,11 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
     forecastTable(close),
     payoutsTable(close),
     creditsTable(close),
+    creditPeriodsTable(close),
+    creditLocksTable(close),
+    disputesTable(close),
     attributionTable(close),
+    overlapTable(close, read.facts),
     indicatorsTable(close, read.facts),
     filesTable(read),
   ];
@@ -162,7 +173,7 @@ const toldOf = ({ read, close }: Closed): readonly string[] => {
   const refused = read.files.filter(({ status }) => status === "refused").length;
   return [
     `${read.files.length} files with ${read.rows.toLocaleString("en")} rows; ${close.lines.length.toLocaleString("en")} money lines, ${close.exceptions.length} exceptions, ${close.credits.length} credits.`,
-    `Signatures of attribution rules: ${close.policy.signatures}.${close.policy.signatures === "recorded" ? " Dates only, as the folder declares; nothing was verified." : ""}`,
+    `Signatures of attribution rules: ${close.policy.signatures}.${close.policy.signatures === "recorded" ? " Dates only, as the folder declares; nothing was verified." : ` Each was verified against the ${close.publicKeys} public keys of the folder; what was not credits nobody.`}`,
     ...(refused === 0 ? [] : [`${refused} files were refused and count for nothing: see Files.`]),
   ];
 };
@@ -204,7 +215,7 @@ const barLabel = (micros: bigint, currency: string): string =>
   amountText(roundToMinor(micros, currency), currency).replace(/\B(?=(?:\d{3})+(?!\d)(?=\.|$))/g, ",");
 
 const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path: string } & Written)[]): JsonObject => {
-  const rules = new Map(read.facts.rules.map((rule) => [`${rule.rule_id} v${rule.version}`, hashOf(plainText(rule))]));
+  const rules = new Map(read.facts.rules.map((rule) => [ruleName(rule), close.hashOf(rule)]));
   return jsonObjectSchema.parse({
     kind: "cosell close",
     as_of: dayText(close.asOfDay),

@@ -4,6 +4,7 @@ import { amountText } from "../domain/finance/amount.ts";
 import { type Close, closeBooks, IncompleteFacts } from "../domain/finance/close.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";
 import { isAnswerType } from "../domain/finance/exception.ts";
+import { judgeDocuments } from "../domain/finance/signed-documents.ts";
 import type { Arguments } from "./arguments.ts";
 import { readAccountNames, readSigningKey, verifyClosePack, type WrittenPack, writeClosePack } from "./close-pack.ts";
 import { type Command, listFlag, type Report, type Shell, textFlag } from "./command.ts";
@@ -87,7 +88,7 @@ export const closeFolder = async (shell: Shell, folder: string, asOfDay: number)
       },
     });
     progress.show(bytes, "matching");
-    return { folder, read, close: closeBooks(read.facts, { asOfDay }) };
+    return { folder, read, close: closeBooks(read.facts, { asOfDay, judged: await judgeDocuments(read.facts) }) };
   } catch (error) {
     if (error instanceof IncompleteFacts) throw new Failure(error.message, { fix: error.fix });
     throw error;

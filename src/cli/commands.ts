@@ -1,5 +1,6 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
+import { agreementShowCommand, agreementsCommand, feesCommand } from "./agreements.ts";
 import {
   answerRuleDeleteCommand,
   answerRuleDryRunCommand,
@@ -7,10 +8,12 @@ import {
   answerRuleSaveCommand,
   answerRulesCommand,
 } from "./answer-rules.ts";
+import { attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import { closeCommand, closeVerifyCommand } from "./close.ts";
+import { closePrepareCommand } from "./close-prepare.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
 import { connectAzureCommand } from "./connect-azure.ts";
@@ -32,6 +35,28 @@ import {
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
 import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
+import {
+  offerApproveCommand,
+  offerExtendCommand,
+  offerPublishCommand,
+  offerRefuseCommand,
+  offerSubmitCommand,
+  offerWithdrawCommand,
+} from "./offer-decisions.ts";
+import {
+  offerCheckCommand,
+  offerCloneCommand,
+  offerDraftCommand,
+  offerSetCommand,
+  offerTemplatesCommand,
+} from "./offer-draft.ts";
+import {
+  offerAdoptCommand,
+  offerMessageCommand,
+  offerShowCommand,
+  offersCommand,
+  offerWatchCommand,
+} from "./offers.ts";
 import { queueCommand } from "./queue.ts";
 import { restoreCommand } from "./restore.ts";
 import { ruleKeygenCommand, ruleSignCommand, ruleVerifyCommand } from "./rule-documents.ts";
@@ -85,8 +110,11 @@ export const commands: readonly Command[] = [
   capabilitiesCommand,
   doctorCommand,
   closeCommand,
+  closePrepareCommand,
   closeVerifyCommand,
   explainCommand,
+  attributionReplayCommand,
+  attributionExportCommand,
   importCommand,
   exportCommand,
   dealShowCommand,
@@ -104,6 +132,25 @@ export const commands: readonly Command[] = [
   taskCancelCommand,
   taskTellCommand,
   taskImportCommand,
+  offersCommand,
+  offerShowCommand,
+  offerDraftCommand,
+  offerSetCommand,
+  offerCheckCommand,
+  offerSubmitCommand,
+  offerApproveCommand,
+  offerRefuseCommand,
+  offerPublishCommand,
+  offerMessageCommand,
+  offerWatchCommand,
+  offerExtendCommand,
+  offerWithdrawCommand,
+  offerCloneCommand,
+  offerAdoptCommand,
+  offerTemplatesCommand,
+  agreementsCommand,
+  agreementShowCommand,
+  feesCommand,
   invitationsCommand,
   invitationShowCommand,
   invitationAcceptCommand,

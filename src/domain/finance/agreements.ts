@@ -13,6 +13,8 @@ export interface Agreement {
   readonly renewal: boolean;
   readonly channel: boolean;
   readonly startDay: number | null;
+  /** The last day of its term; null where nothing says it. */
+  readonly endDay: number | null;
   /** Empty for an agreement without a line of which nothing says the currency. */
   readonly currency: string;
   /** Null where nothing says it: an agreement that only lines name. */
@@ -107,6 +109,7 @@ const knownAgreements = (facts: Facts, knownUntil: number): ById => {
       renewal: fact.renewal,
       channel: fact.channel,
       startDay: fact.startDay,
+      endDay: fact.endDay ?? null,
       currency: fact.currency,
       contractValue: fact.contractValue,
       schedule: scheduled.toSorted((a, b) => a.day - b.day),
@@ -134,6 +137,7 @@ const named = (byId: ById, line: MoneyLine): Mutable => {
     renewal: false,
     channel: false,
     startDay: null,
+    endDay: null,
     currency: line.currency,
     contractValue: null,
     schedule: [],

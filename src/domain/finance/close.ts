@@ -1,10 +1,11 @@
 /** A close: what the facts known by a day say of the money, concluded purely. The same facts in any order give the same. */
 import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
+import type { Signed } from "./attribution-rule.ts";
 import { type Billing, billingOf } from "./billing.ts";
 import { agreementRate, checkAgreement } from "./check-agreement.ts";
 import { checkControls } from "./check-controls.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
-import { type Credit, creditDeals } from "./credits.ts";
+import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
 import { type CloseException, inFixedOrder } from "./exception.ts";
 import type { Facts } from "./facts.ts";
@@ -13,6 +14,7 @@ import type { MoneyLine } from "./line.ts";
 import { type Link, type LinkMethod, linkAgreements } from "./links.ts";
 import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
 import type { Policy } from "./policy.ts";
+import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
 import { type Totals, totalsOf } from "./totals.ts";
 import { currentLines, latestByKey, plainText, type Versions } from "./versions.ts";
@@ -30,6 +32,12 @@ export interface Close {
   readonly totals: Totals;
   readonly exceptions: readonly CloseException[];
   readonly credits: readonly Credit[];
+  /** SHA-256 of a signed document's content in canonical form; empty where nobody judged it. */
+  readonly hashOf: (document: Signed) => string;
+  readonly judged: JudgedDocuments;
+  readonly publicKeys: number;
+  /** What was locked of each deal, how its credits came about, and what is disputed. */
+  readonly attribution: Pick<Credits, "locks" | "movements" | "disputes" | "influencedOnly" | "problems">;
   readonly links: readonly Link[];
   readonly payouts: readonly Payout[];
   /** Current versions in a fixed order: marketplace, then key. */
@@ -51,12 +59,16 @@ export interface Close {
 export interface CloseQuestion {
   /** The last day whose knowledge counts. */
   readonly asOfDay: number;
+  /** Signed documents of the facts after `judgeDocuments`. Without it nothing counts as verified. */
+  readonly judged?: JudgedDocuments;
 }
+
+const nothingJudged: JudgedDocuments = new Map();
 
 /** Concludes a close. Throws an `IncompleteFacts` when the policy is missing or there are two. */
 export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const policy = onlyPolicy(facts.policies);
-  const { asOfDay } = question;
+  const { asOfDay, judged = nothingJudged } = question;
   const knownUntil = lastSecondOfDay(asOfDay);
   const versions = currentLines(facts.lines, knownUntil);
   const lines = sortLines(versions.current);
@@ -74,7 +86,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     feeSchedule: joinedSchedule(facts),
     publishedDay: publishedDays(facts, knownUntil),
   };
-  const credited = creditDeals(facts, links, { asOfDay, billingOf: (link) => billing(link.agreement) });
+  const credited = creditDeals(facts, links, { asOfDay, policy, judged });
   const exceptions: CloseException[] = [];
   const add = (found: readonly CloseException[]): void => {
     for (const one of found) exceptions.push(one);
@@ -93,6 +105,10 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     totals: totalsOf(lines, payouts.payouts),
     exceptions: inFixedOrder(exceptions),
     credits: credited.credits,
+    attribution: credited,
+    hashOf: (document) => judged.get(document)?.hash ?? "",
+    judged,
+    publicKeys: facts.keys.length,
     links,
     payouts: payouts.payouts,
     lines,

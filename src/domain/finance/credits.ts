@@ -1,34 +1,151 @@
 /** Credits of partners by the signed rules, and the deals that get none because a rule is wanting. */
-import { attribute, shareEqually } from "./attribution.ts";
-import type { Billing } from "./billing.ts";
+import canonicalize from "canonicalize";
+import { apportion, type Weights } from "./apportion.ts";
+import { type Attribution, type AttributionProblem, attribute, basisPointsOf, type Touch } from "./attribution.ts";
+import {
+  type AttributionRule,
+  type CreditBasis,
+  type JudgeSigning,
+  recordedSigning,
+  type Signed,
+  verifiedSigning,
+} from "./attribution-rule.ts";
+import { type BasisStep, basisRows, basisSteps } from "./credit-basis.ts";
+import { type CreditMovement, movementsByPeriod, stepMovements } from "./credit-movements.ts";
+import { type DisputeOutcome, disputeExceptions, judgeDisputes } from "./dispute.ts";
 import type { CloseException } from "./exception.ts";
 import type { DealFact, Facts } from "./facts.ts";
 import { distinctDeals, type Link } from "./links.ts";
+import type { Policy } from "./policy.ts";
+import type { JudgedDocuments } from "./signed-documents.ts";
 
 export interface Credit {
   readonly dealId: string;
   readonly agreementId: string;
   readonly partnerId: string;
   readonly kind: "sourced" | "influenced";
+  /** What is credited: without what is contested or was decided away. */
   readonly amount: bigint;
+  /** Frozen by open disputes: told of, credited to nobody. */
+  readonly contested: bigint;
   readonly currency: string;
   readonly ruleId: string;
   readonly ruleVersion: number;
-  readonly basis: "tcv" | "invoiced_net_of_refund";
+  readonly basis: CreditBasis;
   readonly touchIds: readonly string[];
+}
+
+/** What is locked when a deal closes: the rule by its hash, the touches, the weights. Later rules never change it. */
+export interface CreditLock {
+  readonly dealId: string;
+  readonly closeDay: number;
+  readonly ruleId: string;
+  readonly ruleVersion: number;
+  readonly ruleHash: string;
+  readonly basis: CreditBasis;
+  readonly model: AttributionRule["influence"]["model"];
+  readonly sourced: string;
+  readonly sourcedTouchId: string;
+  /** Basis points of the influencers, in order of id. */
+  readonly weights: readonly {
+    readonly partnerId: string;
+    readonly basisPoints: bigint;
+    readonly touchIds: readonly string[];
+  }[];
 }
 
 export interface Credits {
   readonly credits: readonly Credit[];
   readonly exceptions: readonly CloseException[];
+  readonly locks: readonly CreditLock[];
+  /** How each credit came about, month by month: the rows of a credit sum to its amount. */
+  readonly movements: readonly CreditMovement[];
+  readonly disputes: readonly DisputeOutcome[];
+  /** Deals that partners influenced by rules of their own and nobody sourced: partners by deal. */
+  readonly influencedOnly: ReadonlyMap<string, readonly string[]>;
+  /** Claims that earn nothing, by deal. */
+  readonly problems: ReadonlyMap<string, AttributionProblem>;
+}
+
+export interface CreditContext {
+  readonly asOfDay: number;
+  readonly policy: Policy;
+  readonly judged: JudgedDocuments;
+  /** Documents that a trial takes as signed. */
+  readonly assumed?: ReadonlySet<Signed>;
 }
 
 /** Judges every deal that is neither ambiguous nor double-credited: those get no credit until they are decided. */
-export const creditDeals = (
-  facts: Facts,
-  links: readonly Link[],
-  context: { readonly asOfDay: number; readonly billingOf: (link: Link) => Billing },
-): Credits => {
+export const creditDeals = (facts: Facts, links: readonly Link[], context: CreditContext): Credits => {
+  const { undecided, linked } = linksByDeal(links);
+  const rules = oneOfEach(facts.rules);
+  const judgedSigning = signingOf(context);
+  const signing: JudgeSigning = (document, day) =>
+    rules.conflicting.has(document)
+      ? { state: "unsigned", wrong: "there are two texts of this version" }
+      : judgedSigning(document, day);
+  const touches = groupBy(facts.touches, context.asOfDay);
+  const earned: Earned[] = [];
+  const locks: CreditLock[] = [];
+  const exceptions: CloseException[] = [];
+  const influencedOnly = new Map<string, readonly string[]>();
+  const problems = new Map<string, AttributionProblem>();
+  const ruleOfDeal = new Map<string, AttributionRule>();
+  for (const deal of distinctDeals(facts.deals)) {
+    const { closeDay } = deal;
+    if (undecided.has(deal.dealId) || closeDay === null || closeDay > context.asOfDay) continue;
+    if (/\blost\b/i.test(deal.stage)) continue;
+    const own = touches.get(deal.dealId);
+    if (own === undefined) continue;
+    const found = attribute({
+      deal: { ...deal, closeDay },
+      touches: own,
+      rulesOf: (partnerId) => rules.byPartner.get(partnerId) ?? [],
+      signing,
+    });
+    for (const exception of told(deal, found)) exceptions.push(exception);
+    if (found.problem !== null) problems.set(deal.dealId, found.problem);
+    const { sourced, rule } = found;
+    if (sourced === null || rule === null) {
+      if (found.problem === null && found.influencers.length > 0) influencedOnly.set(deal.dealId, found.influencers);
+      continue;
+    }
+    ruleOfDeal.set(deal.dealId, rule);
+    locks.push(lockOf({ dealId: deal.dealId, closeDay }, found, { sourced, rule, judged: context.judged }));
+    for (const link of linked.get(deal.dealId) ?? []) {
+      const rows = basisRows(rule.credit_basis, link.agreement, closeDay);
+      if (rows === null) exceptions.push(unknownBasis(deal, link));
+      else
+        for (const one of earnedOn(link, found, { sourced, rule, steps: basisSteps(rows, rule.credit_basis) }))
+          earned.push(one);
+    }
+  }
+  const closeDays = new Map(locks.map(({ dealId, closeDay }) => [dealId, closeDay]));
+  const settled = settle(earned, facts, {
+    asOfDay: context.asOfDay,
+    closeDayOf: (dealId) => closeDays.get(dealId) ?? null,
+    ruleOf: ({ dealId }) => ruleOfDeal.get(dealId) ?? null,
+    signing: judgedSigning,
+  });
+  return {
+    ...settled,
+    exceptions: [...exceptions, ...disputeExceptions(settled.disputes)],
+    locks,
+    influencedOnly,
+    problems,
+  };
+};
+
+/** How the policy has signatures judged. */
+const signingOf = ({ policy, judged, assumed }: CreditContext): JudgeSigning => {
+  const judge =
+    policy.signatures === "recorded"
+      ? recordedSigning
+      : verifiedSigning((document) => judged.get(document)?.verdict ?? undefined);
+  return (document, day) => (assumed?.has(document) ? { state: "valid", wrong: "" } : judge(document, day));
+};
+
+const linksByDeal = (links: readonly Link[]) => {
   const undecided = new Set<string>();
   const linked = new Map<string, Link[]>();
   for (const link of links) {
@@ -36,94 +153,179 @@ export const creditDeals = (
       for (const deal of link.candidates) undecided.add(deal.dealId);
     if (link.deal !== null) linked.set(link.deal.dealId, [...(linked.get(link.deal.dealId) ?? []), link]);
   }
-  const touches = groupBy(
-    facts.touches,
-    (touch) => touch.touchId,
-    (touch) => touch.dealId,
-  );
-  const rules = groupBy(
-    facts.rules,
-    (rule) => `${rule.rule_id}|${rule.version}`,
-    (rule) => rule.partner_id,
-  );
-  const credits: Credit[] = [];
-  const exceptions: CloseException[] = [];
-  for (const deal of distinctDeals(facts.deals)) {
-    if (undecided.has(deal.dealId) || deal.closeDay === null || deal.closeDay > context.asOfDay) continue;
-    if (/\blost\b/i.test(deal.stage)) continue;
-    const found = attribute({
-      closeDay: deal.closeDay,
-      touches: touches.get(deal.dealId) ?? [],
-      rulesOf: (partnerId) => rules.get(partnerId) ?? [],
-    });
-    if (found.problem !== null) exceptions.push(asException(deal, found.problem));
-    const { sourced, influenced, rule } = found;
-    if (sourced === null || rule === null) continue;
-    for (const link of linked.get(deal.dealId) ?? []) {
-      const { invoiced, refunded } = context.billingOf(link);
-      const basis = rule.credit_basis === "tcv" ? (link.agreement.contractValue ?? 0n) : invoiced - refunded;
-      const base = {
-        dealId: deal.dealId,
-        agreementId: link.agreement.id,
-        currency: link.agreement.currency,
-        ruleId: rule.rule_id,
-        ruleVersion: rule.version,
-        basis: rule.credit_basis,
-      };
-      const { partnerId, touch } = sourced;
-      credits.push({ ...base, partnerId, kind: "sourced", amount: basis, touchIds: [touch.touchId] });
-      const shares = shareEqually(
-        basis,
-        influenced.map((one) => one.partnerId),
-      );
-      for (const one of influenced)
-        credits.push({
-          ...base,
-          partnerId: one.partnerId,
+  return { undecided, linked };
+};
+
+interface Earned {
+  readonly credit: Credit;
+  readonly movements: readonly CreditMovement[];
+}
+
+interface Basis {
+  readonly sourced: NonNullable<Attribution["sourced"]>;
+  readonly rule: AttributionRule;
+  readonly steps: readonly BasisStep[];
+}
+
+/** The whole basis to the one that sourced; the same basis once more, shared by those who influenced. */
+const earnedOn = (
+  link: Link,
+  { influenced, pool }: Attribution,
+  { sourced, rule, steps }: Basis,
+): readonly Earned[] => {
+  const basis = steps.at(-1)?.upTo ?? 0n;
+  const base = {
+    dealId: link.deal?.dealId ?? "",
+    agreementId: link.agreement.id,
+    currency: link.agreement.currency,
+    ruleId: rule.rule_id,
+    ruleVersion: rule.version,
+    basis: rule.credit_basis,
+    contested: 0n,
+  };
+  const make = (given: Pick<Credit, "partnerId" | "kind" | "amount" | "touchIds">, weights: Weights): Earned => {
+    const credit = { ...base, ...given };
+    return { credit, movements: stepMovements(credit, steps, weights) };
+  };
+  const whole: Weights = { parts: new Map([[sourced.partnerId, 1n]]), total: 1n };
+  const shares = apportion(basis, pool);
+  return [
+    make({ partnerId: sourced.partnerId, kind: "sourced", amount: basis, touchIds: [sourced.touch.touchId] }, whole),
+    ...influenced.map(({ partnerId, touches }) =>
+      make(
+        {
+          partnerId,
           kind: "influenced",
-          amount: shares.get(one.partnerId) ?? 0n,
-          touchIds: one.touches.map((other) => other.touchId),
-        });
-    }
-  }
-  return { credits: credits.toSorted(byDeal), exceptions };
+          amount: shares.get(partnerId) ?? 0n,
+          touchIds: touches.map(({ touchId }) => touchId),
+        },
+        pool,
+      ),
+    ),
+  ];
+};
+
+const lockOf = (
+  deal: Pick<CreditLock, "dealId" | "closeDay">,
+  found: Attribution,
+  { sourced, rule, judged }: Omit<Basis, "steps"> & { readonly judged: JudgedDocuments },
+): CreditLock => {
+  const points = basisPointsOf(found);
+  return {
+    ...deal,
+    ruleId: rule.rule_id,
+    ruleVersion: rule.version,
+    ruleHash: judged.get(rule)?.hash ?? "",
+    basis: rule.credit_basis,
+    model: rule.influence.model,
+    sourced: sourced.partnerId,
+    sourcedTouchId: sourced.touch.touchId,
+    weights: found.influenced.map(({ partnerId, touches }) => ({
+      partnerId,
+      basisPoints: points.get(partnerId) ?? 0n,
+      touchIds: touches.map(({ touchId }) => touchId),
+    })),
+  };
+};
+
+/** Takes out of the credits what is disputed, and tells how they came about. */
+const settle = (
+  earned: readonly Earned[],
+  facts: Facts,
+  context: Parameters<typeof judgeDisputes>[2],
+): Pick<Credits, "credits" | "movements" | "disputes"> => {
+  const credits = earned.map(({ credit }) => credit);
+  const { outcomes, freezes } = judgeDisputes(credits, facts, context);
+  const byCredit = Map.groupBy(freezes, ({ credit }) => credit);
+  const sum = (credit: Credit, state: DisputeOutcome["state"]): bigint =>
+    (byCredit.get(credit) ?? []).reduce(
+      (all, { outcome, amount }) => all + (outcome.state === state ? amount : 0n),
+      0n,
+    );
+  return {
+    credits: credits
+      .map((credit) => {
+        const contested = sum(credit, "open");
+        return { ...credit, contested, amount: credit.amount - contested - sum(credit, "falls") };
+      })
+      .toSorted(byDeal),
+    movements: movementsByPeriod(
+      earned.flatMap(({ movements }) => movements),
+      freezes,
+    ),
+    disputes: outcomes,
+  };
 };
 
 const byDeal = (a: Credit, b: Credit): number => (sortText(a) < sortText(b) ? -1 : 1);
 const sortText = (credit: Credit): string =>
   `${credit.dealId}|${credit.agreementId}|${credit.kind === "sourced" ? 0 : 1}|${credit.partnerId}`;
 
-/** One of each, by group. What is read twice counts once. */
-const groupBy = <Item>(
-  items: readonly Item[],
-  idOf: (item: Item) => string,
-  groupOf: (item: Item) => string,
-): ReadonlyMap<string, readonly Item[]> => {
-  const distinct = new Map<string, Item>();
-  for (const item of items) {
-    const other = distinct.get(idOf(item));
-    if (other === undefined || JSON.stringify(item) < JSON.stringify(other)) distinct.set(idOf(item), item);
+/** Touches that are known by the day, by deal. What is read twice counts once. */
+const groupBy = (touches: readonly Touch[], asOfDay: number): ReadonlyMap<string, readonly Touch[]> => {
+  const distinct = new Map<string, Touch>();
+  for (const touch of touches) {
+    if (touch.recordedDay !== null && touch.recordedDay > asOfDay) continue;
+    const other = distinct.get(touch.touchId);
+    if (other === undefined || JSON.stringify(touch) < JSON.stringify(other)) distinct.set(touch.touchId, touch);
   }
-  const groups = new Map<string, Item[]>();
-  for (const item of distinct.values()) {
-    const group = groups.get(groupOf(item));
-    if (group === undefined) groups.set(groupOf(item), [item]);
-    else group.push(item);
-  }
-  return groups;
+  return Map.groupBy(distinct.values(), ({ dealId }) => dealId);
 };
 
-const asException = (
-  deal: DealFact,
-  problem: { readonly type: CloseException["type"]; readonly partnerIds: readonly string[] },
-): CloseException => ({
-  type: problem.type,
-  subjectType: "deal",
+/** One document of each version, the one with most signatures; and those of which there are two texts. */
+const oneOfEach = (
+  rules: readonly AttributionRule[],
+): {
+  readonly byPartner: ReadonlyMap<string, readonly AttributionRule[]>;
+  readonly conflicting: ReadonlySet<Signed>;
+} => {
+  const conflicting = new Set<Signed>();
+  const kept: AttributionRule[] = [];
+  for (const versions of Map.groupBy(rules, (rule) => `${rule.rule_id}|${rule.version}`).values()) {
+    const [first] = versions.toSorted(
+      (a, b) => b.signatures.length - a.signatures.length || (textOf(a) < textOf(b) ? -1 : 1),
+    );
+    if (first === undefined) continue;
+    kept.push(first);
+    if (versions.some((other) => contentOf(other) !== contentOf(first))) conflicting.add(first);
+  }
+  return { byPartner: Map.groupBy(kept, ({ partner_id }) => partner_id), conflicting };
+};
+const textOf = (document: object): string => canonicalize(document) ?? "";
+const contentOf = (rule: AttributionRule): string => textOf({ ...rule, signatures: [], content_sha256: null });
+
+const aboutDeal = (deal: DealFact) => ({
+  subjectType: "deal" as const,
   subjectId: deal.dealId,
   marketplace: deal.marketplace,
   amount: deal.amount,
   currency: deal.currency,
-  cause: "",
   sinceDay: deal.closeDay,
-  details: { partners: problem.partnerIds.join(" ") },
+});
+
+/** The problem that leaves a deal without credit, and what takes nothing away. */
+const told = (deal: DealFact, { problem, notices }: Attribution): readonly CloseException[] => [
+  ...(problem === null
+    ? []
+    : [
+        {
+          ...aboutDeal(deal),
+          type: problem.type,
+          cause: "",
+          details: { partners: problem.partnerIds.join(" "), wrong: problem.wrong },
+        },
+      ]),
+  ...notices.map(({ type, partnerId, touchIds, says }) => ({
+    ...aboutDeal(deal),
+    type,
+    cause: partnerId,
+    details: { partner: partnerId, says, ...(touchIds.length === 0 ? {} : { touches: touchIds.join(" ") }) },
+  })),
+];
+
+const unknownBasis = (deal: DealFact, { agreement }: Link): CloseException => ({
+  ...aboutDeal(deal),
+  type: "BASIS_UNKNOWN",
+  cause: agreement.id,
+  details: { agreement: agreement.id, wrong: "annual value needs the agreement's value, start and end" },
 });

@@ -40,6 +40,10 @@ export const monthNumber = (day: number): number => {
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
 };
 
+/** `2025-12` of such a number. */
+export const monthText = (month: number): string =>
+  dayText(daysOf(Math.floor(month / 12), (month % 12) + 1, 1)).slice(0, 7);
+
 /** The given day of the month that lies so many months after `day`'s. */
 export const dayInMonth = (day: number, monthsLater: number, dayOfMonth: number): number => {
   const month = monthNumber(day) + monthsLater;

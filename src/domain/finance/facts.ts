@@ -1,6 +1,8 @@
 /** What reports and internal files say, before anything is concluded: one bag per file, added up into one. */
 import type { MarketplaceId } from "../deal.ts";
+import type { PublicKey } from "../signed-rule.ts";
 import type { AttributionRule, Partner, Touch } from "./attribution.ts";
+import type { Decision, Dispute } from "./dispute.ts";
 import type { FeeSchedule } from "./fee.ts";
 import type { MoneyLine, Origin } from "./line.ts";
 import type { Policy } from "./policy.ts";
@@ -28,6 +30,8 @@ export interface AgreementFact extends Versioned {
   /** Sold through a channel partner. */
   readonly channel: boolean;
   readonly startDay: number | null;
+  /** The last day of its term, where the source says it. */
+  readonly endDay?: number | null;
   readonly currency: string;
   /** Null where the source does not say. */
   readonly contractValue: bigint | null;
@@ -75,6 +79,10 @@ export interface DealFact extends Origin {
   readonly marketplace: MarketplaceId | null;
   readonly offerId: string | null;
   readonly opportunityId: string | null;
+  /** What rules may be limited to; null where the CRM does not say it. */
+  readonly product: string | null;
+  readonly segment: string | null;
+  readonly region: string | null;
 }
 
 /** A payout header that has a report of its own. */
@@ -120,6 +128,10 @@ export interface Facts {
   readonly touches: Touch[];
   readonly partners: Partner[];
   readonly rules: AttributionRule[];
+  readonly disputes: Dispute[];
+  readonly decisions: Decision[];
+  /** Public keys of the officers who sign rules and decisions. */
+  readonly keys: PublicKey[];
   readonly feeSchedules: FeeSchedule[];
   readonly policies: Policy[];
 }
@@ -138,6 +150,9 @@ export const noFacts = (): Facts => ({
   touches: [],
   partners: [],
   rules: [],
+  disputes: [],
+  decisions: [],
+  keys: [],
   feeSchedules: [],
   policies: [],
 });
@@ -160,6 +175,9 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.touches, more.touches);
   add(all.partners, more.partners);
   add(all.rules, more.rules);
+  add(all.disputes, more.disputes);
+  add(all.decisions, more.decisions);
+  add(all.keys, more.keys);
   add(all.feeSchedules, more.feeSchedules);
   add(all.policies, more.policies);
 };

@@ -34,7 +34,7 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   },
   ATTRIBUTION_LATE: {
     owner: "Partner manager",
-    action: "sign a supplement for this deal, or accept that it earns no credit",
+    action: "sign rules before deals close; this deal earns no credit",
   },
   ATTRIBUTION_UNSIGNED: {
     owner: "Partner manager",
@@ -50,6 +50,14 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   FEE_NOT_CHECKED: { owner: "Finance", action: "add a row to the fee schedule, or the offer's publication date" },
   RESTATED: { owner: "Finance", action: "compare the versions; post the difference into the open period" },
   SCHEMA_DRIFT: { owner: "RevOps", action: "compare the file with the marketplace's documents; update the reader" },
+  OVER_100_PERCENT: {
+    owner: "Partner manager",
+    action: "sign a new version of the rule whose parts fit into the whole",
+  },
+  EXPIRED_RULE: { owner: "Partner manager", action: "sign the next version before more deals close" },
+  TOUCH_OUT_OF_WINDOW: { owner: "Partner manager", action: "nothing, or agree on a wider window for later deals" },
+  TAG_LATE: { owner: "Partner manager", action: "ask both sides whether the touch took place as written" },
+  BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
 
 /** By currency, the largest first: amounts of two currencies are not compared. */
@@ -154,10 +162,10 @@ export const creditsTable = (close: Close): PackTable => ({
   name: "credits",
   title: "Credits",
   about:
-    "Credit of partners by the signed rules. Sourced is exclusive; influenced shares the same basis. Rows of different partners are not to be added up: see the attribution table for columns that add up.",
+    "Credit of partners by the signed rules. Sourced is exclusive; influenced shares the same basis. Rows of different partners are not to be added up: see the attribution table for columns that add up. What open disputes freeze stands in the column contested and is credited to nobody.",
   columns: [
     ...["deal_id", "agreement_id", "partner_id", "kind"].map(text),
-    amount("amount"),
+    ...["amount", "contested"].map(amount),
     ...["currency", "basis", "rule", "touches"].map(text),
   ],
   rows: close.credits.map((credit) => [
@@ -166,6 +174,7 @@ export const creditsTable = (close: Close): PackTable => ({
     credit.partnerId,
     credit.kind,
     money(credit.amount, credit.currency),
+    money(credit.contested, credit.currency),
     credit.currency,
     credit.basis,
     `${credit.ruleId} v${credit.ruleVersion}`,
@@ -179,7 +188,8 @@ export const attributionTable = (close: Close): PackTable => {
   for (const { agreementId, kind } of close.credits)
     if (kind === "sourced" || !kinds.has(agreementId)) kinds.set(agreementId, kind);
   const sums = new Map<string, Record<"sourced" | "influenced" | "neither" | "total", bigint>>();
-  for (const { agreement } of close.links) {
+  for (const { agreement, deal } of close.links) {
+    if (deal !== null && close.attribution.influencedOnly.has(deal.dealId)) kinds.set(agreement.id, "influenced");
     const { invoiced, refunded } = close.billingOf(agreement);
     const net = invoiced - refunded;
     const key = `${agreement.marketplace}|${agreement.currency}`;

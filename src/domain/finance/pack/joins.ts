@@ -1,5 +1,6 @@
 /** The evidence of each kind of thing in a close, built from what an index of the close gives. */
 import type { Agreement } from "../agreements.ts";
+import { amountText } from "../amount.ts";
 import type { Close } from "../close.ts";
 import type { Credit } from "../credits.ts";
 import { dayText } from "../day.ts";
@@ -11,6 +12,8 @@ import type { Payout } from "../payouts.ts";
 import { type Evidence, node, on } from "./evidence.ts";
 import { actions, percentText } from "./findings.ts";
 import { money } from "./table.ts";
+
+const hashShown = 12;
 
 export interface Maker {
   /** Tells it from another thing of the same id, for example `aws line …`. */
@@ -250,7 +253,10 @@ export const ofCredit = (book: Book, credit: Credit): Evidence => {
     what: `${credit.kind} credit`,
     id: creditId(credit),
     amount: money(credit.amount, credit.currency),
-    says: [`basis ${credit.basis.replaceAll("_", " ")} of ${credit.agreementId}`],
+    says: [
+      `basis ${credit.basis.replaceAll("_", " ")} of ${credit.agreementId}`,
+      ...(credit.contested === 0n ? [] : [`${amountText(credit.contested, credit.currency)} more is contested`]),
+    ],
     parts: [
       node({
         what: "rule",
@@ -260,6 +266,7 @@ export const ofCredit = (book: Book, credit: Credit): Evidence => {
             ? []
             : [
                 `in force from ${rule.effective_from}`,
+                `content sha256 ${book.close.hashOf(rule).slice(0, hashShown)}`,
                 ...rule.signatures.map(({ side, role, signed_at }) => `signed by ${side} (${role}) ${signed_at}`),
               ],
         because: "in force when the deal closed, and signed by both sides by then",
