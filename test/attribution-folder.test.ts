@@ -107,7 +107,7 @@ describe("cosell close with signatures: verified", () => {
       "2026-03 p3 d1 a1 influenced withdrawn -450.00 USD",
     ]);
     expect(csv("pack", "credit-locks.csv")[1]).toMatch(
-      /^d1,2026-01-31,rule-p1 v1,[0-9a-f]{64},tcv,position,p2,influenced,5000,t2$/,
+      /^d1,2026-01-31,rule-p1 v1,[0-9a-f]{64},tcv,position,p2,influenced,5000,10000,5000,t2$/,
     );
     expect(csv("pack", "disputes.csv").map((row) => row.split(",")[4])).toEqual(["open", "falls"]);
     const manifest = JSON.parse(readFileSync(at("pack", "manifest.json"), "utf8"));
@@ -123,6 +123,32 @@ describe("cosell close with signatures: verified", () => {
     await close("bare");
     put("keys.json", keys);
     expect(csv("bare", "credits.csv")).toEqual([]);
+  });
+});
+
+describe("a lock of an earlier close", () => {
+  it("holds in the next month, whatever touches and rules say by then, and tells what would have come out", async () => {
+    put("credit-locks.csv", readFileSync(at("pack", "credit-locks.csv"), "utf8"));
+    const before = readFileSync(at("pack", "credits.csv"), "utf8");
+    const touches = readFileSync(join(folder, "touches.csv"), "utf8");
+    await close("same");
+    expect(readFileSync(at("same", "credits.csv"), "utf8")).toBe(before);
+    expect(readFileSync(at("same", "credit-locks.csv"), "utf8")).toBe(
+      readFileSync(at("pack", "credit-locks.csv"), "utf8"),
+    );
+    expect(readFileSync(at("same", "exceptions.csv"), "utf8")).not.toContain("LOCK_KEPT");
+    put(
+      "touches.csv",
+      touches.replace("t1,d1,p1,registration,2026-01-05,accepted", "t1,d1,p1,registration,2026-01-05,refused"),
+    );
+    await close("later");
+    put("touches.csv", touches);
+    expect(readFileSync(at("later", "credits.csv"), "utf8")).toBe(before);
+    const [told] = csv("later", "exceptions.csv").filter((row) => row.startsWith("LOCK_KEPT"));
+    expect(told).toMatch(/today: nobody is credited/);
+    put("credit-locks.csv", readFileSync(at("pack", "credit-locks.csv"), "utf8").replace(",sourced,", ",influenced,"));
+    expect(await close("odd")).toMatchObject({ code: 1, out: expect.stringContaining("no row says who sourced d1") });
+    rmSync(join(folder, "credit-locks.csv"));
   });
 });
 
