@@ -196,4 +196,19 @@ describe("cosell attribution", () => {
     ]);
     expect(await run("p9", "p9.json")).toMatchObject({ code: 1, err: expect.stringContaining("no partner p9") });
   });
+
+  it("compare tells by deal where two installations disagree, without a word of money", async () => {
+    const ours = JSON.parse(readFileSync(at("p2.json"), "utf8"));
+    expect(await cosell(["attribution", "compare", at("p2.json"), at("p2.json")])).toMatchObject({
+      code: 0,
+      out: "2 rows of ours, 2 of theirs, 0 differences\n",
+    });
+    const theirs = { ...ours, rows: [{ ...ours.rows[0], amount: "1.00", rule_sha256: "0".repeat(64) }] };
+    writeFileSync(at("theirs.json"), JSON.stringify(theirs));
+    const ran = await cosell(["attribution", "compare", at("p2.json"), at("theirs.json")]);
+    expect(ran.code).toBe(1);
+    expect(ran.out).toMatch(/d1 +influenced +credited by [0-9a-f]{12} +credited by 000000000000/);
+    expect(ran.out).toMatch(/d2 +claim +unsigned by no rule +not there/);
+    expect(ran.out).not.toMatch(/450|1\.00/);
+  });
 });
