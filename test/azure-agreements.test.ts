@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { callForgeries } from "../adapters/azure/simulator/marketplace/rows.ts";
 import type { Hint, RawDelivery, VerifiedDelivery, Write } from "../adapters/contract.ts";
 import type { Connection } from "../src/domain/deal.ts";
+import { runChecks } from "../src/domain/diagnosis.ts";
 import type { AgreementObservation } from "../src/domain/offer.ts";
 import { got, openMarketDoors } from "./azure-market-doors.ts";
 import { type Called, hooks, ids, type MarketplaceRigOptions, openMarketplaceRig } from "./azure-marketplace-rig.ts";
@@ -52,6 +53,8 @@ describe("a subscription", () => {
       ref: { id },
       event: "accepted",
       offer: bought.offer.id.split("/")[1],
+      // Its own status is stated; that an offer was accepted is not.
+      evidence: { kind: "inferred", from: expect.stringContaining("its plan per-seat is private and names offer") },
       plan: "per-seat",
       startsAt: null,
       facts: { status: "PendingFulfillmentStart", quantity: 20, isPrivate: true },
@@ -123,15 +126,28 @@ describe("a buyer's change", () => {
     const options: MarketplaceRigOptions = {
       settings: { saas: { shapes: "plain", callSeconds: [1, 1], outstanding: "Reinstate" } },
     };
-    const { rig, doors, id, look, dutyOf, carryOut, act, told } = await active({ planChanges: "refuse" }, options);
+    const {
+      rig,
+      doors,
+      id,
+      look,
+      dutyOf,
+      carryOut,
+      act,
+      told: last,
+    } = await active({ planChanges: "refuse" }, options);
     const operation = await act("change", { quantity: 60 });
     await rig.settle(2);
-    const { hints, kind, key } = await told();
+    const { hints, kind, key } = await last();
     expect({ kind, key }).toEqual({ kind: "ChangeQuantity", key: `ChangeQuantity:${operation.id}` });
     expect(hints.map((hint) => hint.id)).toEqual([`${id}/operations/${operation.id}`, id]);
     expect(await dutyOf(id)).toBeNull();
-    expect((await look(operationIn(hints))).ref).toEqual({ id });
-    const write = await dutyOf(operationIn(hints));
+    const told = operationIn(hints);
+    const waiting = await look(told);
+    expect(waiting.ref).toEqual({ id, arn: told });
+    // Whoever answers reads it again, by what was kept of it.
+    const again = doors.agreements.duty?.(got(await doors.agreements.look(waiting.ref)), []);
+    const write = again?.kind === "write" ? again.write : null;
     expect(write).toMatchObject({ key: `answer:${operation.id}`, body: { status: "Failure", quantity: 60 } });
     doors.calls.length = 0;
     got(await carryOut(write));
@@ -232,5 +248,40 @@ describe("the SaaS webhook at Microsoft's hands", () => {
         expect((await doors.hooks.verify(rawOf(forgery))).kind, kind).toBe("forged");
       }
     }
+  });
+});
+
+describe("the doctor of the marketplace", () => {
+  const own = ["offers", "products", "subscriptions", "saas-webhook"];
+  const diagnose = async (over: Connection["settings"] = {}, lost?: "QueryPrivateOffers" | "ListSubscriptions") => {
+    const rig = openMarketplaceRig();
+    const { session, calls } = openMarketDoors(rig, over);
+    if (lost !== undefined) await rig.controls.setFaults([{ on: lost, fault: "permission_lost" }]);
+    const checks = session.diagnose?.({ remoteId: null, confirmed: {} }) ?? [];
+    const checked = await runChecks(checks.filter(({ id }) => own.includes(id)));
+    return { calls, checked: Object.fromEntries(checked.map((one) => [one.id, one])) };
+  };
+  it("reads offers, products, subscriptions and keys, and writes nothing", async () => {
+    const { checked, calls } = await diagnose();
+    expect(Object.values(checked).map(({ id, result }) => `${id} ${result}`)).toEqual(own.map((id) => `${id} ok`));
+    expect(checked.products?.detail).toBe("1 of 3 products are in the settings");
+    expect(calls.every((call) => call.startsWith("GET "))).toBe(true);
+    expect((await diagnose({ products: [] })).checked.products?.detail).toContain(
+      `business-insights is ${ids.product}`,
+    );
+  });
+  it("names a product that is called otherwise at Microsoft or is not there, and what an application lacks", async () => {
+    const products = (id: string) => ({ products: [{ id, offerId: "insights" }] });
+    expect((await diagnose(products(ids.product))).checked.products).toMatchObject({
+      result: "failed",
+      detail: `${ids.product} is business-insights at Microsoft, not insights`,
+    });
+    expect((await diagnose(products("product/none"))).checked.products?.detail).toBe("Microsoft lists no product/none");
+    const lost = await diagnose({}, "QueryPrivateOffers");
+    expect(lost.checked.offers?.detail).toContain("with the role Manager");
+    expect(lost.checked.products?.result).toBe("skipped");
+    expect((await diagnose({}, "ListSubscriptions")).checked.subscriptions?.detail).toContain(
+      "technical configuration",
+    );
   });
 });

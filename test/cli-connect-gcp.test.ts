@@ -149,6 +149,13 @@ describe("connect gcp", () => {
       },
     });
   });
+  test("names the address for pushes while there are none, and who approves orders", async () => {
+    const { api } = fakeApi(saved);
+    const words = ["connect", "gcp", "--partner", "abc", "--key", keyPath, "--project", "p-public"];
+    const { out } = await cosell(words, { api });
+    expect(out).toContain("Pub/Sub pushes to https://c.example/h");
+    expect(out).toContain("--orders accept");
+  });
   test.each([
     [["--orders", "sometimes"], "--orders sometimes is unknown"],
     [["--provider", "p"], "project"],

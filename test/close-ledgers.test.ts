@@ -3,7 +3,7 @@ import { closeInMemory, drawLedger, truthWords, wordsOf } from "./ledger.ts";
 
 /** `npm run test:money` draws more. */
 const ledgers = Number(process.env.LEDGERS ?? 1_000);
-const agreementsEach = 4;
+const agreementsEach = 3;
 
 describe("a close of drawn ledgers", () => {
   it(`finds in each of ${ledgers.toLocaleString("en")} exactly the money, exceptions, credits and links that were drawn`, () => {

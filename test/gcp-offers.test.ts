@@ -199,6 +199,19 @@ describe("a lost answer", () => {
   });
 });
 
+describe("after a restore", () => {
+  it("the offer that an earlier life made is found however far it has gone, and never another's", async () => {
+    const market = openMarket();
+    const id = await market.published();
+    await market.later(20 * 86_400);
+    const replanned = firstWrite(market.offers, { now: market.rig.clock.now(), terms: { acceptBy: "2026-08-31" } });
+    expect(value(await market.offers.locate(replanned, "t"))).toBeNull();
+    const traces = { taken: [], known: [id] };
+    expect(value(await market.offers.locate(replanned, "t", traces))?.ref).toEqual({ id });
+    expect(value(await market.offers.locate(replanned, "t", { ...traces, taken: [id] }))).toBeNull();
+  });
+});
+
 describe("a published offer", () => {
   it("takes a later last day to accept, up to three months from its publication", async () => {
     const market = openMarket();

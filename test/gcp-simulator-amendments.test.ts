@@ -147,6 +147,25 @@ describe("an amendment", () => {
     const offer = await rig.published(price({ amendedStandardOffer, ...cheap }));
     expect((await rig.controls.acceptOffer(offer)).id).toBe(id);
   });
+  it("of an offer whose term is over, by an order that goes on, is bound by nothing of it", async () => {
+    const rig = openMarketplace();
+    const usage = { standardIntervalPrice: { priceModel: { usage: {} } } };
+    const { offer, order } = await rig.running(
+      repriced({ baseStandardOffer: metered, ...usage }, { offerDealType: "MIGRATION", term: { durationMonths: 1 } }),
+    );
+    await rig.controls.advance(40);
+    expect((await rig.offer(offer)).state).toBe("ENDED");
+    const asked = new URLSearchParams({ targetBillingAccount: buyer, baseStandardOffer: metered });
+    const address = `${producer}/privateOffers:resolveAmendmentTarget?${asked}`;
+    expect(await rig.ok(rig.call("GET", address))).toEqual({ requiredPrivateOffer: name(offer) });
+    const next = { ...committed("1000", { amendedPrivateOffer: name(offer) }), acceptDeadlineTime: day(2026, 8, 1) };
+    const id = await rig.published(next);
+    await rig.controls.change({ marketplace: { automaticApproval: true } });
+    expect((await rig.controls.acceptOffer(id)).id).toBe(order);
+    await rig.controls.advance(1);
+    const changed = await rig.entitlement(order);
+    expect([changed.state, changed.offer.endsWith(id)]).toEqual(["ENTITLEMENT_ACTIVE", true]);
+  });
   it("that begins when the other ends takes its place without a gap", async () => {
     const rig = openMarketplace();
     const { offer, order } = await rig.running(scheduledTo(2026, 9, 1));

@@ -147,6 +147,15 @@ describe("delivery", () => {
     await rig.controls.advance(30);
     expect(rig.pushes).toHaveLength(0);
   });
+  it("may overtake the answer of the call that caused it", async () => {
+    const rig = await subscribed();
+    const { entitlement } = await rig.controls.purchase({ billingAccount: buyer });
+    await rig.controls.advance(1);
+    rig.pushes.splice(0);
+    await rig.controls.setFaults([{ on: "providers.accounts.approve", fault: "event_before_response" }]);
+    await rig.approveAccount(String(entitlement.account));
+    expect(rig.pushes.map(({ event }) => event.eventType)).toEqual(["ACCOUNT_ACTIVE"]);
+  });
   it("repeats the last messages on demand, with the ids that they had", async () => {
     const rig = await subscribed();
     await buy(rig);

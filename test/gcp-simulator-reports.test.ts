@@ -46,6 +46,7 @@ describe("the report files", () => {
         reference: "GOOGLE 2026-07-21",
       },
     ]);
+    expect(await names("2030-01-01")).toEqual(await names("2026-07-31"));
     expect((await rig.control("GET", "/reports?until=tomorrow")).status).toBe(400);
   });
   it("tell of each charge who paid it, by which offer, and what was taken", async () => {

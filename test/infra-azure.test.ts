@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { scopes } from "../adapters/azure/grants.ts";
+import { marketplaceApplication } from "../adapters/azure/wire-offers.ts";
 import { callbackPath } from "../src/http/consent.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -38,6 +39,13 @@ describe("the Entra application", () => {
   it("is made by a script that refuses another redirect address before it does anything", async () => {
     await expect(script("--redirect", "http://evil.example/consent/callback")).rejects.toMatchObject({ code: 2 });
     await expect(script("--nonsense")).rejects.toMatchObject({ code: 2 });
+  });
+  it("is asked for no more where private offers are made: only the marketplace's own application is made known", async () => {
+    const redirect = ["--redirect", `https://cosell.example${callbackPath}`, "--dry-run"];
+    const [plain, offers] = [await script(...redirect), await script(...redirect, "--offers")];
+    expect(offers.stdout).toBe(plain.stdout);
+    expect(offers.stderr).toContain(marketplaceApplication);
+    expect(plain.stderr).not.toContain(marketplaceApplication);
   });
 });
 

@@ -9,6 +9,11 @@ import { afterFault, openActive } from "./offer-look.ts";
 
 const pagesMax = 200;
 const refreshMax = 200;
+/**
+ * Every change of an offer or an agreement moves its version, so the list of changes tells it: a record is read again by age
+ * only in case that list has lost something.
+ */
+const refreshMs = 90 * 86_400_000;
 /** A publication or a change that nobody has moved for so long has lost its run. */
 const lostMs = 3_600_000;
 
@@ -92,10 +97,11 @@ const unseen = async (
 export const catchUpOffers = async (
   deps: WorkflowDeps,
   tx: Tx,
-  at: { readonly connection: Connection; readonly session: Session; readonly staleBefore: Date },
+  at: { readonly connection: Connection; readonly session: Session },
 ): Promise<number> => {
   const { store } = deps;
-  const { connection, session, staleBefore } = at;
+  const { connection, session } = at;
+  const staleBefore = new Date(deps.clock.now().getTime() - refreshMs);
   const connectionId = connection.id;
   const asHints = (ids: readonly string[]) =>
     ids.map((remoteId) => ({ subject: connectionId, data: { connectionId, remoteId } }));

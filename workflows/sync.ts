@@ -264,9 +264,7 @@ const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught
       });
     const active = connection?.state === "active" ? connection : null;
     const offered =
-      active === null || session === null
-        ? 0
-        : await catchUpOffers(deps, tx, { connection: active, session, staleBefore });
+      active === null || session === null ? 0 : await catchUpOffers(deps, tx, { connection: active, session });
     return { refreshed: due.length + offered, resumed: lost.length + unanswered.length, invited };
   });
   deps.kick();

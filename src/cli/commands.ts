@@ -1,5 +1,6 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
+import { agreementShowCommand, agreementsCommand, feesCommand } from "./agreements.ts";
 import {
   answerRuleDeleteCommand,
   answerRuleDryRunCommand,
@@ -34,6 +35,28 @@ import {
 import { eventsCommand, exceptionsCommand } from "./journal.ts";
 import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
+import {
+  offerApproveCommand,
+  offerExtendCommand,
+  offerPublishCommand,
+  offerRefuseCommand,
+  offerSubmitCommand,
+  offerWithdrawCommand,
+} from "./offer-decisions.ts";
+import {
+  offerCheckCommand,
+  offerCloneCommand,
+  offerDraftCommand,
+  offerSetCommand,
+  offerTemplatesCommand,
+} from "./offer-draft.ts";
+import {
+  offerAdoptCommand,
+  offerMessageCommand,
+  offerShowCommand,
+  offersCommand,
+  offerWatchCommand,
+} from "./offers.ts";
 import { queueCommand } from "./queue.ts";
 import { restoreCommand } from "./restore.ts";
 import { ruleKeygenCommand, ruleSignCommand, ruleVerifyCommand } from "./rule-documents.ts";
@@ -110,6 +133,25 @@ export const commands: readonly Command[] = [
   taskCancelCommand,
   taskTellCommand,
   taskImportCommand,
+  offersCommand,
+  offerShowCommand,
+  offerDraftCommand,
+  offerSetCommand,
+  offerCheckCommand,
+  offerSubmitCommand,
+  offerApproveCommand,
+  offerRefuseCommand,
+  offerPublishCommand,
+  offerMessageCommand,
+  offerWatchCommand,
+  offerExtendCommand,
+  offerWithdrawCommand,
+  offerCloneCommand,
+  offerAdoptCommand,
+  offerTemplatesCommand,
+  agreementsCommand,
+  agreementShowCommand,
+  feesCommand,
   invitationsCommand,
   invitationShowCommand,
   invitationAcceptCommand,

@@ -231,7 +231,7 @@ const connecting = (wanted: Wanted): Connecting => ({
   marketplace: "gcp",
   partner: "Google",
   remedies: (fault) => remedies(fault, wanted),
-  next: () => nextSteps(wanted),
+  next: (hookUrl) => nextSteps(wanted, hookUrl),
 });
 
 /** What most often stands behind a refusal by Google, and how it is mended. */
@@ -256,7 +256,22 @@ const remedies = (fault: string, { account }: Wanted) =>
       ]
     : [];
 
-const nextSteps = ({ label, settings }: Wanted): string => {
+/** What the marketplace lacks still; nothing where the connection is for co-sell alone. */
+const marketSteps = ({ settings }: Wanted, hookUrl: string): string => {
+  const { marketplace } = settings;
+  if (marketplace === undefined) return "";
+  const { push, orders } = jsonObjectSchema.catch({}).parse(marketplace);
+  const pushes =
+    push === undefined
+      ? `Orders are found by sweeps, and within seconds once Pub/Sub pushes to ${hookUrl}: infra/gcp/setup.sh --offers\n`
+      : "";
+  const approvals =
+    orders === "accept" ? "" : "Buyers' accounts and orders wait for your approval; to give it here: --orders accept\n";
+  return `\n${pushes}${approvals}`;
+};
+
+const nextSteps = (wanted: Wanted, hookUrl: string): string => {
+  const { label, settings } = wanted;
   const says = `Deals that do not say otherwise ask with ${JSON.stringify(settings.defaults)}.\n`;
   const name = JSON.stringify(label);
   const terms =
@@ -267,5 +282,5 @@ const nextSteps = ({ label, settings }: Wanted): string => {
     settings.mode === "assisted"
       ? `\nDeals become tasks: a person types them into Partner Network Hub and gives the deal number here.\n  cosell tasks   shows them\n`
       : `\nGoogle sends no word of changes: its answers come by polling${typeof settings.pollMinutes === "number" ? ` every ${settings.pollMinutes} minutes` : ""}.\n`;
-  return `${says}${terms}${way}  cosell doctor ${name}   tries key, role and partner\n`;
+  return `${says}${terms}${way}${marketSteps(wanted, hookUrl)}  cosell doctor ${name}   tries key, role and partner\n`;
 };

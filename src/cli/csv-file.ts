@@ -113,7 +113,7 @@ const foreign: readonly { readonly begins: readonly number[]; readonly what: str
 
 /** Throws a `Failure` when the beginning of a file shows that it is something else than CSV in UTF-8. */
 export const refuseForeign = (path: string, head: Uint8Array): void => {
-  if (head.length === 0) throw new Failure(`${path} is empty`, { fix: "export the deals again" });
+  if (head.length === 0) throw new Failure(`${path} is empty`, { fix: "export it again" });
   const known = foreign.find(({ begins }) => begins.every((byte, index) => head[index] === byte));
   if (known !== undefined) throw new Failure(`${path} is ${known.what}, not CSV in UTF-8`, { fix: known.fix });
   const zeros = head.filter((byte) => byte === 0).length;
@@ -124,7 +124,7 @@ export const refuseForeign = (path: string, head: Uint8Array): void => {
   const begin = new TextDecoder("utf-8").decode(head.subarray(0, 200)).trimStart();
   if (/^(?:<!doctype|<html|<\?xml)/i.test(begin))
     throw new Failure(`${path} is a web page or XML, not CSV`, {
-      fix: "export the list as CSV; a login page may have been saved instead",
+      fix: "export it as CSV; a login page may have been saved instead",
     });
   if (/^[[{]/.test(begin))
     throw new Failure(`${path} is JSON, not CSV`, { fix: "send JSON to POST /v1/opportunities/import" });
@@ -185,7 +185,7 @@ const createDecoder = (path: string): ((bytes: Uint8Array, last: boolean) => str
       throw new Failure(
         `line ${line + breaks(bytes.subarray(0, zero))}: ${path} holds a zero byte, so it is not text`,
         {
-          fix: "export the deals again as CSV in UTF-8",
+          fix: "export it again as CSV in UTF-8",
         },
       );
     try {

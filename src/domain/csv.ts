@@ -134,6 +134,25 @@ export const createCsvReader = (delimiter: string): CsvReader => {
     } else readBoundary(char);
   };
 
+  /**
+   * Most lines hold no quote and lie in one piece: they are cut in one go. Returns where to go on, or `from` where the
+   * line has to be read character by character.
+   */
+  const readWholeLine = (text: string, from: number): number => {
+    const end = text.indexOf("\n", from);
+    if (end < 0) return from;
+    const content = text.slice(from, text.charCodeAt(end - 1) === 13 && end > from ? end - 1 : end);
+    if (content === "" || content.length > cellCharactersMax || content.includes('"') || content.includes("\r"))
+      return from;
+    const found = content.split(delimiter);
+    if (found.length > rowCellsMax) return from;
+    rows.push({ line, cells: found });
+    line += 1;
+    rowLine = line;
+    column = 1;
+    return end + 1;
+  };
+
   return {
     push: (text) => {
       rows = [];
@@ -144,6 +163,13 @@ export const createCsvReader = (delimiter: string): CsvReader => {
           afterReturn = false;
           if (char === "\n") {
             at += 1;
+            continue;
+          }
+        }
+        if (mode === "start" && cells.length === 0) {
+          const next = readWholeLine(text, at);
+          if (next > at) {
+            at = next;
             continue;
           }
         }
@@ -182,6 +208,10 @@ export const delimiterOf = (firstLine: string): "," | ";" | "\t" => {
   const [best] = ([",", ";", "\t"] as const).toSorted((a, b) => count(b) - count(a));
   return best !== undefined && count(best) > 0 ? best : ",";
 };
+
+/** A cell as RFC 4180 has it: quoted where it has to be. */
+export const csvCell = (cell: string): string => (plainCell.test(cell) ? cell : quoted(cell));
+const plainCell = /^[\w.:|/-]+$/;
 
 /** One row as RFC 4180 has it, with its line end. Cells are written as they are: see `formulaSafe`. */
 export const csvRow = (cells: readonly string[]): string => `${cells.map(quoted).join(",")}\r\n`;

@@ -245,6 +245,7 @@ export const createAgreements = (
     hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<void> => {
       await tx`update agreement set hinted_at = ${deps.clock.now()} where connection_id = ${connectionId} and remote_id = ${remoteId}`;
     },
+    /** Those to look at again: told of or begun since the last look, or looked at too long ago. */
     dueForLook: async (
       query: Query,
       connectionId: string,
@@ -253,7 +254,8 @@ export const createAgreements = (
       const rows = await query<
         { remote_id: string }[]
       >`select remote_id from agreement where connection_id = ${connectionId}
-        and state in ('pending', 'active') and (looked_at is null or looked_at < ${at.staleBefore} or hinted_at > looked_at)
+        and state in ('pending', 'active') and (looked_at is null or looked_at < ${at.staleBefore} or hinted_at > looked_at
+          or (starts_at > looked_at and starts_at <= ${deps.clock.now()}))
         order by looked_at nulls first, id limit ${at.limit}`;
       return rows.map((row) => row.remote_id);
     },

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Json, JsonObject, RemoteRef } from "../../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { AgreementEvent } from "../../../src/domain/machine.ts";
-import type { AgreementObservation } from "../../../src/domain/offer.ts";
+import type { AgreementObservation, Evidence } from "../../../src/domain/offer.ts";
 import type { Hint, Page } from "../../contract.ts";
 import { jsonOf } from "../../text.ts";
 import {
@@ -33,7 +33,10 @@ export const recordSchema = z.object({
 export type SubscriptionRecord = z.infer<typeof recordSchema>;
 export const recordIn = (body: string): SubscriptionRecord | null => recordSchema.safeParse(jsonOf(body)).data ?? null;
 
-/** Word of an operation names it beside its subscription: Microsoft's list of what is outstanding may leave it out. */
+/**
+ * Word of an operation names it beside its subscription: Microsoft's list of what is outstanding leaves changes out. While it waits for
+ * an answer, the name stays with the subscription's reference, so that whoever answers reads it again.
+ */
 const operationRef = /^([^/]+)\/operations\/([^/]+)$/;
 export const operationRefOf = (subscription: string, operation: string): string =>
   `${subscription}/operations/${operation}`.toLowerCase();
@@ -48,6 +51,20 @@ const eventOf = (
   if (!sameWord(status, "Unsubscribed")) return undefined;
   const endMs = Date.parse(term?.endDate ?? "");
   return !Number.isNaN(endMs) && endMs <= now.getTime() ? "ended" : "cancelled";
+};
+
+/** The subscription states its own status; that an offer was accepted is only concluded from it. */
+export const evidenceOf = (
+  { id, planId, saasSubscriptionStatus: status }: WireSubscription,
+  offer: string | null,
+): Evidence => {
+  const subscription = `subscription ${id} (${status ?? "no status"})`;
+  return offer === null
+    ? { kind: "stated", from: subscription }
+    : {
+        kind: "inferred",
+        from: `${subscription}: its plan ${planId ?? ""} is private and names offer ${offer} as its source`,
+      };
 };
 
 const instantOf = (text: string | null | undefined): string | null => {
@@ -74,7 +91,7 @@ export const observationOf = (record: SubscriptionRecord, now: Date): AgreementO
     ref: { id: id.toLowerCase() },
     version: version.slice(0, 255),
     event,
-    evidence: { kind: "stated", from: `subscription ${id}: ${status ?? ""}` },
+    evidence: evidenceOf(subscription, offer),
     offer,
     previous: null,
     buyer: { account: subscription.purchaser?.tenantId ?? null, name: null },
@@ -142,9 +159,12 @@ const operationsOf = async (
   if (!listed.ok) return listed;
   const open = listed.value.value.operations.filter(isOpen);
   if (told === null || open.some((operation) => sameWord(operation.id, told))) return ok(open);
+  if (deps.memory.isOver(told)) return ok(open);
   const one = await getOperation(deps, id, told);
-  if (!one.ok) return one.fault.kind === "missing" ? ok(open) : one;
-  return ok(isOpen(one.value.value) ? [...open, one.value.value] : open);
+  if (one.ok && isOpen(one.value.value)) return ok([...open, one.value.value]);
+  if (!one.ok && one.fault.kind !== "missing") return one;
+  deps.memory.keepOver(told);
+  return ok(open);
 };
 
 const completed = async (
@@ -157,14 +177,15 @@ const completed = async (
   const operations = await operationsOf(deps, subscription, told);
   if (!operations.ok) return operations;
   const record = { subscription, sources: [...sources.value], operations: [...operations.value] };
-  return or(observationOf(record, deps.clock.now()), record);
+  const observation = observationOf(record, deps.clock.now());
+  if (observation === undefined) return drifted(record);
+  const isWaiting = told !== null && operations.value.some((operation) => sameWord(operation.id, told));
+  const { id } = observation.ref;
+  return ok(isWaiting ? { ...observation, ref: { id, arn: operationRefOf(id, told) } } : observation);
 };
-const or = (observation: AgreementObservation | undefined, record: SubscriptionRecord): Result<AgreementObservation> =>
-  observation === undefined ? drifted(record) : ok(observation);
-
 /** Reads a subscription, the offer that its plan comes from, and what waits for an answer. */
 export const look = async (deps: MarketDeps, ref: RemoteRef): Promise<Result<AgreementObservation>> => {
-  const [, named, operation = null] = operationRef.exec(ref.id) ?? [];
+  const [, named, operation = null] = operationRef.exec(ref.id) ?? operationRef.exec(ref.arn ?? "") ?? [];
   const seen = await getSubscription(deps, named ?? ref.id);
   if (!seen.ok) return seen;
   // A list read a moment ago may not have it: the next look at its offer reads anew.

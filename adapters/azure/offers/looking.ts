@@ -11,6 +11,7 @@ import { type Evidence, type OfferObservation, type OfferTerms, offerTermsSchema
 import type { Hint, OfferTells, Page } from "../../contract.ts";
 import type { WireSubscription } from "../wire-offers.ts";
 import { sameWord, type WirePrivateOffer } from "../wire-offers.ts";
+import { evidenceOf } from "./agreements.ts";
 import { getOffer, refOf, versionOf } from "./jobs.ts";
 import { markIn, offerIdOf, unmarked } from "./names.ts";
 import { type MarketDeps, offersPage, type Query } from "./reading.ts";
@@ -47,10 +48,7 @@ export const standOf = (
   if (first !== undefined)
     return {
       event: "accepted",
-      evidence: {
-        kind: "inferred",
-        from: `subscription ${first.id} (${first.saasSubscriptionStatus ?? "no status"}): its plan ${first.planId ?? ""} is private and names this offer as its source`,
-      },
+      evidence: evidenceOf(first, offerIdOf(offer.id)),
     };
   if (sameWord(offer.state, "draft")) return { event: null };
   const said = portalWords.find(([word]) => sameWord(offer.state, word))?.[1];

@@ -14,6 +14,9 @@ const pollMs = 60_000;
 export interface MarketMemory {
   readonly sourcesOf: (key: string) => readonly string[] | null;
   readonly keepSources: (key: string, offers: readonly string[]) => void;
+  /** Operations that are over stay over. */
+  readonly isOver: (operation: string) => boolean;
+  readonly keepOver: (operation: string) => void;
   readonly listOf: (connectionId: string, nowMs: number) => readonly WireSubscription[] | null;
   readonly keepList: (connectionId: string, rows: readonly WireSubscription[], nowMs: number) => void;
   /** The list may lack what is known by now. */
@@ -27,11 +30,17 @@ export const createMarketMemory = (): MarketMemory => {
   const sources = new Map<string, readonly string[]>();
   const lists = new Map<string, { readonly rows: readonly WireSubscription[]; readonly atMs: number }>();
   const polls = new Map<string, number>();
+  const over = new Set<string>();
   return {
     sourcesOf: (key) => sources.get(key) ?? null,
     keepSources: (key, offers) => {
       if (sources.size >= keptMax) sources.clear();
       sources.set(key, offers);
+    },
+    isOver: (operation) => over.has(operation),
+    keepOver: (operation) => {
+      if (over.size >= keptMax) over.clear();
+      over.add(operation);
     },
     listOf: (connectionId, nowMs) => {
       const kept = lists.get(connectionId);

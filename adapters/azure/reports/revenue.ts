@@ -7,6 +7,7 @@ import { dayInMonth, monthOf, secondOfDay } from "../../../src/domain/finance/da
 import type { BuyerDomain } from "../../../src/domain/finance/facts.ts";
 import type { MoneyLine, PaidState } from "../../../src/domain/finance/line.ts";
 import { lineOf } from "../../../src/domain/finance/line.ts";
+import type { Sheet } from "../../../src/domain/finance/sheet.ts";
 import { type CsvFormat, deliveryOf, type ReportFile } from "../../contract-reports.ts";
 
 /** Payments are sent by this day of the month. */
@@ -55,58 +56,17 @@ export const revenueFormat: CsvFormat = {
     "TermEndDate",
   ],
   open: (sheet, file) => {
-    const [record, item] = [sheet.column("PurchaseRecordId"), sheet.column("LineItemId")];
-    const [month, asset, status] = [sheet.column("BilledMonth"), sheet.column("AssetId"), sheet.column("PayoutStatus")];
-    const [currency, billed, earning] = [
-      sheet.column("TransactionCurrency"),
-      sheet.column("BilledRevenue"),
-      sheet.column("EarningAmountCC"),
-    ];
-    const [payable, sentOn] = [sheet.column("EstimatedPayoutMonth"), sheet.column("PaymentSentDate")];
-    const [account, email, offer] = [
-      sheet.column("BillingAccountId"),
-      sheet.column("CustomerEmail"),
-      sheet.column("PrivateOfferId"),
-    ];
+    const read = lineReader(sheet, file);
+    const [account, email] = [sheet.column("BillingAccountId"), sheet.column("CustomerEmail")];
     const named = exportMonth(file.path);
-    const delivery = deliveryOf(file.path);
     const lines: MoneyLine[] = [];
     const domains: BuyerDomain[] = [];
     let latest = 0;
     return {
       row: () => {
-        const billedMonth = sheet.month(month);
-        if (billedMonth !== null) latest = Math.max(latest, billedMonth);
-        const payableMonth = sheet.month(payable);
-        const key = `${sheet.key(record)}/${sheet.key(item)}`;
-        const state = sheet.text(status);
-        const amount = sheet.amount(billed);
-        lines.push(
-          lineOf({
-            marketplace: "azure",
-            key,
-            kind: "REVENUE",
-            part: "revenue",
-            currency: sheet.currency(currency),
-            amount,
-            net: sheet.amountOrZero(earning),
-            lost: states[state] === "lost" ? amount : 0n,
-            agreementId: sheet.id(asset),
-            offerId: sheet.id(offer),
-            buyerKey: sheet.id(account),
-            reference: key,
-            paid: states[state] ?? "pending",
-            occurredDay: billedMonth,
-            invoicedDay: billedMonth,
-            disbursedDay: sheet.day(sentOn),
-            payableDay: payableMonth === null ? null : dayInMonth(payableMonth, 0, paymentDayOfMonth),
-            knownSecond: 0,
-            delivery,
-            content: sheet.contentHash(),
-            file: file.index,
-            line: sheet.lineNumber(),
-          }),
-        );
+        const line = read();
+        lines.push(line);
+        latest = Math.max(latest, line.invoicedDay ?? 0);
         const domain = domainOf(file, sheet.id(account), sheet.text(email), sheet.lineNumber());
         if (domain !== null) domains.push(domain);
       },
@@ -117,6 +77,47 @@ export const revenueFormat: CsvFormat = {
       },
     };
   },
+};
+
+/** A line of the export; when it was known follows from the file as a whole. */
+const lineReader = (sheet: Sheet, file: ReportFile): (() => MoneyLine) => {
+  const at = (name: string) => sheet.column(name);
+  const [record, item, month, asset] = [at("PurchaseRecordId"), at("LineItemId"), at("BilledMonth"), at("AssetId")];
+  const [currency, billed, earning] = [at("TransactionCurrency"), at("BilledRevenue"), at("EarningAmountCC")];
+  const [status, payable, sentOn] = [at("PayoutStatus"), at("EstimatedPayoutMonth"), at("PaymentSentDate")];
+  const [account, offer] = [at("BillingAccountId"), at("PrivateOfferId")];
+  const delivery = deliveryOf(file.path);
+  return () => {
+    const billedMonth = sheet.month(month);
+    const payableMonth = sheet.month(payable);
+    const key = `${sheet.key(record)}/${sheet.key(item)}`;
+    const state = sheet.text(status);
+    const amount = sheet.amount(billed);
+    return lineOf({
+      marketplace: "azure",
+      key,
+      kind: "REVENUE",
+      part: "revenue",
+      currency: sheet.currency(currency),
+      amount,
+      net: sheet.amountOrZero(earning),
+      lost: states[state] === "lost" ? amount : 0n,
+      agreementId: sheet.id(asset),
+      offerId: sheet.id(offer),
+      buyerKey: sheet.id(account),
+      reference: key,
+      paid: states[state] ?? "pending",
+      occurredDay: billedMonth,
+      invoicedDay: billedMonth,
+      disbursedDay: sheet.day(sentOn),
+      payableDay: payableMonth === null ? null : dayInMonth(payableMonth, 0, paymentDayOfMonth),
+      knownSecond: 0,
+      delivery,
+      content: sheet.contentHash(),
+      file: file.index,
+      line: sheet.lineNumber(),
+    });
+  };
 };
 
 /** A masked address says no domain. */

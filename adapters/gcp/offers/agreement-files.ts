@@ -16,6 +16,8 @@ import { standardAgreement } from "./words.ts";
 const pdfBytesMax = 4 * 1024 * 1024;
 const timeoutMs = 20_000;
 const mimeType = "application/pdf";
+/** `%PDF-` */
+const pdfSign = [0x25, 0x50, 0x44, 0x46, 0x2d] as const;
 
 const agreementSchema = z.looseObject({
   documentType: z.string(),
@@ -52,7 +54,7 @@ const fetchPdf = async (
         "Give an address that serves the PDF itself.",
       );
     const bytes = new Uint8Array(await response.arrayBuffer());
-    if (new TextDecoder("latin1").decode(bytes.subarray(0, 5)) !== "%PDF-")
+    if (!pdfSign.every((byte, index) => bytes[index] === byte))
       return refused("what lies at the agreement's address is no PDF", "Give the address of a PDF of at most 4 MB.");
     if (sha256 != null && sha256 !== (await digestOf(bytes)))
       return refused(

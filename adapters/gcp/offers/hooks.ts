@@ -142,7 +142,9 @@ const entitlementHints = ({ entitlement }: WireProcurementEvent): readonly Hint[
 const accountHints = async (deps: HookDeps, { account }: WireProcurementEvent): Promise<readonly Hint[] | null> => {
   const id = lastOf(account?.id ?? "");
   if (!/^[A-Za-z0-9._:-]{1,200}$/.test(id)) return [];
-  const rows = await entitlementsBy(deps, `account="${accountPath(deps.market, id).slice("/v1/".length)}"`);
+  // Google's page shows a bare id, its records whole names: whichever the filter takes.
+  const name = accountPath(deps.market, id).slice("/v1/".length);
+  const rows = await entitlementsBy(deps, `account="${name}" OR account="${id}"`);
   if (!rows.ok) return rows.fault.kind === "rejected" || rows.fault.kind === "missing" ? [] : null;
   const at = timeOf(account?.updateTime);
   return rows.value.map(({ name }) => ({ kind: "agreement", id: lastOf(name), at }));

@@ -56,19 +56,13 @@ export const detailedFormat: CsvFormat = {
 const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
   const at = (name: string) => sheet.column(name);
   const [ds, created, entitlement, sku] = [at("ds"), at("report_creation_date"), at("entitlement_id"), at("sku_id")];
-  const [currency, charges, fee, deductions] = [
+  const [offer, account, domain, currency] = [
+    at("private_offer_id"),
+    at("insights_account_id"),
+    at("domain"),
     at("currency"),
-    at("cust_charges"),
-    at("marketplace_fee_amount"),
-    at("total_deductions"),
   ];
-  const [withheld, released, abandoned, payout] = [
-    at("withheld_amount"),
-    at("released_amount"),
-    at("abandoned_amount"),
-    at("aggregated_payout"),
-  ];
-  const [offer, account, domain] = [at("private_offer_id"), at("insights_account_id"), at("domain")];
+  const readAmounts = amountReader(sheet);
   const delivery = deliveryOf(file.path);
   return () => {
     const monthDay = sheet.day(ds);
@@ -76,15 +70,9 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
       sheet.refuse(ds, "the row has no month", "download the report again");
       return;
     }
-    const amounts = {
-      charges: sheet.amount(charges),
-      deductions: sheet.amount(deductions),
-      released: sheet.amount(released),
-      abandoned: sizeOf(sheet.amount(abandoned)),
-    };
+    const amounts = readAmounts();
     const { kind, amount, suffix } = meaningOf(amounts);
     const at = sheet.currency(currency);
-    const paid = sheet.amount(payout);
     const payoutDay = dayInMonth(monthDay, 1, payoutDayOfMonth);
     const agreementId = sheet.id(entitlement);
     const buyerKey = sheet.id(account);
@@ -98,13 +86,13 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
         part: "revenue",
         currency: at,
         amount,
-        fee: sheet.amount(fee),
-        net: paid,
-        withheld: sheet.amount(withheld),
+        fee: amounts.fee,
+        net: amounts.payout,
+        withheld: amounts.withheld,
         refunded: kind === "REVENUE" ? amounts.deductions : 0n,
         // A row may say at once that it was charged and that it was given up.
         lost: kind === "REVENUE" ? amounts.abandoned : 0n,
-        settled: paid,
+        settled: amounts.payout,
         agreementId,
         offerId: sheet.id(offer),
         buyerKey,
@@ -134,7 +122,30 @@ interface Amounts {
   readonly deductions: bigint;
   readonly released: bigint;
   readonly abandoned: bigint;
+  readonly fee: bigint;
+  readonly withheld: bigint;
+  readonly payout: bigint;
 }
+
+const amountReader = (sheet: Sheet): (() => Amounts) => {
+  const at = (name: string) => sheet.column(name);
+  const [charges, fee, deductions] = [at("cust_charges"), at("marketplace_fee_amount"), at("total_deductions")];
+  const [withheld, released, abandoned, payout] = [
+    at("withheld_amount"),
+    at("released_amount"),
+    at("abandoned_amount"),
+    at("aggregated_payout"),
+  ];
+  return () => ({
+    charges: sheet.amount(charges),
+    deductions: sheet.amount(deductions),
+    released: sheet.amount(released),
+    abandoned: sizeOf(sheet.amount(abandoned)),
+    fee: sheet.amount(fee),
+    withheld: sheet.amount(withheld),
+    payout: sheet.amount(payout),
+  });
+};
 
 const meaningOf = (amounts: Amounts): { readonly kind: LineKind; readonly amount: bigint; readonly suffix: string } => {
   if (amounts.charges !== 0n) return { kind: "REVENUE", amount: amounts.charges, suffix: "" };

@@ -1,7 +1,7 @@
 /** The two files that compare a close with a labelled case: `answer.json` and `links.csv`. */
-import { csvRow } from "../csv.ts";
+import { csvCell, csvRow } from "../csv.ts";
 import { amountText } from "./amount.ts";
-import type { Close } from "./close.ts";
+import type { Close, LineLink } from "./close.ts";
 import { isAnswerType } from "./exception.ts";
 import { packMeasures } from "./totals.ts";
 
@@ -70,8 +70,12 @@ const sortedRecord = <Value>(entries: readonly (readonly [string, Value])[]): Re
 /** `links.csv` row by row, its header first: one row per money line, sorted by marketplace and key. */
 export function* linkRows(close: Close): Generator<string> {
   yield csvRow(["marketplace", "line_key", "kind", "agreement_id", "deal_id", "method"]);
+  // All lines of an agreement end alike.
+  const ends = new Map<LineLink, string>();
   for (const line of close.lines) {
-    const { agreement, dealId, method } = close.linkOf(line);
-    yield csvRow([line.marketplace, line.key, line.kind, agreement?.id ?? "", dealId ?? "", method]);
+    const link = close.linkOf(line);
+    const end = ends.get(link) ?? csvRow([link.agreement?.id ?? "", link.dealId ?? "", link.method]);
+    ends.set(link, end);
+    yield `${line.marketplace},${csvCell(line.key)},${line.kind},${end}`;
   }
 }

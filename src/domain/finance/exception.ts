@@ -64,7 +64,7 @@ const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** A fixed order, and one of each: two with the same type, subject and cause are one. */
 export const inFixedOrder = (exceptions: readonly CloseException[]): readonly CloseException[] => {
   const byId = new Map(exceptions.map((exception) => [exceptionKey(exception), exception]));
-  return [...byId.values()].toSorted((a, b) => text(exceptionKey(a), exceptionKey(b)));
+  return [...byId].toSorted(([a], [b]) => text(a, b)).map(([, exception]) => exception);
 };
 
 /** Stable from one close to the next, so that a later close updates it instead of raising it again. */

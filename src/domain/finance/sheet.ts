@@ -74,6 +74,15 @@ export interface Sheet {
 /** Headers are compared so: `Insights Account Id` is `insights_account_id`. */
 export const headerKey = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, "");
 
+interface Remembered<Value> {
+  text: string;
+  value: Value;
+}
+const remember = <Value>(last: Remembered<Value>, text: string, value: Value): void => {
+  last.text = text;
+  last.value = value;
+};
+
 const problemsMax = 20;
 const momentsMax = 100_000;
 const mangled = /^-?\d(?:[.,]\d+)?E[+]?\d+$/i;
@@ -95,6 +104,9 @@ export const createSheet = (headers: readonly string[], strings: Strings): Sheet
   const problems: SheetProblem[] = [];
   const seconds = new Map<string, number | null>();
   const currencies = new Map<string, string>();
+  // Neighbouring rows often say the same: the last text of a column and what was made of it.
+  const lastIds: Remembered<string>[] = headers.map(() => ({ text: "", value: "" }));
+  const lastSeconds: Remembered<number | null>[] = headers.map(() => ({ text: "", value: null }));
   let cells: readonly string[] = [];
   let line = 0;
   let count = 0;
@@ -106,15 +118,22 @@ export const createSheet = (headers: readonly string[], strings: Strings): Sheet
   };
   const identity = (column: Column): string => {
     const found = text(column);
-    if (found.length < 24 && (found.includes("E+") || found.includes("e+")) && mangled.test(found))
+    // Only what begins like a number can be one that a spreadsheet shortened.
+    const first = found.charCodeAt(0);
+    if (found.length < 24 && (first === 45 || (first > 47 && first < 58)) && mangled.test(found))
       refuse(column, `${JSON.stringify(found)} is an id that a spreadsheet shortened; its digits are lost`, again);
     return found;
   };
   const second = (column: Column): number | null => {
     const found = text(column);
     if (found === "" || found === "null") return null;
+    const last = lastSeconds[column];
+    if (last?.text === found) return last.value;
     const known = seconds.get(found);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (last !== undefined) remember(last, found, known);
+      return known;
+    }
     const value = secondOf(found);
     if (value === null)
       refuse(
@@ -143,7 +162,12 @@ export const createSheet = (headers: readonly string[], strings: Strings): Sheet
     text,
     id: (column) => {
       const found = identity(column);
-      return found === "" || found === "null" ? null : strings.shared(found);
+      if (found === "" || found === "null") return null;
+      const last = lastIds[column];
+      if (last?.text === found) return last.value;
+      const own = strings.shared(found);
+      if (last !== undefined) remember(last, own, own);
+      return own;
     },
     rareId: (column) => {
       const found = identity(column);

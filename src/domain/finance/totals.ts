@@ -31,13 +31,20 @@ export type Totals = ReadonlyMap<MarketplaceId, ReadonlyMap<string, ReadonlyMap<
 /** Adds up current lines and payouts. */
 export const totalsOf = (lines: readonly MoneyLine[], payouts: readonly Payout[]): Totals => {
   const totals = new Map<MarketplaceId, Map<string, Map<Measure, bigint>>>();
-  const add: Add = (marketplace, currency, measure, amount) => {
-    if (amount === 0n) return;
+  const figuresOf = (marketplace: MarketplaceId, currency: string): Map<Measure, bigint> => {
     const byCurrency = totals.get(marketplace) ?? new Map<string, Map<Measure, bigint>>();
     totals.set(marketplace, byCurrency);
     const figures = byCurrency.get(currency) ?? new Map<Measure, bigint>();
     byCurrency.set(currency, figures);
-    figures.set(measure, (figures.get(measure) ?? 0n) + amount);
+    return figures;
+  };
+  // Lines come in runs of one marketplace and currency.
+  let last = { marketplace: "", currency: "", figures: new Map<Measure, bigint>() };
+  const add: Add = (marketplace, currency, measure, amount) => {
+    if (amount === 0n) return;
+    if (last.currency !== currency || last.marketplace !== marketplace)
+      last = { marketplace, currency, figures: figuresOf(marketplace, currency) };
+    last.figures.set(measure, (last.figures.get(measure) ?? 0n) + amount);
   };
   const earned = purchaseEarnings(lines);
   for (const line of lines) addLine(line, add, earned);
@@ -51,18 +58,7 @@ const addLine = (line: MoneyLine, add: Add, earned: ReadonlyMap<string, readonly
   const to = (measure: Measure, amount: bigint): void => add(line.marketplace, line.currency, measure, amount);
   switch (line.kind) {
     case "REVENUE":
-      to("invoiced", line.amount);
-      to("refund", line.refunded);
-      if (line.marketplace === "gcp") {
-        to("fee", line.fee);
-        to("withheld_net", line.withheld);
-        to("written_off", line.lost);
-      }
-      if (line.marketplace === "azure") {
-        to("uncollected", line.lost);
-        // No earning yet: the fee is what the report says will not reach us.
-        if (!earned.has(line.key)) to("fee", line.amount - line.net);
-      }
+      addRevenue(line, to, earned.has(line.key));
       break;
     case "EARNING":
       to("fee", line.fee);
@@ -108,6 +104,21 @@ const addLine = (line: MoneyLine, add: Add, earned: ReadonlyMap<string, readonly
       break;
     default:
       break;
+  }
+};
+
+const addRevenue = (line: MoneyLine, to: (measure: Measure, amount: bigint) => void, isEarned: boolean): void => {
+  to("invoiced", line.amount);
+  to("refund", line.refunded);
+  if (line.marketplace === "gcp") {
+    to("fee", line.fee);
+    to("withheld_net", line.withheld);
+    to("written_off", line.lost);
+  }
+  if (line.marketplace === "azure") {
+    to("uncollected", line.lost);
+    // No earning yet: the fee is what the report says will not reach us.
+    if (!isEarned) to("fee", line.amount - line.net);
   }
 };
 

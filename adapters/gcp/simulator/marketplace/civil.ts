@@ -24,23 +24,42 @@ const formatOf = (timeZone: string): Intl.DateTimeFormat => {
   return known;
 };
 
-const civilOf = (at: Date, timeZone = zone): Civil => {
+const asIfUtc = ({ year, month, day, seconds }: Civil): number => Date.UTC(year, month - 1, day) + seconds * 1000;
+
+/** How far a zone's clock is ahead of UTC's at a moment, in milliseconds, as the calendar of this machine has it. */
+const lookedUp = (ms: number, timeZone: string): number => {
   const found = Object.fromEntries(
     formatOf(timeZone)
-      .formatToParts(at)
+      .formatToParts(new Date(ms))
       .map(({ type, value }) => [type, Number(value)]),
   );
   const { year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0 } = found;
-  return { year, month, day, seconds: hour * 3600 + minute * 60 + second };
+  return asIfUtc({ year, month, day, seconds: hour * 3600 + minute * 60 + second }) - Math.floor(ms / 1000) * 1000;
 };
-const asIfUtc = ({ year, month, day, seconds }: Civil): number => Date.UTC(year, month - 1, day) + seconds * 1000;
+/** Clocks change at a full quarter of an hour. Looking up is slow, and the same days come again and again. */
+const quarterMs = 900_000;
+const offsetsMax = 20_000;
+const offsets = new Map<string, number>();
+const offsetAt = (ms: number, timeZone: string): number => {
+  const key = `${timeZone} ${Math.floor(ms / quarterMs)}`;
+  const known = offsets.get(key);
+  if (known !== undefined) return known;
+  if (offsets.size >= offsetsMax) offsets.clear();
+  const found = lookedUp(Math.floor(ms / quarterMs) * quarterMs, timeZone);
+  offsets.set(key, found);
+  return found;
+};
+
+const civilOf = (at: Date, timeZone = zone): Civil => {
+  const here = new Date(at.getTime() + offsetAt(at.getTime(), timeZone));
+  const seconds = here.getUTCHours() * 3600 + here.getUTCMinutes() * 60 + here.getUTCSeconds();
+  return { year: here.getUTCFullYear(), month: here.getUTCMonth() + 1, day: here.getUTCDate(), seconds };
+};
 
 /** The instant at which a clock in the zone shows this. A time that the clock skips is taken for the one after it. */
 const instantOf = (civil: Civil, timeZone = zone): Date => {
   const wanted = asIfUtc(civil);
-  const offsetAt = (ms: number): number => asIfUtc(civilOf(new Date(ms), timeZone)) - ms;
-  const first = wanted - offsetAt(wanted);
-  return new Date(wanted - offsetAt(first));
+  return new Date(wanted - offsetAt(wanted - offsetAt(wanted, timeZone), timeZone));
 };
 
 const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();

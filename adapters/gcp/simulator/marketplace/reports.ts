@@ -21,9 +21,10 @@ export interface ReportFile {
   readonly text: string;
 }
 
-/** Report files whose day of creation is not after `until` (default: today in UTC), oldest first, and the bank's statement. */
+/** Report files that were there at the end of a day (default, and at the latest: today in UTC), oldest first, and the bank's statement. */
 export const reportFiles = (world: World, views: Views, until: string | null): readonly ReportFile[] => {
-  const last = until ?? world.now().toISOString().slice(0, 10);
+  const today = world.now().toISOString().slice(0, 10);
+  const last = until === null || until > today ? today : until;
   const charges = world.ledger.charges.all();
   const months = [...new Set(charges.flatMap(({ month, settledMonth }) => [month, settledMonth ?? month]))].toSorted();
   const periods = months.map((month) => {
