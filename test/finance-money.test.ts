@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { amountOf, amountText, exponentOf, roundToMinor } from "../src/domain/finance/amount.ts";
-import { shareEqually } from "../src/domain/finance/attribution.ts";
+import { apportion } from "../src/domain/finance/apportion.ts";
 import { dayInMonth, dayOf, dayText, monthOf, secondOf } from "../src/domain/finance/day.ts";
 import {
   type ExpectedRate,
@@ -156,7 +156,7 @@ describe("an amount shared among partners", () => {
     const partners = fc.uniqueArray(fc.stringMatching(/^p\d{1,3}$/), { minLength: 1, maxLength: 9 });
     fc.assert(
       fc.property(fc.bigInt({ min: -(10n ** 15n), max: 10n ** 15n }), partners, (amount, ids) => {
-        const shares = shareEqually(amount, ids);
+        const shares = apportion(amount, { parts: new Map(ids.map((id) => [id, 1n])), total: BigInt(ids.length) });
         const parts = ids.toSorted().map((id) => shares.get(id) ?? 0n);
         expect(parts.reduce((sum, part) => sum + part, 0n)).toBe(amount);
         const sizes = parts.map((part) => (part < 0n ? -part : part));
