@@ -105,6 +105,9 @@ describe("the request that makes an offer", () => {
     expect(offer.name).toBe("Example Foods, one year [cosell-00112233445566778899-1]");
     expect(offer.notes).toBe("[cosell:cosell-00112233445566778899-1] deal CS-1042 Negotiated in May");
     expect(markIn({ name: offer.name })).toBe("cosell-00112233445566778899-1");
+    expect(markIn({ name: "No deal [off_01a203c570b07d05afb6c6dfb9a305d9]" })).toBe(
+      "off_01a203c570b07d05afb6c6dfb9a305d9",
+    );
     expect(markIn({ name: "renamed", notes: offer.notes })).toBe("cosell-00112233445566778899-1");
     expect(markIn({ name: "[Example] foods", notes: null })).toBeNull();
   });
@@ -151,7 +154,6 @@ describe("a gap", () => {
       "buyer.accounts",
     ],
     ["two billing accounts", { buyer: { accounts: [buyerAccount, buyerAccount] } }, "buyer.accounts"],
-    ["countries", { buyer: { accounts: [buyerAccount], countries: ["DE"] } }, "buyer.countries"],
     ["a product that nobody knows", { product: "nothing" }, "product"],
     ["no plan for a price of its own", { plan: null }, "plan"],
     ["a plan that nobody knows", { plan: "nothing" }, "plan"],
@@ -301,6 +303,9 @@ describe("before it is published, a person is told", () => {
     expect(told({ channelPartner: { account: csp, discountPercent: "5" } })).toContain("without being accepted");
     const schedule = ["2026-08-01", "2027-02-01"].map((date) => ({ date, amount: usd("60000.00") }));
     expect(told({ schedule })).toContain("the schedule's dates are not sent");
+    const buyer = { accounts: [buyerAccount], countries: ["DE"] };
+    expect(offerGaps(azureDraft({ buyer }), market)).toEqual([]);
+    expect(told({ buyer })).toContain("must be public in the buyer's market (DE)");
   });
 });
 

@@ -186,7 +186,6 @@ describe("private offers at Microsoft", () => {
 
   it("asks about a job once a minute, and tells when the next time is", async () => {
     const begun = got(await doors.offers.run(writeOf(draftOf()), "t"));
-    got(await doors.offers.poll(begun));
     doors.calls.length = 0;
     const early = await doors.offers.poll(begun);
     const at = new Date(rig.clock.now().getTime() + 60_000).toISOString();
@@ -194,7 +193,9 @@ describe("private offers at Microsoft", () => {
     expect(doors.calls).toEqual([]);
     // Another process knows nothing of it: Microsoft itself says to wait.
     const elsewhere = openMarketDoors(rig);
-    expect(await elsewhere.offers.poll(begun)).toMatchObject({ ok: false, fault: { kind: "throttled" } });
+    got(await elsewhere.offers.poll(begun));
+    const anew = openMarketDoors(rig);
+    expect(await anew.offers.poll(begun)).toMatchObject({ ok: false, fault: { kind: "throttled" } });
     expect((await follow(begun)).task?.state).toBe("done");
   });
 

@@ -32,11 +32,11 @@ export const versionOf = ({ eTag, lastModified, state }: WirePrivateOffer): stri
   eTag?.trim() || `${lastModified ?? ""} ${state ?? ""}`.trim();
 
 /** Sends one planned request. Microsoft takes it and works on: the job tells what became of it. */
-export const run = async ({ wire }: Pick<MarketDeps, "wire">, write: Write): Promise<Result<Outcome>> => {
+export const run = async (deps: MarketDeps, write: Write): Promise<Result<Outcome>> => {
   if (write.operation !== "Configure")
     throw new Error(`Microsoft's marketplace has no write ${write.operation} on offers`);
   const { request, offer } = bodySchema.parse(write.body);
-  const answer = await wire.send({
+  const answer = await deps.wire.send({
     operation: "Configure",
     kind: "write",
     surface: "ingestion",
@@ -49,15 +49,19 @@ export const run = async ({ wire }: Pick<MarketDeps, "wire">, write: Write): Pro
   const begun = parsedAs(jobStatusSchema, answer.value, "Configure");
   if (!begun.ok) return begun;
   const { jobId } = begun.value.value;
+  // A job takes a while: its first minute counts from here.
+  deps.memory.pollAt(jobKey(deps, jobId), deps.clock.now().getTime());
   const ref = offer === null ? { id: jobId } : refOf(offer);
   return ok({ key: write.key, ref, version: null, task: { id: jobId, state: "running" } });
 };
+
+const jobKey = ({ connectionId }: MarketDeps, jobId: string): string => `${connectionId} ${jobId}`;
 
 /** Asks once about a job; sooner than a minute after the last time, the answer is to wait. */
 export const poll = async (deps: MarketDeps, outcome: Outcome): Promise<Result<Outcome>> => {
   const { task } = outcome;
   if (task === null) return ok(outcome);
-  const again = deps.memory.pollAt(`${deps.connectionId} ${task.id}`, deps.clock.now().getTime());
+  const again = deps.memory.pollAt(jobKey(deps, task.id), deps.clock.now().getTime());
   if (again !== null)
     return failed({
       kind: "throttled",

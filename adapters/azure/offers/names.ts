@@ -42,7 +42,7 @@ export const markIn = (offer: {
   readonly notes?: string | null | undefined;
 }): string | null =>
   /\[cosell:([A-Za-z0-9_-]{1,40})\]/.exec(offer.notes ?? "")?.[1] ?? namedMark.exec(offer.name ?? "")?.[1] ?? null;
-const namedMark = /\[((?:cosell|csl)-[A-Za-z0-9_-]{1,36})\]\s*$/;
+const namedMark = /\[((?:cosell-|csl-|off_)[A-Za-z0-9_-]{1,36})\]\s*$/;
 
 /** The name as people wrote it. */
 export const unmarked = (name: string): string => name.replace(namedMark, "").trim();

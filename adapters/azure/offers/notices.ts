@@ -41,6 +41,10 @@ export const offerNotices = (draft: OfferDraft, market: Market): readonly string
     `The buyer sees the mark ${markOf(draft.marker)} behind the offer's name: Microsoft keeps no other link to your deal.`,
     "Once it is live it can only be withdrawn, and only until it is accepted: its last day cannot be moved by API.",
   ];
+  if (terms.buyer.countries.length > 0)
+    notices.push(
+      `Countries are not sent: a private offer is for a billing account, and the plan must be public in the buyer's market (${terms.buyer.countries.slice(0, 5).join(", ")}).`,
+    );
   if (kind === "multiparty")
     notices.push(
       "The selling partner sees it first, adds its own terms and price, and makes it available to the customer. From then on the partner must withdraw it before you can.",

@@ -169,20 +169,6 @@ const partyRules: readonly OfferRule[] = [
     check: buyerFindings,
   },
   {
-    id: "azure.offer.buyer.countries",
-    about: "buyer.countries",
-    says: "An offer is for a billing account; markets are the plan's.",
-    source: offerSources.customer,
-    check: ({ terms }) =>
-      when(
-        terms.buyer.countries.length > 0,
-        fault("buyer.countries", "not_allowed", [
-          "A private offer names a billing account and no countries.",
-          "Leave them out; the plan must be public in the buyer's market.",
-        ]),
-      ),
-  },
-  {
     id: "azure.offer.partner.known",
     about: "channelPartner.account",
     says: "A selling partner is named by its location (MPN id), a CSP reseller by its tenant.",
