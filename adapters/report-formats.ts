@@ -20,6 +20,7 @@ import { statementFormat } from "./bank/statement.ts";
 import type { ReportFormat } from "./contract-reports.ts";
 import { detailedFormat, summaryFormat } from "./gcp/reports/disbursements.ts";
 import { chargesFormat, insightsFormat } from "./gcp/reports/usage.ts";
+import { creditLocksFormat } from "./internal/credit-locks.ts";
 import {
   agreementsFormat,
   decisionsFormat,
@@ -59,6 +60,7 @@ export const reportFormats: readonly ReportFormat[] = [
   dealsFormat,
   touchesFormat,
   disputesFormat,
+  creditLocksFormat,
   partnersFormat,
   offersFormat,
   agreementsFormat,

@@ -107,7 +107,7 @@ describe("cosell close with signatures: verified", () => {
       "2026-03 p3 d1 a1 influenced withdrawn -450.00 USD",
     ]);
     expect(csv("pack", "credit-locks.csv")[1]).toMatch(
-      /^d1,2026-01-31,rule-p1 v1,[0-9a-f]{64},tcv,position,p2,influenced,5000,t2$/,
+      /^d1,2026-01-31,rule-p1 v1,[0-9a-f]{64},tcv,position,p2,influenced,5000,10000,5000,t2$/,
     );
     expect(csv("pack", "disputes.csv").map((row) => row.split(",")[4])).toEqual(["open", "falls"]);
     const manifest = JSON.parse(readFileSync(at("pack", "manifest.json"), "utf8"));
@@ -123,6 +123,32 @@ describe("cosell close with signatures: verified", () => {
     await close("bare");
     put("keys.json", keys);
     expect(csv("bare", "credits.csv")).toEqual([]);
+  });
+});
+
+describe("a lock of an earlier close", () => {
+  it("holds in the next month, whatever touches and rules say by then, and tells what would have come out", async () => {
+    put("credit-locks.csv", readFileSync(at("pack", "credit-locks.csv"), "utf8"));
+    const before = readFileSync(at("pack", "credits.csv"), "utf8");
+    const touches = readFileSync(join(folder, "touches.csv"), "utf8");
+    await close("same");
+    expect(readFileSync(at("same", "credits.csv"), "utf8")).toBe(before);
+    expect(readFileSync(at("same", "credit-locks.csv"), "utf8")).toBe(
+      readFileSync(at("pack", "credit-locks.csv"), "utf8"),
+    );
+    expect(readFileSync(at("same", "exceptions.csv"), "utf8")).not.toContain("LOCK_KEPT");
+    put(
+      "touches.csv",
+      touches.replace("t1,d1,p1,registration,2026-01-05,accepted", "t1,d1,p1,registration,2026-01-05,refused"),
+    );
+    await close("later");
+    put("touches.csv", touches);
+    expect(readFileSync(at("later", "credits.csv"), "utf8")).toBe(before);
+    const [told] = csv("later", "exceptions.csv").filter((row) => row.startsWith("LOCK_KEPT"));
+    expect(told).toMatch(/today: nobody is credited/);
+    put("credit-locks.csv", readFileSync(at("pack", "credit-locks.csv"), "utf8").replace(",sourced,", ",influenced,"));
+    expect(await close("odd")).toMatchObject({ code: 1, out: expect.stringContaining("no row says who sourced d1") });
+    rmSync(join(folder, "credit-locks.csv"));
   });
 });
 
@@ -169,5 +195,20 @@ describe("cosell attribution", () => {
       expect.stringMatching(/^d1,sourced,partly contested,yes,rule-p1 v1,[0-9a-f]{64},tcv,800.00,100.00,USD,t1$/),
     ]);
     expect(await run("p9", "p9.json")).toMatchObject({ code: 1, err: expect.stringContaining("no partner p9") });
+  });
+
+  it("compare tells by deal where two installations disagree, without a word of money", async () => {
+    const ours = JSON.parse(readFileSync(at("p2.json"), "utf8"));
+    expect(await cosell(["attribution", "compare", at("p2.json"), at("p2.json")])).toMatchObject({
+      code: 0,
+      out: "2 rows of ours, 2 of theirs, 0 differences\n",
+    });
+    const theirs = { ...ours, rows: [{ ...ours.rows[0], amount: "1.00", rule_sha256: "0".repeat(64) }] };
+    writeFileSync(at("theirs.json"), JSON.stringify(theirs));
+    const ran = await cosell(["attribution", "compare", at("p2.json"), at("theirs.json")]);
+    expect(ran.code).toBe(1);
+    expect(ran.out).toMatch(/d1 +influenced +credited by [0-9a-f]{12} +credited by 000000000000/);
+    expect(ran.out).toMatch(/d2 +claim +unsigned by no rule +not there/);
+    expect(ran.out).not.toMatch(/450|1\.00/);
   });
 });

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { closeFolder } from "../src/cli/close.ts";
+import { dayOf } from "../src/domain/finance/day.ts";
 import {
   type AnswerFile,
   answerSchema,
@@ -53,6 +55,23 @@ describe("cosell close on the labelled case", () => {
   });
   it("links each money line as the truth does, by the same method", () => {
     expect(linksOf(closed.linksText)).toEqual(linksOf(links));
+  });
+  it("shows how many files and rows it read, how fast, and how long it will take", async () => {
+    const shown: string[] = [];
+    let nowMs = 0;
+    const shell = {
+      progress: (text: string) => shown.push(text),
+      tell: () => {},
+      now: () => {
+        nowMs += 250;
+        return new Date(nowMs);
+      },
+      stopped: new AbortController().signal,
+    };
+    await closeFolder(shell, join(reconciliationCase, "input"), dayOf("2026-06-30") ?? 0);
+    expect(shown.length).toBeGreaterThan(10);
+    expect(shown.at(-4)).toMatch(/1\d\d\/137 files, \d,\d{3} rows, \d+ rows\/s, \d+ s left/);
+    expect(shown.at(-1)).toBe("");
   });
   it("writes amounts with the decimals of their currency", () => {
     expect(answer.money.aws?.JPY?.invoiced).toBe("37804600");

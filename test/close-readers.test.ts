@@ -132,6 +132,41 @@ e2,INVOICED,AWS_REV_SHARE,,USD,-3.00,2026-05-02T00:00:00Z,agmt-1,SELLING,LISTING
   });
 });
 
+describe("reports whose rows have no id of their own", () => {
+  const revenue = (...rows: readonly string[]): string =>
+    `PurchaseRecordId,LineItemId,BilledMonth,AssetId,TransactionCurrency,BilledRevenue,EarningAmountCC,PayoutStatus,EstimatedPayoutMonth
+${rows.join("\n")}
+`;
+  it("add up the parts of a line in one Microsoft export, and a later export takes the place of an earlier one", async () => {
+    const closed = await closeFiles({
+      "revenue-2026-04.csv": revenue("G1,L1,2026-04,asset-1,USD,100.00,97.00,Unprocessed,2026-06"),
+      "revenue-2026-05.csv": revenue(
+        "G1,L1,2026-04,asset-1,USD,60.00,58.20,Sent,2026-06",
+        "G1,L1,2026-04,asset-1,USD,40.00,38.80,Upcoming,2026-07",
+      ),
+    });
+    expect(moneyIn(closed).azure?.USD).toEqual({ invoiced: "100.00", fee: "3.00" });
+    expect(kindsIn(closed)).toEqual(["G1/L1 REVENUE"]);
+  });
+  const detailed = (...rows: readonly string[]): string =>
+    `ds,report_creation_date,account_id,entitlement_id,sku_id,currency,cust_charges,marketplace_fee_amount,total_deductions,withheld_amount,released_amount,abandoned_amount,aggregated_payout
+${rows.join("\n")}
+`;
+  it("add up equal rows of one Google report by account, and its second delivery takes the place of the first", async () => {
+    const row = (account: string, charges: string): string =>
+      `2026-04-01,2026-05-14,${account},ent-1,sku-1,EUR,${charges},0.30,0,0,0,0,${charges}`;
+    const name = "2026-04-01 Detailed Disbursements Report";
+    const first = { [`${name}.csv`]: detailed(row("E-1", "10.00"), row("E-2", "20.00")) };
+    expect(moneyIn(await closeFiles(first)).gcp?.EUR?.invoiced).toBe("30.00");
+    const second = await closeFiles({
+      ...first,
+      [`${name} (1).csv`]: detailed(row("E-1", "10.00"), row("E-2", "25.00")),
+    });
+    expect(moneyIn(second).gcp?.EUR?.invoiced).toBe("35.00");
+    expect(kindsIn(second)).toEqual(["2026-04-01|ent-1|sku-1 REVENUE"]);
+  });
+});
+
 describe("Microsoft's orders", () => {
   it("say by which private offer an asset was bought, which revenue without that column does not", async () => {
     const revenue = `PurchaseRecordId,LineItemId,BilledMonth,AssetId,TransactionCurrency,BilledRevenue,EarningAmountCC,PayoutStatus,EstimatedPayoutMonth

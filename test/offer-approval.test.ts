@@ -16,7 +16,7 @@ describe("a draft from a deal", () => {
     expect(made.body.offer.terms).toMatchObject({
       price: { model: "flat", total: usd("120000.00") },
       term: { months: 24 },
-      buyer: { accounts: [], name: "Lumen Freight", countries: ["DE"] },
+      buyer: { accounts: [], name: "Lumen Freight", countries: [] },
       acceptBy: "2026-12-22",
     });
     expect(made.body.gaps).toMatchObject([{ field: "buyer.accounts", code: "required" }]);

@@ -125,6 +125,8 @@ export const createOfferFake = (clock: Clock) => {
       const kind = fault(write.operation);
       if (kind === "before") return failed(lost);
       if (kind === "reject") return failed({ kind: "rejected", message: "refused", gaps: [gap] });
+      if (write.operation === "CreateOffer" && JSON.stringify(write.body).includes('"000000000000"'))
+        return failed({ kind: "rejected", message: "refused", gaps: [gap] });
       if (kind === "unavailable") return failed({ kind: "unavailable", message: "down" });
       const known = tokens.get(token);
       const outcome = known ?? apply(write);

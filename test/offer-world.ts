@@ -94,7 +94,7 @@ export const openOffers = async (options: {
   };
   let counter = 0;
   return {
-    ...{ db, clock, service, fake, call, terms, usd, connectionId: connection.id },
+    ...{ db, clock, service, fake, call, keys, terms, usd, connectionId: connection.id },
     timeline: createTimeline({ clock, service, simulators: [] }),
     deal: async (overrides: Parameters<typeof dealInput>[1] = {}): Promise<string> => {
       const input = dealInput(`${options.seed}-${counter++}`, overrides);

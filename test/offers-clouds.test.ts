@@ -2,14 +2,16 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import Papa from "papaparse";
 import { afterAll, describe, expect, it } from "vitest";
 import type { MarketplaceId } from "../src/domain/deal.ts";
 import type { OfferTermsInput } from "../src/domain/offer.ts";
+import { cosell } from "./cli-shell.ts";
 import { cloudsDeal } from "./deals.ts";
 import { openWorld } from "./world.ts";
 
 const clouds = ["aws", "azure", "gcp"] as const;
-const world = await openWorld({ seed: "offers", clouds, sweepCron: "TZ=UTC 0 */6 * * *" });
+const world = await openWorld({ seed: "offers", clouds, sweepCron: "TZ=UTC 0 5 * * 1" });
 const { call, timeline } = world;
 const directory = mkdtempSync(join(tmpdir(), "cosell-offers-"));
 afterAll(async () => {
@@ -25,12 +27,14 @@ interface Offer {
   readonly reason: string | null;
   readonly remoteId: string | null;
   readonly version: number;
-  readonly gaps: readonly { readonly field: string; readonly message: string }[];
+  readonly evidence: { readonly kind: string } | null;
 }
 const control = async (cloud: MarketplaceId, path: string, body: object = {}): Promise<Record<string, unknown>> => {
   const url = `http://simulator.invalid/${path}`;
   const headers = { "content-type": "application/json" };
-  const answer = await world.simulators[cloud]?.control(new Request(url, { method: "POST", headers, body: JSON.stringify(body) }));
+  const answer = await world.simulators[cloud]?.control(
+    new Request(url, { method: "POST", headers, body: JSON.stringify(body) }),
+  );
   if (answer?.ok !== true) throw new Error(`${cloud} ${path}: ${answer?.status} ${await answer?.text()}`);
   return (await answer.json()) as Record<string, unknown>;
 };
@@ -63,31 +67,89 @@ const accept: Readonly<Record<MarketplaceId, (remoteId: string) => Promise<void>
   aws: async (id) => void (await control("aws", `offers/${id}/accept`)),
   azure: async (id) => {
     await control("azure", `offers/${id}/accept`);
-    const bought = await control("azure", `offers/${id}/purchase`);
+    await control("azure", `offers/${id}/purchase`);
   },
   gcp: async (id) => void (await control("gcp", "accept_offer", { id })),
 };
 const read = async (id: string): Promise<Offer> => (await call<Offer>("GET", `/v1/offers/${id}`)).body;
+const agreementsOf = async (id: string) =>
+  (
+    await call<{ items: readonly { readonly state: string; readonly remoteId: string }[] }>(
+      "GET",
+      `/v1/agreements?offer=${id}`,
+    )
+  ).body.items;
 
-describe.each(clouds)("an offer at %s", (cloud) => {
-  it("is drafted from the deal, judged, published and accepted, and its agreement becomes active", async () => {
-    const deal = (await call<{ id: string }>("POST", "/v1/opportunities", cloudsDeal(`offer-${cloud}`))).body;
-    const drafted = await call<{ offer: Offer }>("POST", "/v1/offers", {
-      connectionId: world.connections[cloud],
-      opportunityId: deal.id,
-      terms: terms[cloud],
-    });
-    expect(drafted.status).toBe(201);
-    const { id } = drafted.body.offer;
-    const published = await call("POST", `/v1/offers/${id}/publish`, {});
+describe("private offers of deals at three clouds", () => {
+  const offers: Record<string, string> = {};
+
+  it("are drafted from the deal and its terms, judged by each cloud's rules, and published", async () => {
+    for (const cloud of clouds) {
+      const deal = (await call<{ id: string }>("POST", "/v1/opportunities", cloudsDeal(`offered-${cloud}`))).body;
+      const given = { connectionId: world.connections[cloud], opportunityId: deal.id, terms: terms[cloud] };
+      const drafted = await call<{ offer: Offer; gaps: readonly unknown[] }>("POST", "/v1/offers", given);
+      expect([drafted.status, drafted.body.gaps]).toEqual([201, []]);
+      offers[cloud] = drafted.body.offer.id;
+      expect((await call("POST", `/v1/offers/${offers[cloud]}/publish`, {})).status).toBe(202);
+    }
     await timeline.advance(hour);
-    const after = await read(id);
-    expect(after.state).toBe("published");
-    await accept[cloud](after.remoteId ?? "");
-    await timeline.advance(2 * day);
-    const accepted = await read(id);
-    const agreements = await call<{ items: readonly Record<string, unknown>[] }>("GET", `/v1/agreements?offer=${id}`);
-    expect(accepted.state).toBe("accepted");
-    expect(agreements.body.items.map(({ state }) => state)).toEqual(["active"]);
+    for (const cloud of clouds)
+      expect(await read(offers[cloud] ?? ""), cloud).toMatchObject({
+        state: "published",
+        remoteId: expect.any(String),
+      });
   });
+
+  it("are accepted there, each by what that cloud tells, and each agreement becomes active", async () => {
+    for (const cloud of clouds) await accept[cloud]((await read(offers[cloud] ?? "")).remoteId ?? "");
+    await timeline.advance(2 * day);
+    for (const cloud of clouds) {
+      const { state, evidence } = await read(offers[cloud] ?? "");
+      expect([cloud, state, evidence?.kind]).toEqual([cloud, "accepted", cloud === "azure" ? "inferred" : "stated"]);
+      expect([cloud, (await agreementsOf(offers[cloud] ?? "")).map((agreement) => agreement.state)]).toEqual([
+        cloud,
+        ["active"],
+      ]);
+    }
+  });
+
+  it("are paid, and the books close on them: every sale with its agreement and its deal", async () => {
+    await timeline.advance(60 * day);
+    const until = world.clock.now().toISOString().slice(0, 10);
+    const statements: string[] = [];
+    for (const cloud of clouds)
+      for (const { path, text } of await reports(cloud, until)) {
+        if (path === "bank/statement.csv") statements.push(text);
+        else write(path, text);
+      }
+    // One bank statement holds what all three paid.
+    write(
+      "bank/statement.csv",
+      statements.map((text, index) => (index === 0 ? text : text.slice(text.indexOf("\n") + 1))).join(""),
+    );
+    const api = async (request: Request): Promise<Response> => world.service.app.fetch(request);
+    const prepared = await cosell(["close", "prepare", folder], { api, token: world.token });
+    expect([prepared.code, prepared.err]).toEqual([0, ""]);
+    const closed = await cosell(["close", folder, "--as-of", until, "--out", join(directory, "pack"), "--json"]);
+    expect([closed.code, closed.err]).toEqual([0, ""]);
+    const links = Papa.parse<Record<string, string>>(readFileSync(join(directory, "pack", "links.csv"), "utf8"), {
+      header: true,
+    }).data;
+    for (const cloud of clouds) {
+      const sales = links.filter(({ marketplace, kind }) => marketplace === cloud && kind === "REVENUE");
+      expect(sales.length, cloud).toBeGreaterThan(0);
+      for (const sale of sales) expect([cloud, sale.deal_id, sale.method]).toEqual([cloud, `test:offered-${cloud}`, "offer_id"]);
+    }
+  }, 120_000);
 });
+
+const folder = join(directory, "reports");
+const write = (path: string, text: string): void => {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+};
+const reports = async (cloud: MarketplaceId, until: string) => {
+  const answer = await world.simulators[cloud]?.control(new Request(`http://simulator.invalid/reports?until=${until}`));
+  if (answer === undefined) throw new Error(`${cloud} is not simulated here`);
+  return ((await answer.json()) as { files: readonly { readonly path: string; readonly text: string }[] }).files;
+};

@@ -5,7 +5,14 @@ import { amountText } from "../domain/finance/amount.ts";
 import { type AttributionRule, attributionRuleSchema, ruleName } from "../domain/finance/attribution-rule.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";
 import { csvRows } from "../domain/finance/pack/table.ts";
-import { type PartnerShare, partnerShare, partnerShareTable } from "../domain/finance/partner-share.ts";
+import {
+  compareShares,
+  type ExportedShare,
+  exportedShareSchema,
+  type PartnerShare,
+  partnerShare,
+  partnerShareTable,
+} from "../domain/finance/partner-share.ts";
 import { type Replay, replayRules } from "../domain/finance/replay.ts";
 import type { Arguments } from "./arguments.ts";
 import { closeFolder } from "./close.ts";
@@ -16,7 +23,7 @@ import { counted, renderTable } from "./table.ts";
 import { writeWhole } from "./whole-file.ts";
 
 const dealsShownMax = 20;
-const rulesCharactersMax = 10_000_000;
+const fileCharactersMax = 100_000_000;
 
 export const attributionReplayCommand: Command = {
   name: "attribution replay",
@@ -76,6 +83,48 @@ deals are labelled as not additive: others share the same basis. No other partne
   },
 };
 
+export const attributionCompareCommand: Command = {
+  name: "attribution compare",
+  summary: "Compare two exports of one partner, one from each installation: counts, states and rules, no money",
+  operands: "<ours.json> <theirs.json>",
+  operandsMin: 2,
+  operandsMax: 2,
+  flags: [],
+  about: "Names every deal of which the two say something else. Ends with code 1 where there is one.",
+  examples: ["cosell attribution compare p1.json from-p1.json"],
+  run: async (shell, typed) => {
+    const [ourPath = "", theirPath = ""] = typed.operands;
+    const [ours, theirs] = [await readExport(ourPath), await readExport(theirPath)];
+    if (ours.as_of !== theirs.as_of)
+      throw new Failure(`${ourPath} is as of ${ours.as_of}, ${theirPath} as of ${theirs.as_of}`, {
+        fix: "export both as of one day",
+      });
+    const differences = compareShares(ours, theirs);
+    const table = renderTable(
+      differences,
+      [
+        { title: "deal", cell: (row) => row.dealId },
+        { title: "kind", cell: (row) => row.kind },
+        { title: "ours", cell: (row) => row.ours ?? "not there" },
+        { title: "theirs", cell: (row) => row.theirs ?? "not there" },
+      ],
+      shell.columns,
+    );
+    const told = `${counted(ours.rows.length, "row")} of ours, ${theirs.rows.length} of theirs, ${counted(differences.length, "difference")}\n`;
+    return {
+      exitCode: differences.length === 0 ? exitCodes.ok : exitCodes.failed,
+      text: differences.length === 0 ? told : `${table}\n${told}`,
+      json: jsonOf({ ours: ours.rows.length, theirs: theirs.rows.length, differences }),
+    };
+  },
+};
+
+const readExport = async (path: string): Promise<ExportedShare> => {
+  const share = exportedShareSchema.safeParse(await readJson(path));
+  if (share.success) return share.data;
+  throw new Failure(`${path} is no export of attribution export`, { fix: "export it as JSON" });
+};
+
 const needed = (value: string | undefined, message: string): string => {
   if (value === undefined || value === "") throw usageFailure(message, "cosell help attribution");
   return value;
@@ -89,17 +138,20 @@ const closed = (shell: Shell, typed: Arguments) => {
   return closeFolder(shell, folder, day);
 };
 
-const readRules = async (path: string): Promise<readonly AttributionRule[]> => {
+const readJson = async (path: string): Promise<unknown> => {
   const content = await readFile(path, "utf8").catch(() => {
     throw new Failure(`${path} cannot be read`, { fix: "name a file that is there" });
   });
-  if (content.length > rulesCharactersMax) throw new Failure(`${path} is larger than 10 MB`);
-  let found: unknown;
+  if (content.length > fileCharactersMax) throw new Failure(`${path} is larger than 100 MB`);
   try {
-    found = JSON.parse(content);
+    return JSON.parse(content);
   } catch {
     throw new Failure(`${path} is no JSON`);
   }
+};
+
+const readRules = async (path: string): Promise<readonly AttributionRule[]> => {
+  const found = await readJson(path);
   const rules = z
     .array(attributionRuleSchema)
     .min(1)

@@ -25,7 +25,9 @@ export const closeCommand: Command = {
   about: `
 Reads every report in the folder and those in it, ties each line to its agreement, deal, payout and deposit, and writes the
 close pack into --out: report.html, workbook.xlsx, a CSV of each table, journals for NetSuite and QuickBooks Online, fee claims
-ready to send, answer.json and links.csv, and manifest.json with the hash of everything that went in and came out. Needs no server and no account. A file that is damaged is refused whole, with line,
+ready to send, answer.json and links.csv, and manifest.json with the hash of everything that went in and came out. Needs no server and no account. Attribution reads attribution-rules.json, touches.csv, disputes.csv,
+attribution-decisions.json and what earlier packs locked (credit-locks.csv); where policy.json says "signatures": "verified", a rule
+counts only if the public keys in keys.json verify both its signatures. A file that is damaged is refused whole, with line,
 column and remedy, and the command ends with exit code 1; all other files are closed.`,
   flags: [
     textFlag("as-of", "YYYY-MM-DD", "the last day whose knowledge counts"),
@@ -65,7 +67,11 @@ const runClose = async (shell: Shell, typed: Arguments): Promise<Report> => {
 };
 
 /** Reads a folder and closes it. Throws a `Failure` where nothing can be concluded at all. */
-export const closeFolder = async (shell: Shell, folder: string, asOfDay: number): Promise<ClosedFolder> => {
+export const closeFolder = async (
+  shell: Pick<Shell, "progress" | "tell" | "now" | "stopped">,
+  folder: string,
+  asOfDay: number,
+): Promise<ClosedFolder> => {
   const files = await listFolder(folder);
   if (files.length === 0) throw new Failure(`${folder} holds no file`, { fix: "put the reports into the folder" });
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);

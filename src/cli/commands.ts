@@ -8,7 +8,7 @@ import {
   answerRuleSaveCommand,
   answerRulesCommand,
 } from "./answer-rules.ts";
-import { attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
+import { attributionCompareCommand, attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
@@ -53,6 +53,7 @@ import {
 import {
   offerAdoptCommand,
   offerMessageCommand,
+  offerPolicyCommand,
   offerShowCommand,
   offersCommand,
   offerWatchCommand,
@@ -115,6 +116,7 @@ export const commands: readonly Command[] = [
   explainCommand,
   attributionReplayCommand,
   attributionExportCommand,
+  attributionCompareCommand,
   importCommand,
   exportCommand,
   dealShowCommand,
@@ -148,6 +150,7 @@ export const commands: readonly Command[] = [
   offerCloneCommand,
   offerAdoptCommand,
   offerTemplatesCommand,
+  offerPolicyCommand,
   agreementsCommand,
   agreementShowCommand,
   feesCommand,

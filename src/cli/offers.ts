@@ -6,7 +6,7 @@ import { type Command, switchFlag, textFlag } from "./command.ts";
 import { findDeal } from "./deals.ts";
 import { exitCodes, usageFailure } from "./failure.ts";
 import { jsonOf } from "./json.ts";
-import { oneOffer } from "./offer-draft.ts";
+import { oneOffer, readJson } from "./offer-draft.ts";
 import {
   findOffer,
   gapSchema,
@@ -254,5 +254,44 @@ export const offerMessageCommand: Command = {
         z.looseObject({ subject: z.string(), text: z.string() }),
       );
       return { exitCode: exitCodes.ok, text: `${message.subject}\n\n${message.text}\n`, json: jsonOf(message) };
+    }),
+};
+
+const policySchema = z.looseObject({
+  version: z.number(),
+  rules: z.array(
+    z.looseObject({ name: z.string(), when: z.record(z.string(), z.json()), approvers: z.array(z.string()) }),
+  ),
+});
+export const offerPolicyCommand: Command = {
+  name: "offers policy",
+  summary: "Show when an offer needs an approval, or save it from a JSON file",
+  operands: "[file.json]",
+  operandsMin: 0,
+  operandsMax: 1,
+  about: `
+A policy: {"rules": [{"name": "Deep discount", "when": {"discountOverPercent": "20", "monthsOver": 24,
+"amountOver": {"amount": "500000", "currency": "USD"}, "netDaysOver": 60}, "approvers": ["Cora Finance"]}]}. Every condition of a
+rule must hold; whoever asks for an approval can never give it.`,
+  flags: [],
+  examples: ["cosell offers policy", "cosell offers policy policy.json"],
+  run: (shell, typed) =>
+    withClient(shell, whereabouts(typed), async (client) => {
+      const [file] = typed.operands;
+      const policy =
+        file === undefined
+          ? await client.get("/v1/approval-policy", policySchema)
+          : await client.put("/v1/approval-policy", { body: await readJson(file) }, policySchema);
+      const table = renderTable(
+        policy.rules,
+        [
+          { title: "rule", cell: (rule) => rule.name },
+          { title: "when", cell: (rule) => JSON.stringify(rule.when), shrink: true, lines: 3 },
+          { title: "who approves", cell: (rule) => rule.approvers.join(", ") || "anybody but the requester" },
+        ],
+        shell.columns,
+      );
+      const text = policy.rules.length === 0 ? "no offer needs an approval\n" : `${table}\nversion ${policy.version}\n`;
+      return { exitCode: exitCodes.ok, text, json: jsonOf(policy) };
     }),
 };

@@ -18,7 +18,6 @@ export const termsOfDeal = (deal: DealParts, today: string): JsonObject => ({
   name: deal.title.slice(0, 150),
   buyer: {
     name: deal.account.name,
-    ...(deal.account.country ? { countries: [deal.account.country] } : {}),
   },
   ...(deal.amount ? { price: { model: "flat", total: { ...deal.amount } } } : {}),
   term: { months: deal.termMonths ?? termMonthsDefault },

@@ -1,16 +1,18 @@
 /** Credits of partners by the signed rules, and the deals that get none because a rule is wanting. */
 import canonicalize from "canonicalize";
 import { apportion, type Weights } from "./apportion.ts";
-import { type Attribution, type AttributionProblem, attribute, basisPointsOf, type Touch } from "./attribution.ts";
+import { type Attribution, type AttributionProblem, attribute, type Touch } from "./attribution.ts";
 import {
   type AttributionRule,
   type CreditBasis,
   type JudgeSigning,
   recordedSigning,
+  ruleName,
   type Signed,
   verifiedSigning,
 } from "./attribution-rule.ts";
 import { type BasisStep, basisRows, basisSteps } from "./credit-basis.ts";
+import { type CreditLock, lockOf, locksByDeal, lockText, poolOfLock } from "./credit-lock.ts";
 import { type CreditMovement, movementsByPeriod, stepMovements } from "./credit-movements.ts";
 import { type DisputeOutcome, disputeExceptions, judgeDisputes } from "./dispute.ts";
 import type { CloseException } from "./exception.ts";
@@ -33,25 +35,6 @@ export interface Credit {
   readonly ruleVersion: number;
   readonly basis: CreditBasis;
   readonly touchIds: readonly string[];
-}
-
-/** What is locked when a deal closes: the rule by its hash, the touches, the weights. Later rules never change it. */
-export interface CreditLock {
-  readonly dealId: string;
-  readonly closeDay: number;
-  readonly ruleId: string;
-  readonly ruleVersion: number;
-  readonly ruleHash: string;
-  readonly basis: CreditBasis;
-  readonly model: AttributionRule["influence"]["model"];
-  readonly sourced: string;
-  readonly sourcedTouchId: string;
-  /** Basis points of the influencers, in order of id. */
-  readonly weights: readonly {
-    readonly partnerId: string;
-    readonly basisPoints: bigint;
-    readonly touchIds: readonly string[];
-  }[];
 }
 
 export interface Credits {
@@ -90,41 +73,41 @@ export const creditDeals = (facts: Facts, links: readonly Link[], context: Credi
   const exceptions: CloseException[] = [];
   const influencedOnly = new Map<string, readonly string[]>();
   const problems = new Map<string, AttributionProblem>();
-  const ruleOfDeal = new Map<string, AttributionRule>();
+  const kept = locksByDeal(facts.locks);
   for (const deal of distinctDeals(facts.deals)) {
     const { closeDay } = deal;
     if (undecided.has(deal.dealId) || closeDay === null || closeDay > context.asOfDay) continue;
     if (/\blost\b/i.test(deal.stage)) continue;
-    const own = touches.get(deal.dealId);
-    if (own === undefined) continue;
+    const own = touches.get(deal.dealId) ?? [];
+    if (own.length === 0 && !kept.has(deal.dealId)) continue;
     const found = attribute({
       deal: { ...deal, closeDay },
       touches: own,
       rulesOf: (partnerId) => rules.byPartner.get(partnerId) ?? [],
       signing,
     });
-    for (const exception of told(deal, found)) exceptions.push(exception);
-    if (found.problem !== null) problems.set(deal.dealId, found.problem);
-    const { sourced, rule } = found;
-    if (sourced === null || rule === null) {
-      if (found.problem === null && found.influencers.length > 0) influencedOnly.set(deal.dealId, found.influencers);
+    const judged = lockOf({ dealId: deal.dealId, closeDay }, found, hashOf(found.rule, context));
+    const held = kept.get(deal.dealId);
+    const lock = held ?? judged;
+    for (const exception of held === undefined ? told(deal, found) : heldAgainst(deal, held, judged))
+      exceptions.push(exception);
+    if (lock === null) {
+      if (found.problem !== null) problems.set(deal.dealId, found.problem);
+      else if (found.influencers.length > 0) influencedOnly.set(deal.dealId, found.influencers);
       continue;
     }
-    ruleOfDeal.set(deal.dealId, rule);
-    locks.push(lockOf({ dealId: deal.dealId, closeDay }, found, { sourced, rule, judged: context.judged }));
+    locks.push(lock);
     for (const link of linked.get(deal.dealId) ?? []) {
-      const rows = basisRows(rule.credit_basis, link.agreement, closeDay);
+      const rows = basisRows(lock.basis, link.agreement, lock.closeDay);
       if (rows === null) exceptions.push(unknownBasis(deal, link));
-      else
-        for (const one of earnedOn(link, found, { sourced, rule, steps: basisSteps(rows, rule.credit_basis) }))
-          earned.push(one);
+      else for (const one of earnedOn(link, lock, basisSteps(rows, lock.basis))) earned.push(one);
     }
   }
   const closeDays = new Map(locks.map(({ dealId, closeDay }) => [dealId, closeDay]));
   const settled = settle(earned, facts, {
     asOfDay: context.asOfDay,
     closeDayOf: (dealId) => closeDays.get(dealId) ?? null,
-    ruleOf: ({ dealId }) => ruleOfDeal.get(dealId) ?? null,
+    ruleOf: ({ ruleId, ruleVersion }) => rules.byName.get(ruleName({ rule_id: ruleId, version: ruleVersion })) ?? null,
     signing: judgedSigning,
   });
   return {
@@ -161,72 +144,35 @@ interface Earned {
   readonly movements: readonly CreditMovement[];
 }
 
-interface Basis {
-  readonly sourced: NonNullable<Attribution["sourced"]>;
-  readonly rule: AttributionRule;
-  readonly steps: readonly BasisStep[];
-}
-
 /** The whole basis to the one that sourced; the same basis once more, shared by those who influenced. */
-const earnedOn = (
-  link: Link,
-  { influenced, pool }: Attribution,
-  { sourced, rule, steps }: Basis,
-): readonly Earned[] => {
+const earnedOn = (link: Link, lock: CreditLock, steps: readonly BasisStep[]): readonly Earned[] => {
   const basis = steps.at(-1)?.upTo ?? 0n;
   const base = {
-    dealId: link.deal?.dealId ?? "",
+    dealId: lock.dealId,
     agreementId: link.agreement.id,
     currency: link.agreement.currency,
-    ruleId: rule.rule_id,
-    ruleVersion: rule.version,
-    basis: rule.credit_basis,
+    ruleId: lock.ruleId,
+    ruleVersion: lock.ruleVersion,
+    basis: lock.basis,
     contested: 0n,
   };
   const make = (given: Pick<Credit, "partnerId" | "kind" | "amount" | "touchIds">, weights: Weights): Earned => {
     const credit = { ...base, ...given };
     return { credit, movements: stepMovements(credit, steps, weights) };
   };
-  const whole: Weights = { parts: new Map([[sourced.partnerId, 1n]]), total: 1n };
+  const whole: Weights = { parts: new Map([[lock.sourced, 1n]]), total: 1n };
+  const pool = poolOfLock(lock);
   const shares = apportion(basis, pool);
   return [
-    make({ partnerId: sourced.partnerId, kind: "sourced", amount: basis, touchIds: [sourced.touch.touchId] }, whole),
-    ...influenced.map(({ partnerId, touches }) =>
-      make(
-        {
-          partnerId,
-          kind: "influenced",
-          amount: shares.get(partnerId) ?? 0n,
-          touchIds: touches.map(({ touchId }) => touchId),
-        },
-        pool,
-      ),
+    make({ partnerId: lock.sourced, kind: "sourced", amount: basis, touchIds: [lock.sourcedTouchId] }, whole),
+    ...lock.weights.map(({ partnerId, touchIds }) =>
+      make({ partnerId, kind: "influenced", amount: shares.get(partnerId) ?? 0n, touchIds }, pool),
     ),
   ];
 };
 
-const lockOf = (
-  deal: Pick<CreditLock, "dealId" | "closeDay">,
-  found: Attribution,
-  { sourced, rule, judged }: Omit<Basis, "steps"> & { readonly judged: JudgedDocuments },
-): CreditLock => {
-  const points = basisPointsOf(found);
-  return {
-    ...deal,
-    ruleId: rule.rule_id,
-    ruleVersion: rule.version,
-    ruleHash: judged.get(rule)?.hash ?? "",
-    basis: rule.credit_basis,
-    model: rule.influence.model,
-    sourced: sourced.partnerId,
-    sourcedTouchId: sourced.touch.touchId,
-    weights: found.influenced.map(({ partnerId, touches }) => ({
-      partnerId,
-      basisPoints: points.get(partnerId) ?? 0n,
-      touchIds: touches.map(({ touchId }) => touchId),
-    })),
-  };
-};
+const hashOf = (rule: AttributionRule | null, { judged }: CreditContext): string =>
+  rule === null ? "" : (judged.get(rule)?.hash ?? "");
 
 /** Takes out of the credits what is disputed, and tells how they came about. */
 const settle = (
@@ -277,6 +223,7 @@ const oneOfEach = (
   rules: readonly AttributionRule[],
 ): {
   readonly byPartner: ReadonlyMap<string, readonly AttributionRule[]>;
+  readonly byName: ReadonlyMap<string, AttributionRule>;
   readonly conflicting: ReadonlySet<Signed>;
 } => {
   const conflicting = new Set<Signed>();
@@ -289,7 +236,11 @@ const oneOfEach = (
     kept.push(first);
     if (versions.some((other) => contentOf(other) !== contentOf(first))) conflicting.add(first);
   }
-  return { byPartner: Map.groupBy(kept, ({ partner_id }) => partner_id), conflicting };
+  return {
+    byPartner: Map.groupBy(kept, ({ partner_id }) => partner_id),
+    byName: new Map(kept.map((rule) => [ruleName(rule), rule])),
+    conflicting,
+  };
 };
 const textOf = (document: object): string => canonicalize(document) ?? "";
 const contentOf = (rule: AttributionRule): string => textOf({ ...rule, signatures: [], content_sha256: null });
@@ -322,6 +273,19 @@ const told = (deal: DealFact, { problem, notices }: Attribution): readonly Close
     details: { partner: partnerId, says, ...(touchIds.length === 0 ? {} : { touches: touchIds.join(" ") }) },
   })),
 ];
+
+/** What a locked deal would come to today, where that is something else. */
+const heldAgainst = (deal: DealFact, held: CreditLock, judged: CreditLock | null): readonly CloseException[] =>
+  lockText(held) === lockText(judged)
+    ? []
+    : [
+        {
+          ...aboutDeal(deal),
+          type: "LOCK_KEPT",
+          cause: "",
+          details: { locked: lockText(held), today: lockText(judged) },
+        },
+      ];
 
 const unknownBasis = (deal: DealFact, { agreement }: Link): CloseException => ({
   ...aboutDeal(deal),

@@ -40,6 +40,7 @@ export const packTypes = [
   "TOUCH_OUT_OF_WINDOW",
   "TAG_LATE",
   "BASIS_UNKNOWN",
+  "LOCK_KEPT",
 ] as const;
 export type ExceptionType = (typeof answerTypes)[number] | (typeof packTypes)[number];
 

@@ -2,6 +2,7 @@
 import type { MarketplaceId } from "../deal.ts";
 import type { PublicKey } from "../signed-rule.ts";
 import type { AttributionRule, Partner, Touch } from "./attribution.ts";
+import type { CreditLock } from "./credit-lock.ts";
 import type { Decision, Dispute } from "./dispute.ts";
 import type { FeeSchedule } from "./fee.ts";
 import type { MoneyLine, Origin } from "./line.ts";
@@ -128,6 +129,8 @@ export interface Facts {
   readonly touches: Touch[];
   readonly partners: Partner[];
   readonly rules: AttributionRule[];
+  /** What earlier closes locked. */
+  readonly locks: CreditLock[];
   readonly disputes: Dispute[];
   readonly decisions: Decision[];
   /** Public keys of the officers who sign rules and decisions. */
@@ -150,6 +153,7 @@ export const noFacts = (): Facts => ({
   touches: [],
   partners: [],
   rules: [],
+  locks: [],
   disputes: [],
   decisions: [],
   keys: [],
@@ -175,6 +179,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.touches, more.touches);
   add(all.partners, more.partners);
   add(all.rules, more.rules);
+  add(all.locks, more.locks);
   add(all.disputes, more.disputes);
   add(all.decisions, more.decisions);
   add(all.keys, more.keys);

@@ -2,6 +2,7 @@
  * One partner's side of a close: its own credits and nothing of anybody else. Deal ids and rule hashes let two installations
  * compare counts and states without seeing each other's money.
  */
+import { z } from "zod";
 import type { AttributionProblem } from "./attribution.ts";
 import { ruleName } from "./attribution-rule.ts";
 import type { Close } from "./close.ts";
@@ -121,6 +122,42 @@ const claimRows = (close: Close, partnerId: string): readonly ShareRow[] =>
       },
     ];
   });
+
+/** What two installations compare: deals, states and rules, and no money. */
+export const exportedShareSchema = z.looseObject({
+  kind: z.literal("cosell attribution export"),
+  as_of: z.string(),
+  rows: z
+    .array(z.looseObject({ deal_id: z.string(), kind: z.string(), state: z.string(), rule_sha256: z.string() }))
+    .max(1_000_000),
+});
+export type ExportedShare = z.infer<typeof exportedShareSchema>;
+export interface ShareDifference {
+  readonly dealId: string;
+  readonly kind: string;
+  /** Null where the side does not have it. */
+  readonly ours: string | null;
+  readonly theirs: string | null;
+}
+
+/** Deals of which two exports of one partner, each from its own installation, say something else. */
+export const compareShares = (ours: ExportedShare, theirs: ExportedShare): readonly ShareDifference[] => {
+  const [left, right] = [statesOf(ours), statesOf(theirs)];
+  return [...new Set([...left.keys(), ...right.keys()])].toSorted().flatMap((key) => {
+    const [dealId = "", kind = ""] = key.split("\n");
+    const difference = { dealId, kind, ours: left.get(key) ?? null, theirs: right.get(key) ?? null };
+    return difference.ours === difference.theirs ? [] : [difference];
+  });
+};
+const statesOf = ({ rows }: ExportedShare): ReadonlyMap<string, string> =>
+  new Map(
+    [...Map.groupBy(rows, ({ deal_id, kind }) => `${deal_id}\n${kind}`)].map(([key, own]) => [
+      key,
+      [...new Set(own.map(({ state, rule_sha256 }) => `${state} by ${rule_sha256.slice(0, 12) || "no rule"}`))]
+        .toSorted()
+        .join(", "),
+    ]),
+  );
 
 /** The partner's rows as a table. */
 export const partnerShareTable = ({ partnerId, asOf, rows }: PartnerShare): PackTable => ({

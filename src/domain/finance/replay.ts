@@ -27,13 +27,14 @@ const always = "1970-01-01";
 
 /**
  * Judges every deal of a close again as though the given rules had been signed and in force all along, in place of every rule
- * of the partners they name. The rules of other partners stay as they are.
+ * of the partners they name. The rules of other partners stay as they are;
+ * what earlier closes locked does not hold in a trial.
  */
 export const replayRules = (facts: Facts, close: Close, rules: readonly AttributionRule[]): Replay => {
   const named = new Set(rules.map(({ partner_id }) => partner_id));
   const trial = rules.map((rule) => ({ ...rule, effective_from: always, effective_until: null }));
   const kept = facts.rules.filter(({ partner_id }) => !named.has(partner_id));
-  const replayed = creditDeals({ ...facts, rules: [...kept, ...trial] }, close.links, {
+  const replayed = creditDeals({ ...facts, locks: [], rules: [...kept, ...trial] }, close.links, {
     asOfDay: close.asOfDay,
     policy: close.policy,
     judged: close.judged,

@@ -49,11 +49,9 @@ create table offer (
 create unique index offer_generation on offer (opportunity_id, connection_id, generation) where opportunity_id is not null;
 -- Those that can still run out, by day: the daily look costs what is due and no more.
 create index offer_running_out on offer (accept_by) where state in ('published', 'viewed');
-create index offer_state on offer (state);
 create index offer_share on offer (share_id) where share_id is not null;
 -- A marker names the deal that an offer serves, so that one found at a marketplace leads back to it.
 create index opportunity_mark on opportunity (left(md5(source || chr(31) || key), 20));
-create index offer_updated on offer (updated_at desc, id desc);
 create index offer_open on offer (connection_id, looked_at) where state in ('published', 'viewed');
 create index offer_under_way on offer (connection_id, updated_at) where state = 'publishing' or change is not null;
 
@@ -147,8 +145,6 @@ create table agreement (
   updated_at timestamptz not null,
   unique (connection_id, remote_id)
 );
-create index agreement_state on agreement (state, ends_at);
-create index agreement_updated on agreement (updated_at desc, id desc);
 create index agreement_offer on agreement (offer_id) where offer_id is not null;
 create index agreement_remote_offer on agreement (connection_id, remote_offer_id) where remote_offer_id is not null;
 create index agreement_looked on agreement (connection_id, looked_at) where state in ('pending', 'active');

@@ -33,10 +33,10 @@ export const creditLocksTable = (close: Close): PackTable => ({
   name: "credit-locks",
   title: "Credits as locked",
   about:
-    "For each credited deal the rule version by the hash of its content, the touches that count and the weights in basis points, as of the deal's close. A later rule changes none of it.",
+    "For each credited deal the rule version by the hash of its content, the touches that count and the weights in basis points, as of the deal's close. Put into the next month's folder, it holds: no later rule or touch changes it.",
   columns: [
     ...["deal_id", "closed", "rule", "rule_sha256", "basis", "model", "partner_id", "kind"].map(text),
-    count("basis_points"),
+    ...["weight", "of", "basis_points"].map(count),
     text("touches"),
   ],
   rows: close.attribution.locks
@@ -51,11 +51,13 @@ export const creditLocksTable = (close: Close): PackTable => ({
         lock.model,
       ];
       return [
-        [...base, lock.sourced, "sourced", 10_000, lock.sourcedTouchId],
-        ...lock.weights.map(({ partnerId, basisPoints, touchIds }) => [
+        [...base, lock.sourced, "sourced", 1, 1, 10_000, lock.sourcedTouchId],
+        ...lock.weights.map(({ partnerId, weight, basisPoints, touchIds }) => [
           ...base,
           partnerId,
           "influenced",
+          Number(weight),
+          Number(lock.total),
           Number(basisPoints),
           touchIds.join(" "),
         ]),

@@ -57,6 +57,7 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   EXPIRED_RULE: { owner: "Partner manager", action: "sign the next version before more deals close" },
   TOUCH_OUT_OF_WINDOW: { owner: "Partner manager", action: "nothing, or agree on a wider window for later deals" },
   TAG_LATE: { owner: "Partner manager", action: "ask both sides whether the touch took place as written" },
+  LOCK_KEPT: { owner: "Partner manager", action: "nothing; whoever disagrees opens a dispute" },
   BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
 
