@@ -20,9 +20,11 @@ import { ruleSaveCommand } from "./cli/share-rules.ts";
 import { listedShareSchema, renderStateCounts } from "./cli/share-table.ts";
 import { dealRowsOf, jsonOfDealRow, renderDealRows } from "./cli/side-by-side.ts";
 import { createVirtualClock } from "./clock.ts";
+import { closeTheBooks, makeOffers } from "./demo-contracts.ts";
 import { type JsonObject, type MarketplaceId, marketplaceIds, partnerNames } from "./domain/deal.ts";
 import { freePort, type Opened, openLocal, readConfig } from "./node.ts";
-import { createTimeline } from "./rehearsal.ts";
+import type { Clock } from "./ports.ts";
+import { createTimeline, type Timeline } from "./rehearsal.ts";
 import { connectSimulators } from "./simulation.ts";
 
 /** The demo's calendar starts here, so that it tells the same story in any year. */
@@ -80,11 +82,10 @@ export const runDemo = async (shell: Shell): Promise<Report> => {
     shell.tell(
       `AWS (simulated) answers at ${opened.publicUrl}/simulator/aws; its webhooks go to ${opened.publicUrl}/hooks/…\n`,
     );
-    return await tellStory(
-      shell,
-      opened,
-      createTimeline({ clock, service: opened.service, simulators: Object.values(opened.simulators) }),
-    );
+    return await tellStory(shell, opened, {
+      clock,
+      timeline: createTimeline({ clock, service: opened.service, simulators: Object.values(opened.simulators) }),
+    });
   } finally {
     server.close();
     if ("closeAllConnections" in server) server.closeAllConnections();
@@ -96,7 +97,7 @@ export const runDemo = async (shell: Shell): Promise<Report> => {
 const tellStory = async (
   shell: Shell,
   opened: Opened,
-  timeline: ReturnType<typeof createTimeline>,
+  { clock, timeline }: { readonly clock: Clock; readonly timeline: Timeline },
 ): Promise<Report> => {
   const inside: Shell = {
     ...shell,
@@ -124,6 +125,19 @@ const tellStory = async (
   const invitations = await answerReferrals(inside, opened, timeline);
   shell.tell(`\n5. ${weeks} weeks pass: the clouds' reviewers approve, ask, reject; their sellers win or lose deals`);
   const answered = await passWeeks(shell, opened, timeline);
+  const stage = {
+    ...{ shell: inside, opened, timeline, example },
+    now: () => clock.now(),
+    control: async (id: MarketplaceId, path: string, body?: JsonObject) =>
+      readJson(await (body === undefined ? control(opened, id, path) : control(opened, id, path, body))),
+  };
+  shell.tell(
+    "\n6. Deals become contracts: a private offer at each cloud, drafted from the deal, approved, published, accepted",
+  );
+  const [aws = "", azure = "", gcp = ""] = sharedWithAll;
+  const offers = await makeOffers(stage, { aws, azure, gcp });
+  shell.tell("\n7. Two months later the clouds have invoiced and paid: the books are closed");
+  const closed = await closeTheBooks(stage);
   const shares = await allShares(opened);
   const rows = dealRowsOf(shares);
   const clouds = await readCounters(opened);
@@ -143,7 +157,7 @@ Next:  npm start   then   npx cosell import examples/deals.csv && npx cosell sha
     exitCode: imported.exitCode === 2 || shared.exitCode === 2 ? 1 : 0,
     json: {
       startedAt: start.toISOString(),
-      endedAt: new Date(start.getTime() + weeks * 7 * dayMs).toISOString(),
+      endedAt: clock.now().toISOString(),
       rules: ruled.json,
       imported: imported.json,
       sharedByRule: byRule,
@@ -153,6 +167,8 @@ Next:  npm start   then   npx cosell import examples/deals.csv && npx cosell sha
       counts: await readCounts(opened),
       clouds: jsonOf(clouds),
       deals: rows.map(jsonOfDealRow),
+      offers,
+      closed,
     },
     text,
   };

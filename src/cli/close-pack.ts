@@ -45,7 +45,7 @@ import { type Written, writeWhole } from "./whole-file.ts";
 import { workbookOf } from "./workbook.ts";
 
 /** More lines than these stand in lines.csv alone. */
-const workbookLinesMax = 100_000;
+const workbookLinesMax = 20_000;
 const barsMax = 12;
 
 export interface PackOptions {

@@ -7,8 +7,8 @@ import { exponentOf } from "../domain/finance/amount.ts";
 import { type Cell, cellText, isMoney, type PackTable } from "../domain/finance/pack/table.ts";
 
 const cellCharactersMax = 32_767;
-/** A sheet has no more rows; what is beyond stands in the CSV. */
-export const sheetRowsMax = 1_048_576;
+/** More rows than a person reads stand in the CSV alone; the sheet says so in its last row. */
+const sheetRowsMax = 20_000;
 /** Entries of the archive carry this time, so that the same tables are the same bytes. */
 const archivedAt = new Date("1980-01-01T00:00:00Z");
 
@@ -24,7 +24,7 @@ export const workbookOf = (tables: readonly PackTable[]): Uint8Array => {
   };
   for (const { table, file } of sheets) files[`xl/worksheets/${file}`] = sheetOf(table);
   const entries = Object.entries(files).map(([name, content]) => [name, strToU8(content)] as const);
-  return zipSync(Object.fromEntries(entries), { level: 6, mtime: archivedAt });
+  return zipSync(Object.fromEntries(entries), { level: 1, mtime: archivedAt });
 };
 
 const head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n';
@@ -38,7 +38,9 @@ const formatFirst = 170;
 const styles = `${head}<styleSheet xmlns="${main}"><numFmts count="${formats.length}">${formats.map((format, index) => `<numFmt numFmtId="${formatFirst + index}" formatCode="${format}"/>`).join("")}</numFmts><fonts count="2"><font><sz val="11"/><name val="Calibri"/></font><font><b/><sz val="11"/><name val="Calibri"/></font></fonts><fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills><borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="${2 + formats.length}"><xf/><xf fontId="1" applyFont="1"/>${formats.map((_, index) => `<xf numFmtId="${formatFirst + index}" applyNumberFormat="1"/>`).join("")}</cellXfs></styleSheet>`;
 
 const sheetOf = (table: PackTable): string => {
-  const rows = table.rows.slice(0, sheetRowsMax - 1);
+  const more = table.rows.length - sheetRowsMax;
+  const rows: readonly (readonly Cell[])[] =
+    more > 0 ? [...table.rows.slice(0, sheetRowsMax), [`${more} more rows are in ${table.name}.csv`]] : table.rows;
   const widths = table.columns.map(({ name }, index) =>
     Math.min(60, Math.max(name.length, ...rows.slice(0, 100).map((row) => cellText(row[index] ?? null).length)) + 2),
   );
