@@ -1,11 +1,16 @@
 /** Subscriptions at the simulated Microsoft: what a buyer does, what we answer and when it is too late, through the adapter's doors alone. */
 import { describe, expect, it } from "vitest";
+import { changes } from "../adapters/azure/offers/agreements.ts";
+import { createMarketMemory } from "../adapters/azure/offers/memory.ts";
+import { marketplaceSchema } from "../adapters/azure/offers/settings.ts";
 import { callForgeries } from "../adapters/azure/simulator/marketplace/rows.ts";
 import type { Hint, RawDelivery, VerifiedDelivery, Write } from "../adapters/contract.ts";
+import { createVirtualClock } from "../src/clock.ts";
 import type { Connection } from "../src/domain/deal.ts";
 import { runChecks } from "../src/domain/diagnosis.ts";
+import { ok } from "../src/domain/fault.ts";
 import type { AgreementObservation } from "../src/domain/offer.ts";
-import { got, openMarketDoors } from "./azure-market-doors.ts";
+import { got, marketplace, openMarketDoors } from "./azure-market-doors.ts";
 import { type Called, hooks, ids, type MarketplaceRigOptions, openMarketplaceRig } from "./azure-marketplace-rig.ts";
 import type { Raw } from "./azure-simulator-rig.ts";
 
@@ -110,6 +115,34 @@ describe("a subscription", () => {
     await act("unsubscribe");
     expect(await look()).toMatchObject({ event: "cancelled" });
     expect(await dutyOf()).toBeNull();
+  });
+});
+
+describe("subscriptions", () => {
+  it("name their offer in either form of its id, and none where the plan is public", async () => {
+    const { rig, doors, bought, look } = await openSold({ settings: { saas: { externalId: "durable" } } });
+    expect((await look()).offer).toBe(bought.offer.id.split("/")[1]);
+    const walkIn: Raw["body"] = await rig.controls.subscribe();
+    expect(await look(walkIn.id)).toMatchObject({ offer: null, evidence: { kind: "stated" } });
+    expect(got(await doors.agreements.ofOffer({ id: bought.offer.id }))).toEqual([{ id: bought.id }]);
+  });
+
+  it("that are test purchases are not told of: nobody owes for them", async () => {
+    const rows = [
+      { id: "s1", isTest: false, saasSubscriptionStatus: "Subscribed" },
+      { id: "s2", isTest: true, saasSubscriptionStatus: "Subscribed" },
+      { nothing: "known" },
+    ];
+    const json = { subscriptions: rows };
+    const answer = { status: 200, headers: new Headers(), bytes: new Uint8Array(), json };
+    const deps = {
+      clock: createVirtualClock(new Date("2026-06-01T00:00:00Z")),
+      wire: { send: async () => ok(answer) },
+      market: marketplaceSchema.parse(marketplace),
+      memory: createMarketMemory(),
+      connectionId: "con_1",
+    };
+    expect(got(await changes(deps, null)).items.map(({ id }) => id)).toEqual(["s1"]);
   });
 });
 

@@ -138,7 +138,8 @@ describe("private offers of deals at three clouds", () => {
     for (const cloud of clouds) {
       const sales = links.filter(({ marketplace, kind }) => marketplace === cloud && kind === "REVENUE");
       expect(sales.length, cloud).toBeGreaterThan(0);
-      for (const sale of sales) expect([cloud, sale.deal_id, sale.method]).toEqual([cloud, `test:offered-${cloud}`, "offer_id"]);
+      for (const sale of sales)
+        expect([cloud, sale.deal_id, sale.method]).toEqual([cloud, `test:offered-${cloud}`, "offer_id"]);
     }
   }, 120_000);
 });
