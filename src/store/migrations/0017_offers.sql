@@ -170,6 +170,8 @@ create table offer_date (
 create index offer_date_due on offer_date (due_at);
 
 -- Offers and agreements that somebody at the partner made and that may belong to a deal of ours: suggested, never linked by themselves.
+create index account_lower_name on account (lower(name));
+create index opportunity_amount on opportunity (amount_micros, amount_currency) where amount_micros is not null;
 create table offer_suggestion (
   subject text not null,
   opportunity_id text not null references opportunity,
