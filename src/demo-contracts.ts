@@ -17,7 +17,9 @@ import type { Timeline } from "./rehearsal.ts";
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 /** Google pays in the third week of the month after, so two months pass. */
-const paidAfterDays = 60;
+const paidAfterDays = 53;
+/** Microsoft tells of an acceptance by the subscription that follows; the weekly sweep ties the two. */
+const acceptedAfterDays = 8;
 
 interface Stage {
   readonly shell: Shell;
@@ -57,7 +59,7 @@ export const makeOffers = async (stage: Stage, deals: Contracted): Promise<Json>
   }
   await timeline.advance(hourMs);
   for (const id of marketplaceIds) await accept(stage, id);
-  await timeline.advance(2 * dayMs);
+  await timeline.advance(acceptedAfterDays * dayMs);
   const report = await run(shell, offersCommand, []);
   shell.tell(report.text);
   return report.json;
