@@ -13,7 +13,7 @@ const files = ["src", "adapters", "workflows"].flatMap((folder) =>
 const rooms: readonly (readonly [string, RegExp])[] = [
   [
     "root",
-    /^src\/(node|node-outbound|node-tracing|tracing|cli|worker|worker-config|service|engine|drain|puller|rehearsal|simulation|demo|aws-credentials|azure-credentials)\.ts$|^src\/cli\//,
+    /^src\/(node|node-outbound|node-tracing|tracing|cli|worker|worker-config|service|engine|drain|puller|rehearsal|simulation|demo|demo-contracts|aws-credentials|azure-credentials)\.ts$|^src\/cli\//,
   ],
   ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
   ["domain", /^src\/domain\//],
@@ -142,7 +142,7 @@ describe("the import rules", () => {
     const broken = [...reached].filter(
       (file) =>
         ["embedded", "simulator", "simulators", "simulation"].includes(roomOf(file)) ||
-        /^src\/(node|node-outbound|node-tracing|cli|demo|aws-credentials|azure-credentials)\.ts$|^src\/cli\//.test(
+        /^src\/(node|node-outbound|node-tracing|cli|demo|demo-contracts|aws-credentials|azure-credentials)\.ts$|^src\/cli\//.test(
           file,
         ) ||
         importsOf(file).some((name) => nodeOnly.test(name)),

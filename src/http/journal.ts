@@ -68,7 +68,7 @@ const answerEndpoint = (deps: AppDeps): Endpoint =>
     method: "GET",
     path: "/v1/exceptions/{id}/answer",
     tag: "Exceptions",
-    scope: "admin",
+    scope: "read",
     summary: "What the partner answered, where it was not understood",
     description:
       "At most 64 KiB of the partner's answer as it came, kept for DRIFT exceptions as long as other raw bodies. It may name people.",
