@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: each figure against something in the same run, as a ratio. Absolute times are noise on shared machines and are
  * printed only beside what they are compared with. `npm run bench -- door runner` runs some parts; `--small` is the size of CI;
- * `--backlog 20000` another backlog. With TEST_DATABASE_URL the parts that can run on PostgreSQL do.
+ * `--backlog 20000` another backlog, `--shares 900` another number for the clouds. With TEST_DATABASE_URL the parts that can run on PostgreSQL do.
  */
 import { parseArgs } from "node:util";
 import { benchBacklog } from "./bench/backlog.ts";
@@ -16,7 +16,12 @@ import setUpTemplate from "./template.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { small: { type: "boolean", default: false }, backlog: { type: "string" }, trial: { type: "string" } },
+  options: {
+    small: { type: "boolean", default: false },
+    backlog: { type: "string" },
+    shares: { type: "string" },
+    trial: { type: "string" },
+  },
 });
 if (values.trial !== undefined) {
   await runCloudsTrial(JSON.parse(values.trial) as CloudsTrial);
@@ -29,7 +34,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   runner: () => benchRunner(verdict, small ? 60 : 400),
   footprint: () => benchFootprint(verdict, small ? 500 : 10_000),
   backlog: () => benchBacklog(verdict, Number(values.backlog ?? (small ? 60 : 2_000))),
-  clouds: () => benchClouds(verdict, small ? 30 : 5_000),
+  clouds: () => benchClouds(verdict, Number(values.shares ?? (small ? 30 : 5_000))),
   offers: () => benchOffers(verdict, small ? { due: 2_000, tracked: 10 } : { due: 100_000, tracked: 1_000 }),
   latency: () => benchLatency(verdict, small ? 20 : 200),
 };
