@@ -58,6 +58,11 @@ class Refused extends Error {
   }
 }
 
+const contacts: OfferDraft["contacts"] = [
+  { role: "owner", email: "ada@partner.example", firstName: "Ada", lastName: "Owner" },
+  { role: "customer", email: "pat@foods.example", firstName: "Pat", lastName: "Buyer" },
+];
+
 export const offerDraftOf = (
   partner: Pick<OffersPartner, "now">,
   terms: OfferTermsInput,
@@ -65,7 +70,7 @@ export const offerDraftOf = (
 ): OfferDraft => {
   const now = partner.now();
   return {
-    ...{ offerId: `off_${"0".repeat(32)}`, marker, terms: offerTermsSchema.parse(terms), contacts: [] },
+    ...{ offerId: `off_${"0".repeat(32)}`, marker, terms: offerTermsSchema.parse(terms), contacts },
     ...{
       deal: { source: "test", key: "D-1", title: "A deal" },
       engagement: null,
