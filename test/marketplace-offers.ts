@@ -97,7 +97,12 @@ const carryOut = async (
     const next = plan(done);
     if (next.kind === "done") return { done, writes };
     if (next.kind === "poll") {
-      const polled = good(await door.poll(next.outcome));
+      const answer = await door.poll(next.outcome);
+      if (!answer.ok && answer.fault.kind === "throttled") {
+        await partner.pass(60);
+        continue;
+      }
+      const polled = good(answer);
       if (polled.task?.state === "failed") {
         const { fault } = polled.task;
         throw new Refused(fault?.message ?? "failed", fault?.kind === "rejected" ? fault.gaps : []);
