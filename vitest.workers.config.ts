@@ -60,6 +60,7 @@ export default defineConfig({
   test: {
     include: [
       "test/conformance-{aws,azure,gcp}.test.ts",
+      "test/conformance-offers-{azure,gcp}.test.ts",
       "test/{aws,azure,gcp}-*.test.ts",
       "test/outbound.test.ts",
       ...(isServerThere ? onDatabase : []),
