@@ -79,7 +79,6 @@ describe("an offer to Microsoft", () => {
     };
     const subscription = subscriptions[0]?.id ?? "";
     // The buyer's browser brings the marketplace's token to our landing page.
-    await controls.setTechnical({ landingPageUrl: `http://cosell.test/landing/${connectionId}` });
     await controls.onSubscription(`${subscription}/land`, { visit: true });
     await timeline.advance(5 * minute);
     expect(await show(id)).toMatchObject({

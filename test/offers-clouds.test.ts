@@ -142,6 +142,20 @@ describe("private offers of deals at three clouds", () => {
         expect([cloud, sale.deal_id, sale.method]).toEqual([cloud, `test:offered-${cloud}`, "offer_id"]);
     }
   }, 120_000);
+
+  it("keep no answer of a marketplace that may name a person once that person is forgotten", async () => {
+    const sealed = async (): Promise<number> => {
+      const [row] = await world.db.sql<
+        { count: number }[]
+      >`select (select count(*) from offer where sealed_body is not null)::int
+        + (select count(*) from agreement where sealed_body is not null)::int as count`;
+      return row?.count ?? -1;
+    };
+    expect(await sealed()).toBe(6);
+    const email = cloudsDeal("offered-aws").contacts?.find(({ role }) => role === "customer")?.email;
+    expect((await call("POST", "/v1/forget", { email })).status).toBe(200);
+    expect(await sealed()).toBe(0);
+  });
 });
 
 const folder = join(directory, "reports");

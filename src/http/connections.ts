@@ -28,6 +28,7 @@ const connectionParams = z.strictObject({ id: idOf("con", "connection") });
 
 const shownSchema = connectionSchema.extend({
   hookUrl: z.string().describe("where the partner delivers its webhooks"),
+  landingUrl: z.string().nullable().describe("where the marketplace sends buyers; null: it sends none here"),
   ...offerShape,
 });
 const savedSchema = z.object({
@@ -36,11 +37,16 @@ const savedSchema = z.object({
   facts: jsonObjectSchema.nullable().describe("what the check found; null when it was left out"),
 });
 
-const show = (deps: AppDeps, connection: Connection) => ({
-  ...connection,
-  hookUrl: `${deps.publicUrl}/hooks/${connection.id}`,
-  ...offerOf(deps, connection),
-});
+const show = (deps: AppDeps, connection: Connection) => {
+  const offer = offerOf(deps, connection);
+  const hasLanding = offer.capabilities?.landing === true;
+  return {
+    ...connection,
+    hookUrl: `${deps.publicUrl}/hooks/${connection.id}`,
+    landingUrl: hasLanding ? `${deps.publicUrl}/landing/${connection.id}` : null,
+    ...offer,
+  };
+};
 
 const connectionInput = z.strictObject({
   marketplace: marketplaceIdSchema,

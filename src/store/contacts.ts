@@ -139,15 +139,30 @@ export const createContacts = (deps: ClockDep & IdsDep & SealDep) => {
         await tx`update engagement set sealed_body = null where share_id = any(${shareIds}::text[]) and sealed_body is not null`;
       const invitations = await tx<{ id: string }[]>`update invitation set sealed_body = null
         where id = any(${subjects}::text[]) or share_id = any(${shareIds}::text[]) returning id`;
+      const offers = await tx<{ id: string }[]>`select id from offer where id = any(${subjects}::text[])
+        or opportunity_id = any(${subjects}::text[]) or share_id = any(${shareIds}::text[])`;
+      const offerIds = offers.map((row) => row.id);
+      const agreements = await tx<{ id: string }[]>`select id from agreement
+        where opportunity_id = any(${subjects}::text[]) or offer_id = any(${offerIds}::text[])`;
+      const agreementIds = agreements.map((row) => row.id);
+      const offered =
+        await tx`update offer set sealed_body = null where id = any(${offerIds}::text[]) and sealed_body is not null`;
+      const agreed =
+        await tx`update agreement set sealed_body = null where id = any(${agreementIds}::text[]) and sealed_body is not null`;
       // Whatever was not understood may name anybody: it is only there to be looked at.
       await tx`update exception set sealed_body = null where sealed_body is not null`;
       await tx`update share set sealed_base = null, sealed_typed = null where id = any(${shareIds}::text[])`;
       await tx`update task set sealed_forms = null where share_id = any(${shareIds}::text[])`;
       // A request that may still have to be repeated byte for byte is erased when its fate is known, by `expire`.
       const requests = await tx`update effect set sealed_request = null
-        where (share_id = any(${shareIds}::text[]) or invitation_id = any(${invitations.map((row) => row.id)}::text[]))
+        where (share_id = any(${shareIds}::text[]) or invitation_id = any(${invitations.map((row) => row.id)}::text[])
+            or offer_id = any(${offerIds}::text[]) or agreement_id = any(${agreementIds}::text[]))
           and state in ('confirmed', 'refused') and sealed_request is not null`;
-      return { contacts: rows.length, bodies: bodies.count + invitations.length, requests: requests.count };
+      return {
+        contacts: rows.length,
+        bodies: bodies.count + invitations.length + offered.count + agreed.count,
+        requests: requests.count,
+      };
     },
   };
 };
