@@ -18,7 +18,7 @@ export interface StoredObject {
   readonly modifiedAt: string;
 }
 export interface ObjectPage {
-  /** In the order of names, all behind the name that was asked for. */
+  /** In the order of names, all behind the name that was asked for. Only the last page may be empty. */
   readonly objects: readonly StoredObject[];
   readonly isLast: boolean;
   /** The store's time of the answer. */
@@ -82,6 +82,8 @@ export const nextReports = async (list: ListObjects, cursor: Json | null): Promi
     if (object.modifiedAt >= nextSince && recent.length < rememberedMax) recent.push(mark);
   }
   const last = objects.at(-1)?.name;
+  if (last === undefined && !isLast)
+    return failed({ kind: "unavailable", message: "the store answers a page without objects that is not the last" });
   const next: Cursor =
     isLast || last === undefined
       ? { since: nextSince, told: recent, round: null }

@@ -7,7 +7,8 @@ import { AwsV4Signer } from "aws4fetch";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import { OutboundError } from "../../src/outbound.ts";
 import type { ObjectPage, StoredObject } from "../bucket-rounds.ts";
-import type { RemoteReport, SessionDeps } from "../contract.ts";
+import type { Bucket } from "../bucket-source.ts";
+import type { SessionDeps } from "../contract.ts";
 import { codeBeforeContact } from "../reach.ts";
 import { reportBytesMax, reportTimeoutMs, tooLarge, wholeReport } from "../report-stream.ts";
 import { below, childrenOf, type Element, parseXml, XmlError } from "../xml.ts";
@@ -23,16 +24,6 @@ export interface BucketParts {
   readonly bucket: BucketTarget;
   readonly finder: KeyFinder | null;
 }
-export interface Bucket {
-  /** Up to five hundred objects behind a name. https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
-  readonly list: (after: string | null) => Promise<Result<ObjectPage>>;
-  /** One version of an object. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
-  readonly read: (
-    report: RemoteReport,
-    object: { readonly name: string; readonly version: string },
-  ) => Promise<Result<ReadableStream<Uint8Array>>>;
-}
-
 export const createBucket = (deps: SessionDeps, target: Target, parts: BucketParts): Bucket => {
   const { bucket } = parts;
   return {
