@@ -48,132 +48,117 @@ export interface AnalyticsParts {
   readonly everyHours: number;
 }
 
+/** What every step of one data set works with. */
+interface Course extends AnalyticsParts {
+  readonly clock: SessionDeps["clock"];
+  readonly wanted: AnalyticsName;
+  readonly ask: Ask;
+}
+
 export const createAnalytics = (deps: SessionDeps, wanted: AnalyticsName, parts: AnalyticsParts): Stream => {
-  const { wire, blob, everyHours } = parts;
-  const ask = createAsk(wire);
-  const intervalMs = everyHours * hourMs;
-
-  const discover = async (): Promise<Result<Step>> => {
-    const { name } = datasets[wanted];
-    const offered = await offeredOf(ask, name);
-    if (!offered.ok) return offered;
-    const text = queryOf(wanted, offered.value);
-    if (!text.ok) return text;
-    const title = `cosell ${name} ${await digestOf(text.value)}`;
-    return ok(onwards({ at: "query", name: title, text: text.value }));
-  };
-
-  const makeQuery = async ({ name, text }: At<"query">): Promise<Result<Step>> => {
-    const listed = await ask(
-      {
-        operation: "GetQueries",
-        surface: "analytics",
-        path: `/ScheduledQueries?queryName=${encodeURIComponent(name)}`,
-      },
-      analyticsQuerySchema,
-    );
-    if (!listed.ok && listed.fault.kind !== "missing") return listed;
-    const known = listed.ok ? listed.value.find(({ query }) => query?.trim() === text) : undefined;
-    const made =
-      known === undefined
-        ? await ask(
-            {
-              operation: "CreateQuery",
-              surface: "analytics",
-              path: "/ScheduledQueries",
-              post: { body: { Name: name, Description: "Read by cosell for reconciliation", Query: text } },
-            },
-            analyticsQuerySchema,
-          )
-        : ok([known]);
-    if (!made.ok) return made;
-    const queryId = made.value[0]?.queryId;
-    if (queryId === undefined) return failed(drift("CreateQuery", "no query id"));
-    const startAt = new Date(deps.clock.now().getTime() + leadMs).toISOString();
-    return ok(onwards({ at: "report", name, queryId, startAt }));
-  };
-
-  const makeReport = async ({ name, queryId, startAt }: At<"report">): Promise<Result<Step>> => {
-    const listed = await ask(
-      {
-        operation: "GetReports",
-        surface: "analytics",
-        path: `/ScheduledReport?reportName=${encodeURIComponent(name)}`,
-      },
-      analyticsReportSchema,
-    );
-    if (!listed.ok && listed.fault.kind !== "missing") return listed;
-    const active = listed.ok
-      ? listed.value.find((one) => one.queryId?.trim() === queryId && !sameWord(one.reportStatus, "Inactive"))
-      : undefined;
-    const count = Math.max(1, Math.floor((scheduleDays * 24) / everyHours));
-    const body = {
-      ReportName: name,
-      Description: "Read by cosell for reconciliation",
-      QueryId: queryId,
-      StartTime: `${startAt.slice(0, 19)}Z`,
-      RecurrenceInterval: everyHours,
-      RecurrenceCount: count,
-      Format: "csv",
-    };
-    const made =
-      active === undefined
-        ? await ask(
-            { operation: "CreateReport", surface: "analytics", path: "/ScheduledReport", post: { body } },
-            analyticsReportSchema,
-          )
-        : ok([active]);
-    if (!made.ok) return made;
-    const [report] = made.value;
-    if (report === undefined) return failed(drift("CreateReport", "no report id"));
-    // One that was there already began before.
-    const began = timeOf(report.startTime) ?? startAt;
-    const hours = report.recurrenceInterval ?? everyHours;
-    const endAt = new Date(Date.parse(began) + (report.recurrenceCount ?? count) * hours * hourMs).toISOString();
-    return ok(onwards({ at: "runs", reportId: report.reportId, startAt: began, endAt, last: null }));
-  };
-
-  const listRuns = async (state: At<"runs">): Promise<Result<Step>> => {
-    const runs = await runsOf(ask, state.reportId);
-    if (!runs.ok) return runs;
-    const fresh = runs.value
-      .filter(({ at }) => state.last === null || at > state.last)
-      .toSorted((a, b) => (a.at < b.at ? -1 : 1));
-    const files = fresh.slice(0, filesMax).map((run) => fileOf(wanted, state.reportId, run));
-    const last = files.at(-1)?.modifiedAt ?? state.last;
-    const next: State = { ...state, last };
-    if (fresh.length > filesMax) return ok({ ...onwards(next), files });
-    const nowMs = deps.clock.now().getTime();
-    const isOver = nowMs > Date.parse(state.endAt) + 2 * intervalMs;
-    const since = Date.parse(last ?? state.startAt);
-    if (files.length === 0 && (isOver || nowMs - since > overdueIntervals * intervalMs)) {
-      const judged = await standing(ask, state.reportId);
-      if (!judged.ok) return judged;
-      // Another schedule takes the place of one that has ended or is gone.
-      if (isOver || !judged.value) return discover();
-    }
-    return ok({ files, state: next, isSettled: true, nextAt: nextRun(state.startAt, intervalMs, nowMs) });
-  };
-
+  const course: Course = { ...parts, clock: deps.clock, wanted, ask: createAsk(parts.wire) };
   return {
     name: wanted,
     step: async (kept) => {
-      if (kept === null) return discover();
+      if (kept === null) return discover(course);
       const state = stateSchema.safeParse(kept);
       if (!state.success) return failed(drift("cursor", `what it says of ${wanted} is not ours`));
-      if (state.data.at === "query") return makeQuery(state.data);
-      return state.data.at === "report" ? makeReport(state.data) : listRuns(state.data);
+      if (state.data.at === "query") return makeQuery(course, state.data);
+      return state.data.at === "report" ? makeReport(course, state.data) : listRuns(course, state.data);
     },
     read: async (id, report) => {
       const [reportId = "", executionId = ""] = id.split("/");
-      const runs = await runsOf(ask, reportId, executionId);
+      const runs = await runsOf(course.ask, reportId, executionId);
       if (!runs.ok) return runs;
       const run = runs.value.find((one) => one.id === executionId);
       return run === undefined
         ? failed({ kind: "missing", message: `${report.path}: Microsoft keeps this run no longer` })
-        : blob(run.link, report);
+        : parts.blob(run.link, report);
     },
   };
+};
+
+const discover = async ({ ask, wanted }: Course): Promise<Result<Step>> => {
+  const { name } = datasets[wanted];
+  const offered = await offeredOf(ask, name);
+  if (!offered.ok) return offered;
+  const text = queryOf(wanted, offered.value);
+  if (!text.ok) return text;
+  const title = `cosell ${name} ${await digestOf(text.value)}`;
+  return ok(onwards({ at: "query", name: title, text: text.value }));
+};
+
+const purpose = "Read by cosell for reconciliation";
+
+const makeQuery = async ({ ask, clock }: Course, { name, text }: At<"query">): Promise<Result<Step>> => {
+  const path = "/ScheduledQueries";
+  const named = `${path}?queryName=${encodeURIComponent(name)}`;
+  const listed = await ask({ operation: "GetQueries", surface: "analytics", path: named }, analyticsQuerySchema);
+  if (!listed.ok && listed.fault.kind !== "missing") return listed;
+  const known = listed.ok ? listed.value.find(({ query }) => query?.trim() === text) : undefined;
+  const body = { Name: name, Description: purpose, Query: text };
+  const making: ReportCall = { operation: "CreateQuery", surface: "analytics", path, post: { body } };
+  const made = known === undefined ? await ask(making, analyticsQuerySchema) : ok([known]);
+  if (!made.ok) return made;
+  const queryId = made.value[0]?.queryId;
+  if (queryId === undefined) return failed(drift("CreateQuery", "no query id"));
+  const startAt = new Date(clock.now().getTime() + leadMs).toISOString();
+  return ok(onwards({ at: "report", name, queryId, startAt }));
+};
+
+const makeReport = async ({ ask, everyHours }: Course, state: At<"report">): Promise<Result<Step>> => {
+  const { name, queryId, startAt } = state;
+  const path = "/ScheduledReport";
+  const named = `${path}?reportName=${encodeURIComponent(name)}`;
+  const listed = await ask({ operation: "GetReports", surface: "analytics", path: named }, analyticsReportSchema);
+  if (!listed.ok && listed.fault.kind !== "missing") return listed;
+  const active = listed.ok
+    ? listed.value.find((one) => one.queryId?.trim() === queryId && !sameWord(one.reportStatus, "Inactive"))
+    : undefined;
+  const count = Math.max(1, Math.floor((scheduleDays * 24) / everyHours));
+  const body = {
+    ReportName: name,
+    Description: purpose,
+    QueryId: queryId,
+    StartTime: `${startAt.slice(0, 19)}Z`,
+    RecurrenceInterval: everyHours,
+    RecurrenceCount: count,
+    Format: "csv",
+  };
+  const making: ReportCall = { operation: "CreateReport", surface: "analytics", path, post: { body } };
+  const made = active === undefined ? await ask(making, analyticsReportSchema) : ok([active]);
+  if (!made.ok) return made;
+  const [report] = made.value;
+  if (report === undefined) return failed(drift("CreateReport", "no report id"));
+  // One that was there already began before.
+  const began = timeOf(report.startTime) ?? startAt;
+  const hours = (report.recurrenceInterval ?? everyHours) * (report.recurrenceCount ?? count);
+  const endAt = new Date(Date.parse(began) + hours * hourMs).toISOString();
+  return ok(onwards({ at: "runs", reportId: report.reportId, startAt: began, endAt, last: null }));
+};
+
+const listRuns = async (course: Course, state: At<"runs">): Promise<Result<Step>> => {
+  const { ask, clock, everyHours, wanted } = course;
+  const runs = await runsOf(ask, state.reportId);
+  if (!runs.ok) return runs;
+  const fresh = runs.value
+    .filter(({ at }) => state.last === null || at > state.last)
+    .toSorted((a, b) => (a.at < b.at ? -1 : 1));
+  const files = fresh.slice(0, filesMax).map((run) => fileOf(wanted, state.reportId, run));
+  const last = files.at(-1)?.modifiedAt ?? state.last;
+  const next: State = { ...state, last };
+  if (fresh.length > filesMax) return ok({ ...onwards(next), files });
+  const nowMs = clock.now().getTime();
+  const intervalMs = everyHours * hourMs;
+  const isOver = nowMs > Date.parse(state.endAt) + 2 * intervalMs;
+  const since = Date.parse(last ?? state.startAt);
+  if (files.length === 0 && (isOver || nowMs - since > overdueIntervals * intervalMs)) {
+    const isAtWork = await standing(ask, state.reportId);
+    if (!isAtWork.ok) return isAtWork;
+    // Another schedule takes the place of one that has ended or is gone.
+    if (!isAtWork.value) return discover(course);
+  }
+  return ok({ files, state: next, isSettled: true, nextAt: nextRun(state.startAt, intervalMs, nowMs) });
 };
 
 const onwards = (state: State): Step => ({ files: [], state, isSettled: false, nextAt: null });
