@@ -61,6 +61,12 @@ describe("the permissions", () => {
       StringEquals: { "aws-marketplace:PartyType": "Proposer" },
     });
   });
+  it("let the data feeds be listed and read, and nothing in the bucket be changed", () => {
+    const feeds = JSON.stringify(statementsOf(synthesized("permissions"), "MarketplaceFeeds"));
+    const actions = [...feeds.matchAll(/"((?:s3|kms):\w+)"/g)].map(([, action]) => action);
+    expect(actions).toEqual(["s3:ListBucket", "s3:GetObject", "kms:Decrypt"]);
+    expect(feeds).toMatch(/:s3:::\$\{FeedsBucket\}\/\*/);
+  });
   it("hold in one catalog only, whatever the action", () => {
     for (const statement of statements)
       expect([statement.Sid, statement.Condition]).toEqual([
