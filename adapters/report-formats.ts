@@ -27,6 +27,7 @@ import {
   feeScheduleFormat,
   keysFormat,
   offersFormat,
+  periodLocksFormat,
   policyFormat,
   rulesFormat,
 } from "./internal/documents.ts";
@@ -69,4 +70,5 @@ export const reportFormats: readonly ReportFormat[] = [
   keysFormat,
   feeScheduleFormat,
   policyFormat,
+  periodLocksFormat,
 ];

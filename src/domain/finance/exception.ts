@@ -41,6 +41,7 @@ export const packTypes = [
   "TAG_LATE",
   "BASIS_UNKNOWN",
   "LOCK_KEPT",
+  "LATE_DATA_IN_CLOSED_PERIOD",
 ] as const;
 export type ExceptionType = (typeof answerTypes)[number] | (typeof packTypes)[number];
 

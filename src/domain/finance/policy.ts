@@ -1,6 +1,7 @@
 /** Tolerances and windows of a close: data with a version of its own, never numbers in code. */
 import { z } from "zod";
 import { marketplaceIds } from "../deal.ts";
+import { amountOf } from "./amount.ts";
 
 const days = z.number().int().min(0).max(3_650);
 const byMarketplace = z.record(z.enum(marketplaceIds), days);
@@ -21,6 +22,13 @@ export const policyFileSchema = z.object({
   }),
   fallback: z.object({ close_to_start_days: days, start_to_close_days: days.default(3) }).optional(),
   signatures: z.enum(["recorded", "verified"]).default("recorded"),
+  /** What must be somebody's before a month is locked: exceptions above so much, a plain decimal by currency. */
+  unassigned_exceptions_above: z
+    .record(
+      z.string(),
+      z.string().refine((text) => amountOf(text) !== null, 'a plain decimal, such as "1000.00"'),
+    )
+    .default({}),
   /** How a bank names the payer of a marketplace's payouts, upper case, as part of the counterparty. */
   payers: z.partialRecord(z.enum(marketplaceIds), z.array(z.string().min(1))).optional(),
 });
@@ -37,6 +45,8 @@ export interface Policy {
   /** Null: a deal is never linked by domain, amount and date, only suggested. */
   readonly fallback: { readonly closeToStartDays: number; readonly startToCloseDays: number } | null;
   readonly signatures: "recorded" | "verified";
+  /** Micros by currency; a month is not locked while an exception above it is nobody's. */
+  readonly unassignedAbove: Readonly<Record<string, bigint>>;
   readonly payers: Readonly<Record<"aws" | "azure" | "gcp", readonly string[]>>;
 }
 
@@ -64,6 +74,9 @@ export const policyOf = (file: PolicyFile): Policy => {
             startToCloseDays: file.fallback.start_to_close_days,
           },
     signatures: file.signatures,
+    unassignedAbove: Object.fromEntries(
+      Object.entries(file.unassigned_exceptions_above).map(([currency, text]) => [currency, amountOf(text) ?? 0n]),
+    ),
     payers: { ...payers, ...file.payers },
   };
 };

@@ -58,6 +58,10 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   TOUCH_OUT_OF_WINDOW: { owner: "Partner manager", action: "nothing, or agree on a wider window for later deals" },
   TAG_LATE: { owner: "Partner manager", action: "ask both sides whether the touch took place as written" },
   LOCK_KEPT: { owner: "Partner manager", action: "nothing; whoever disagrees opens a dispute" },
+  LATE_DATA_IN_CLOSED_PERIOD: {
+    owner: "Finance",
+    action: "post the adjustment in the open month, or re-open the locked one and look at the difference",
+  },
   BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
 
