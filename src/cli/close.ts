@@ -4,6 +4,7 @@ import { amountText } from "../domain/finance/amount.ts";
 import { type Close, closeBooks, IncompleteFacts } from "../domain/finance/close.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";
 import { isAnswerType } from "../domain/finance/exception.ts";
+import { refusedLocks } from "../domain/finance/period-lock.ts";
 import { judgeDocuments } from "../domain/finance/signed-documents.ts";
 import type { Arguments } from "./arguments.ts";
 import { readAccountNames, readSigningKey, verifyClosePack, type WrittenPack, writeClosePack } from "./close-pack.ts";
@@ -26,7 +27,7 @@ export const closeCommand: Command = {
 Reads every report in the folder and those in it, ties each line to its agreement, deal, payout and deposit, and writes the
 close pack into --out: report.html, workbook.xlsx, a CSV of each table, journals for NetSuite and QuickBooks Online, fee claims
 ready to send, answer.json and links.csv, and manifest.json with the hash of everything that went in and came out. Needs no server and no account. Attribution reads attribution-rules.json, touches.csv, disputes.csv,
-attribution-decisions.json and what earlier packs locked (credit-locks.csv); where policy.json says "signatures": "verified", a rule
+attribution-decisions.json and what earlier packs locked (credit-locks.csv, period-locks.json); where policy.json says "signatures": "verified", a rule
 counts only if the public keys in keys.json verify both its signatures. A file that is damaged is refused whole, with line,
 column and remedy, and the command ends with exit code 1; all other files are closed.`,
   flags: [
@@ -93,6 +94,7 @@ export const closeFolder = async (
         },
       },
     });
+    await refuseChangedLocks(read.facts);
     progress.show(bytes, "matching");
     return { folder, read, close: closeBooks(read.facts, { asOfDay, judged: await judgeDocuments(read.facts) }) };
   } catch (error) {
@@ -101,6 +103,21 @@ export const closeFolder = async (
   } finally {
     progress.end();
   }
+};
+
+const refuseChangedLocks = async (facts: ReadFolder["facts"]): Promise<void> => {
+  const [first] = await refusedLocks(facts);
+  if (first === undefined) return;
+  const { lock, verdict } = first;
+  const why = {
+    forged: "was changed after it was signed",
+    unsigned: "is not signed, and the policy asks for verified signatures",
+    unknown_key: "is signed with a key that keys.json does not have",
+    verified: "",
+  }[verdict];
+  throw new Failure(`the lock of ${lock.marketplace} ${lock.period} ${why}`, {
+    fix: "take period-locks.json as cosell close lock wrote it, and the signer's public key into keys.json",
+  });
 };
 
 const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPack): Report => {

@@ -13,6 +13,7 @@ import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import { closeCommand, closeVerifyCommand } from "./close.ts";
+import { closeDiffCommand, closeLockCommand, closeReopenCommand } from "./close-periods.ts";
 import { closePrepareCommand } from "./close-prepare.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
@@ -113,6 +114,9 @@ export const commands: readonly Command[] = [
   closeCommand,
   closePrepareCommand,
   closeVerifyCommand,
+  closeLockCommand,
+  closeDiffCommand,
+  closeReopenCommand,
   explainCommand,
   attributionReplayCommand,
   attributionExportCommand,

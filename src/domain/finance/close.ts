@@ -105,7 +105,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   add(checkControls(facts, { lines, payouts: payouts.payouts, knownUntil }));
   add(credited.exceptions);
   const linkOf = linkReader(book, links);
-  const periodLocks = locksKnown(facts.periodLocks, asOfDay);
+  const periodLocks = locksKnown(onlyLocks(facts.periodLocks), asOfDay);
   // Without a locked month there is none to be late for, and nothing is posted twice for it.
   if (periodLocks.length > 0) {
     const moved = movementsOf({ asOfDay, lines, payouts: payouts.payouts, linkOf });
@@ -164,6 +164,21 @@ const joinedSchedule = (facts: Facts): FeeSchedule | null => {
   if (facts.feeSchedules.some((other) => plainText(other) !== plainText(first)))
     throw new IncompleteFacts("there are two fee schedules that differ", "leave one fee-schedule.json in the folder");
   return first;
+};
+
+const onlyLocks = (locks: readonly PostedPeriod[]): readonly PostedPeriod[] => {
+  const byMonth = new Map<string, PostedPeriod>();
+  for (const lock of locks) {
+    const month = `${lock.marketplace} ${lock.period}`;
+    const other = byMonth.get(month) ?? lock;
+    if (plainText(other.postings) !== plainText(lock.postings))
+      throw new IncompleteFacts(
+        `there are two locks of ${month} that differ`,
+        "leave one period-locks.json in the folder",
+      );
+    byMonth.set(month, other);
+  }
+  return [...byMonth.values()];
 };
 
 /** The day an offer was published: what our own offers module wrote down, else what a feed says. */

@@ -10,6 +10,7 @@ import { type PrivateKey, type PublicKey, signBytes, verifyBytes } from "../sign
 import { amountOf, amountText } from "./amount.ts";
 import { dayOf, dayText, monthOf } from "./day.ts";
 import { movementKinds } from "./pack/movements.ts";
+import type { Policy } from "./policy.ts";
 import type { PostedPeriod, Posting } from "./posting.ts";
 
 const month = z.string().refine((text) => monthOf(text) !== null, "a month such as 2026-05");
@@ -93,6 +94,21 @@ export const verifyPeriodLock = async (lock: PeriodLockFile, keys: readonly Publ
   const key = keys.find((known) => known.key_id === signer.key_id);
   if (key === undefined || key.name !== signer.name || key.role !== signer.role) return "unknown_key";
   return (await verifyBytes(key, sig, bytesOf({ ...lock, signature: signer }))) ? "verified" : "forged";
+};
+
+/** Locks that do not count: changed after they were signed, or not verified where the policy asks for signatures. */
+export const refusedLocks = async (facts: {
+  readonly periodLocks: readonly PeriodLock[];
+  readonly keys: readonly PublicKey[];
+  readonly policies: readonly Pick<Policy, "signatures">[];
+}): Promise<readonly { readonly lock: PeriodLock; readonly verdict: LockVerdict }[]> => {
+  const isStrict = facts.policies.some(({ signatures }) => signatures === "verified");
+  const refused: { readonly lock: PeriodLock; readonly verdict: LockVerdict }[] = [];
+  for (const lock of facts.periodLocks) {
+    const verdict = await verifyPeriodLock(lock.document, facts.keys);
+    if (verdict === "forged" || (isStrict && verdict !== "verified")) refused.push({ lock, verdict });
+  }
+  return refused;
 };
 
 const bytesOf = (value: object): Uint8Array<ArrayBuffer> => {

@@ -1,4 +1,5 @@
 /** Months of a marketplace's books: what a lock is refused for, and what it promises (docs/0016). */
+import { z } from "zod";
 import type { MarketplaceId } from "../deal.ts";
 import type { ExceptionState } from "../machine.ts";
 import { amountText } from "./amount.ts";
@@ -9,24 +10,24 @@ export const nextPeriod = (period: string): string => monthText(monthNumber(mont
 export const firstDayOf = (period: string): number => monthOf(period) ?? 0;
 export const lastDayOf = (period: string): number => dayInMonth(firstDayOf(period), 1, 1) - 1;
 
-/** What stands between a month and its lock. */
-export interface Refusal {
-  readonly code:
-    | "PERIOD_NOT_OVER"
-    | "EARLIER_PERIOD_OPEN"
-    | "CONTROL_TOTAL_BREAK"
-    | "MISSING_FILE"
-    | "TOLERANCE_CAP_EXCEEDED"
-    | "EXCEPTION_UNASSIGNED";
-  readonly message: string;
-  readonly fix: string;
-}
+export const refusalCodes = [
+  "PERIOD_NOT_OVER",
+  "EARLIER_PERIOD_OPEN",
+  "CONTROL_TOTAL_BREAK",
+  "MISSING_FILE",
+  "TOLERANCE_CAP",
+  "EXCEPTION_UNASSIGNED",
+] as const;
+/** What stands between a month and its lock, and what to do about it. */
+export const refusalSchema = z.object({ code: z.enum(refusalCodes), message: z.string(), fix: z.string() });
+export type Refusal = z.infer<typeof refusalSchema>;
 
 /** What a refusal needs to know of an exception, be it of a close or of the service. */
 export interface BlockingException {
   /** Its id, or its key where it has none. */
   readonly id: string;
   readonly type: string;
+  readonly subjectType: string;
   readonly subjectId: string;
   readonly marketplace: string | null;
   readonly amount: bigint;
@@ -45,11 +46,29 @@ export interface LockQuestion {
   readonly locked: readonly string[];
   /** Above so many micros of a currency an exception must be somebody's. A currency that is not named does not refuse. */
   readonly unassignedAbove: ReadonlyMap<string, bigint>;
-  /** What the close itself found to forbid a lock, such as tolerance beyond the policy's cap. */
-  readonly blocks: readonly Refusal[];
 }
 
-const shownMax = 20;
+/** Exceptions that forbid a lock whoever they belong to: what is wrong, and what to do. */
+const blocking: Readonly<
+  Record<string, { readonly code: Refusal["code"]; readonly says: string; readonly fix: string }>
+> = {
+  CONTROL_TOTAL_BREAK: {
+    code: "CONTROL_TOTAL_BREAK",
+    says: "lines do not add up to what the report says",
+    fix: "load the missing report, or ask the marketplace for it again",
+  },
+  MISSING_FILE: {
+    code: "MISSING_FILE",
+    says: "an expected file is missing",
+    fix: "load the file, or take it out of the policy's expected files",
+  },
+  TOLERANCE_CAP: {
+    code: "TOLERANCE_CAP",
+    says: "tolerances absorbed more than the policy's cap",
+    fix: "look at the amounts that differ, or sign a policy with another cap",
+  },
+};
+
 const sizeOf = (amount: bigint): bigint => (amount < 0n ? -amount : amount);
 
 /** Every reason against locking the month, each with its remedy; empty when it may be locked. */
@@ -61,25 +80,26 @@ export const lockRefusals = (question: LockQuestion): readonly Refusal[] => {
   );
   return [
     ...calendarRefusals(question),
-    ...own
-      .filter(({ type }) => type === "CONTROL_TOTAL_BREAK")
-      .slice(0, shownMax)
-      .map(brokenTotal),
-    ...own
-      .filter(({ type }) => type === "MISSING_FILE")
-      .slice(0, shownMax)
-      .map(missingFile),
-    ...question.blocks,
+    ...own.flatMap((one) => {
+      const block = blocking[one.type];
+      return block === undefined
+        ? []
+        : [{ code: block.code, message: `${one.subjectId}: ${block.says}${byHowMuch(one)}`, fix: block.fix }];
+    }),
     ...unassigned(own, question.unassignedAbove),
   ];
 };
 
-/** Exceptions of later months do not stand in a month's way. A control total names its month. */
-const isUpTo = ({ subjectId, sinceDay }: BlockingException, period: string): boolean => {
-  const named = /\b\d{4}-\d{2}\b/.exec(subjectId)?.[0];
-  if (sinceDay !== null) return sinceDay <= lastDayOf(period);
-  return named === undefined || named <= period;
+const byHowMuch = ({ amount, currency }: BlockingException): string =>
+  amount === 0n ? "" : `, by ${amountText(amount, currency)} ${currency}`;
+
+/** Exceptions of later months do not stand in a month's way. A control total and a file name the month that they are about. */
+const isUpTo = ({ subjectType, subjectId, sinceDay }: BlockingException, period: string): boolean => {
+  const named = namesMonth.has(subjectType) ? /\b\d{4}-\d{2}\b/.exec(subjectId)?.[0] : undefined;
+  if (named !== undefined) return named <= period;
+  return sinceDay === null || sinceDay <= lastDayOf(period);
 };
+const namesMonth: ReadonlySet<string> = new Set(["control", "file"]);
 
 const calendarRefusals = ({ marketplace, period, asOfDay, locked }: LockQuestion): readonly Refusal[] => {
   const refusals: Refusal[] = [];
@@ -104,18 +124,6 @@ const calendarRefusals = ({ marketplace, period, asOfDay, locked }: LockQuestion
   return refusals;
 };
 
-const brokenTotal = (one: BlockingException): Refusal => ({
-  code: "CONTROL_TOTAL_BREAK",
-  message: `${one.subjectId}: lines differ from what the report says they add up to by ${amountText(one.amount, one.currency)} ${one.currency}`,
-  fix: "load the missing report, or ask the marketplace for it again",
-});
-
-const missingFile = (one: BlockingException): Refusal => ({
-  code: "MISSING_FILE",
-  message: `an expected file is missing: ${one.subjectId}`,
-  fix: "load the file, or take it out of the policy's expected files",
-});
-
 const unassigned = (exceptions: readonly BlockingException[], above: ReadonlyMap<string, bigint>): readonly Refusal[] =>
   exceptions
     .filter(({ state, amount, currency }) => {
@@ -123,7 +131,7 @@ const unassigned = (exceptions: readonly BlockingException[], above: ReadonlyMap
       return state === "open" && limit !== undefined && sizeOf(amount) > limit;
     })
     .toSorted((a, b) => (sizeOf(a.amount) < sizeOf(b.amount) ? 1 : -1))
-    .slice(0, shownMax)
+
     .map((one) => ({
       code: "EXCEPTION_UNASSIGNED",
       message: `${one.type} of ${one.subjectId} over ${amountText(one.amount, one.currency)} ${one.currency} is nobody's (${one.id})`,

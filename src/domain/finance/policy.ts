@@ -28,7 +28,7 @@ export const policyFileSchema = z.object({
       z.string(),
       z.string().refine((text) => amountOf(text) !== null, 'a plain decimal, such as "1000.00"'),
     )
-    .default({}),
+    .optional(),
   /** How a bank names the payer of a marketplace's payouts, upper case, as part of the counterparty. */
   payers: z.partialRecord(z.enum(marketplaceIds), z.array(z.string().min(1))).optional(),
 });
@@ -75,7 +75,10 @@ export const policyOf = (file: PolicyFile): Policy => {
           },
     signatures: file.signatures,
     unassignedAbove: Object.fromEntries(
-      Object.entries(file.unassigned_exceptions_above).map(([currency, text]) => [currency, amountOf(text) ?? 0n]),
+      Object.entries(file.unassigned_exceptions_above ?? {}).map(([currency, text]) => [
+        currency,
+        amountOf(text) ?? 0n,
+      ]),
     ),
     payers: { ...payers, ...file.payers },
   };
