@@ -8,6 +8,15 @@ import type { FeeSchedule } from "./fee.ts";
 import type { MoneyLine, Origin } from "./line.ts";
 import type { Policy } from "./policy.ts";
 
+/** A report or internal file that was taken as a whole. */
+export interface ReceivedFile {
+  readonly file: number;
+  readonly path: string;
+  /** The format's id, for example `aws.billing-event`. */
+  readonly format: string;
+  readonly unknownColumns: readonly string[];
+}
+
 /** A fact of which the source may send later versions: of two with one key, the later known wins. */
 export interface Versioned extends Origin {
   readonly key: string;
@@ -146,6 +155,7 @@ export interface DepositFact extends Versioned {
 }
 
 export interface Facts {
+  readonly received: ReceivedFile[];
   readonly lines: MoneyLine[];
   readonly agreements: AgreementFact[];
   readonly instalments: InstalmentFact[];
@@ -173,6 +183,7 @@ export interface Facts {
 }
 
 export const noFacts = (): Facts => ({
+  received: [],
   lines: [],
   agreements: [],
   instalments: [],
@@ -202,6 +213,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   const add = <Fact>(to: Fact[], from: readonly Fact[]): void => {
     for (const fact of from) to.push(fact);
   };
+  add(all.received, more.received);
   add(all.lines, more.lines);
   add(all.agreements, more.agreements);
   add(all.instalments, more.instalments);
