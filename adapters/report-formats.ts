@@ -30,6 +30,7 @@ import {
   policyFormat,
   rulesFormat,
 } from "./internal/documents.ts";
+import { agreementLinksFormat, associationsFormat, learnedAliasesFormat } from "./internal/links.ts";
 import { dealsFormat, disputesFormat, partnersFormat, touchesFormat } from "./internal/tables.ts";
 
 export const reportFormats: readonly ReportFormat[] = [
@@ -58,6 +59,9 @@ export const reportFormats: readonly ReportFormat[] = [
   mappingFormat,
   camtFormat,
   dealsFormat,
+  agreementLinksFormat,
+  associationsFormat,
+  learnedAliasesFormat,
   touchesFormat,
   disputesFormat,
   creditLocksFormat,

@@ -23,7 +23,14 @@ import {
   disputesTable,
   overlapTable,
 } from "../domain/finance/pack/credit-tables.ts";
-import { attributionTable, claims, creditsTable, exceptionsTable, feesTable } from "../domain/finance/pack/findings.ts";
+import {
+  attributionTable,
+  claims,
+  creditsTable,
+  exceptionsTable,
+  feesTable,
+  suggestionsTable,
+} from "../domain/finance/pack/findings.ts";
 import { indicatorsTable } from "../domain/finance/pack/indicators.ts";
 import {
   type AccountNames,
@@ -128,6 +135,7 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
   return [
     summaryTable(close, movements),
     exceptionsTable(close),
+    suggestionsTable(close),
     feesTable(close),
     ageingTable(close, movements),
     dueTable(close, movements),

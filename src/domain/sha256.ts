@@ -49,7 +49,7 @@ export const createSha256 = (): Hasher => {
     push,
     end: () => {
       const bits = BigInt(total) * 8n;
-      const padding = new Uint8Array(((held < 56 ? 56 : 120) - held) + 8);
+      const padding = new Uint8Array((held < 56 ? 56 : 120) - held + 8);
       padding[0] = 0x80;
       new DataView(padding.buffer).setBigUint64(padding.length - 8, bits);
       push(padding);
@@ -63,7 +63,10 @@ const mix = (state: Uint32Array, w: Uint32Array, from: { readonly bytes: Uint8Ar
   for (let i = 0; i < 16; i += 1) {
     const byte = at + i * 4;
     w[i] =
-      ((bytes[byte] ?? 0) << 24) | ((bytes[byte + 1] ?? 0) << 16) | ((bytes[byte + 2] ?? 0) << 8) | (bytes[byte + 3] ?? 0);
+      ((bytes[byte] ?? 0) << 24) |
+      ((bytes[byte + 1] ?? 0) << 16) |
+      ((bytes[byte + 2] ?? 0) << 8) |
+      (bytes[byte + 3] ?? 0);
   }
   for (let i = 16; i < 64; i += 1) {
     const [x, y] = [w[i - 15] ?? 0, w[i - 2] ?? 0];

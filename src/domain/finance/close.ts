@@ -2,7 +2,7 @@
 import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
 import type { Signed } from "./attribution-rule.ts";
 import { type Billing, billingOf } from "./billing.ts";
-import { agreementRate, checkAgreement } from "./check-agreement.ts";
+import { agreementRate, checkAgreement, checkDeals } from "./check-agreement.ts";
 import { checkControls } from "./check-controls.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
 import { type Credit, type Credits, creditDeals } from "./credits.ts";
@@ -95,6 +95,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     add(checkAgreement(link, billing(link.agreement), agreementContext));
     add(checkMoney(link.agreement, billing(link.agreement), { policy, asOfDay, settlementOf }));
   }
+  add(checkDeals(facts, links, agreementContext));
   add(checkOrphans(book));
   add(checkBank(payouts, payoutContext));
   add(checkControls(facts, { lines, payouts: payouts.payouts, knownUntil }));

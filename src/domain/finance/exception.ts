@@ -41,6 +41,8 @@ export const packTypes = [
   "TAG_LATE",
   "BASIS_UNKNOWN",
   "LOCK_KEPT",
+  "UNKNOWN_BUYER_ACCOUNT",
+  "DEAL_WITHOUT_AGREEMENT",
 ] as const;
 export type ExceptionType = (typeof answerTypes)[number] | (typeof packTypes)[number];
 

@@ -67,6 +67,36 @@ export interface BuyerDomain extends Versioned {
   readonly marketplace: MarketplaceId;
   readonly buyerKey: string;
   readonly domain: string;
+  /** The company's name and country, where the report says them. */
+  readonly company?: string | null;
+  readonly country?: string | null;
+}
+
+/** What a person learnt of a buyer's account: which account of the CRM it is. A later row revokes it. */
+export interface LearnedAlias extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly buyerKey: string;
+  /** Of the CRM's account; empty where only its name is known. */
+  readonly domain: string;
+  readonly accountName: string;
+  readonly learnedBy: string;
+  readonly evidence: string;
+}
+
+/** A person's word that an agreement is a deal's: it goes before every rule. A later row without a deal takes it back. */
+export interface RecordedLink extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly agreementId: string;
+  readonly dealId: string;
+  readonly decidedBy: string;
+  readonly reason: string;
+}
+
+/** A co-sell opportunity that is associated with an offer, for example by AWS's AssociateOpportunity. */
+export interface OfferAssociation extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly opportunityId: string;
+  readonly offerId: string;
 }
 
 export interface DealFact extends Origin {
@@ -122,6 +152,9 @@ export interface Facts {
   readonly offers: OfferFact[];
   readonly aliases: BuyerAlias[];
   readonly domains: BuyerDomain[];
+  readonly learnedAliases: LearnedAlias[];
+  readonly recordedLinks: RecordedLink[];
+  readonly associations: OfferAssociation[];
   readonly deals: DealFact[];
   readonly payments: PaymentFact[];
   readonly controls: ControlFact[];
@@ -146,6 +179,9 @@ export const noFacts = (): Facts => ({
   offers: [],
   aliases: [],
   domains: [],
+  learnedAliases: [],
+  recordedLinks: [],
+  associations: [],
   deals: [],
   payments: [],
   controls: [],
@@ -172,6 +208,9 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.offers, more.offers);
   add(all.aliases, more.aliases);
   add(all.domains, more.domains);
+  add(all.learnedAliases, more.learnedAliases);
+  add(all.recordedLinks, more.recordedLinks);
+  add(all.associations, more.associations);
   add(all.deals, more.deals);
   add(all.payments, more.payments);
   add(all.controls, more.controls);

@@ -18,7 +18,10 @@ export const policyFileSchema = z.object({
     gcp_disbursement_after_expected: days,
     bank_after_disbursement: days,
     bank_clearing: days.default(3),
+    deal_without_agreement: days.default(30),
   }),
+  /** Rules below recorded ids that may link by themselves; what is not named here only suggests. */
+  auto_link: z.array(z.enum(["learned_alias", "name"])).default([]),
   fallback: z.object({ close_to_start_days: days, start_to_close_days: days.default(3) }).optional(),
   signatures: z.enum(["recorded", "verified"]).default("recorded"),
   /** How a bank names the payer of a marketplace's payouts, upper case, as part of the counterparty. */
@@ -36,6 +39,10 @@ export interface Policy {
   readonly bankClearingDays: number;
   /** Null: a deal is never linked by domain, amount and date, only suggested. */
   readonly fallback: { readonly closeToStartDays: number; readonly startToCloseDays: number } | null;
+  /** Whether a learned alias of the buyer, or the buyer's name, links where exactly one deal fits. */
+  readonly autoLink: { readonly learnedAlias: boolean; readonly name: boolean };
+  /** Days after which a deal won at a marketplace should have an agreement there. */
+  readonly dealWithoutAgreementDays: number;
   readonly signatures: "recorded" | "verified";
   readonly payers: Readonly<Record<"aws" | "azure" | "gcp", readonly string[]>>;
 }
@@ -63,6 +70,11 @@ export const policyOf = (file: PolicyFile): Policy => {
             closeToStartDays: file.fallback.close_to_start_days,
             startToCloseDays: file.fallback.start_to_close_days,
           },
+    autoLink: {
+      learnedAlias: file.auto_link.includes("learned_alias"),
+      name: file.auto_link.includes("name"),
+    },
+    dealWithoutAgreementDays: windows.deal_without_agreement,
     signatures: file.signatures,
     payers: { ...payers, ...file.payers },
   };
