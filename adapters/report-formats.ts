@@ -31,6 +31,7 @@ import {
   policyFormat,
   rulesFormat,
 } from "./internal/documents.ts";
+import { agreementLinksFormat, associationsFormat, learnedAliasesFormat } from "./internal/links.ts";
 import { dealsFormat, disputesFormat, partnersFormat, touchesFormat } from "./internal/tables.ts";
 
 export const reportFormats: readonly ReportFormat[] = [
@@ -59,6 +60,9 @@ export const reportFormats: readonly ReportFormat[] = [
   mappingFormat,
   camtFormat,
   dealsFormat,
+  agreementLinksFormat,
+  associationsFormat,
+  learnedAliasesFormat,
   touchesFormat,
   disputesFormat,
   creditLocksFormat,

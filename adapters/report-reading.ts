@@ -102,6 +102,8 @@ const rowIntake = (format: CsvFormat, file: NamedFile, headers: readonly string[
       if (sheet.problemCount() === 0) reader.end?.();
       const refused = sheet.problemCount() > 0;
       const known = new Set([...format.required, ...format.optional].map(headerKey));
+      const unknownColumns = headers.filter((header) => !known.has(headerKey(header)));
+      report.facts.received.push({ file: file.index, path: file.path, format: format.id, unknownColumns });
       return {
         path: file.path,
         status: refused ? "refused" : "read",
@@ -109,7 +111,7 @@ const rowIntake = (format: CsvFormat, file: NamedFile, headers: readonly string[
         rows: count,
         problems: sheet.problems.map((problem: SheetProblem) => ({ ...problem })),
         problemCount: sheet.problemCount(),
-        unknownColumns: headers.filter((header) => !known.has(headerKey(header))),
+        unknownColumns,
         notes,
         facts: refused ? noFacts() : report.facts,
       };
@@ -155,6 +157,7 @@ export const readDocument = (formats: readonly ReportFormat[], file: NamedFile, 
       problemCount: error.problems.length,
     };
   }
+  report.facts.received.push({ file: file.index, path: file.path, format: format.id, unknownColumns: [] });
   return {
     path: file.path,
     status: "read",

@@ -63,6 +63,8 @@ export const idPrefixes = [
   "apv",
   "otp",
   "fee",
+  "rpf",
+  "rec",
 ] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 

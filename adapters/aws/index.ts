@@ -72,6 +72,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           assisted: "AWS's programme has an API for all of it",
           ...(offering === null ? lacking(target.catalog) : {}),
           landing: "AWS registers a buyer at your own address",
+          reports: "no place of reports is set: settings.reports",
         },
         check: () => check(at),
         diagnose: (known) => checksOf({ deps, target, wire, finder, known, marketplace: offering }),

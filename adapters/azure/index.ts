@@ -96,6 +96,7 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
             : {}),
           queue: "Partner Center delivers webhooks only; nothing waits to be fetched",
           assisted: "Microsoft's programme has an API for all of it",
+          reports: "no place of reports is set: settings.reports",
           ...market.lacks,
         },
         check: () => check(at),

@@ -34,6 +34,7 @@ const lacks = {
   queue: "Google puts nothing of co-sell into a queue",
   consent: "Google takes a service account's key; nobody signs in",
   landing: "Google registers a buyer at your own address",
+  reports: "no place of reports is set: settings.reports",
 } as const satisfies Session["lacks"];
 
 /** The Google marketplace. `open` throws, by name, on a connection whose environment, account and settings contradict. */

@@ -23,7 +23,15 @@ import {
   disputesTable,
   overlapTable,
 } from "../domain/finance/pack/credit-tables.ts";
-import { attributionTable, claims, creditsTable, exceptionsTable, feesTable } from "../domain/finance/pack/findings.ts";
+import {
+  attributionTable,
+  claims,
+  creditsTable,
+  exceptionsTable,
+  feesTable,
+  suggestionsTable,
+  toleranceTable,
+} from "../domain/finance/pack/findings.ts";
 import { indicatorsTable } from "../domain/finance/pack/indicators.ts";
 import {
   type AccountNames,
@@ -134,6 +142,8 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
   return [
     summaryTable(close, movements),
     exceptionsTable(close),
+    suggestionsTable(close),
+    toleranceTable(close),
     feesTable(close),
     ageingTable(close, movements),
     dueTable(close, movements),
@@ -180,6 +190,14 @@ const toldOf = ({ read, close }: Closed): readonly string[] => {
   return [
     `${read.files.length} files with ${read.rows.toLocaleString("en")} rows; ${close.lines.length.toLocaleString("en")} money lines, ${close.exceptions.length} exceptions, ${close.credits.length} credits.`,
     `Signatures of attribution rules: ${close.policy.signatures}.${close.policy.signatures === "recorded" ? " Dates only, as the folder declares; nothing was verified." : ` Each was verified against the ${close.publicKeys} public keys of the folder; what was not credits nobody.`}`,
+    ...(close.blocks.length === 0
+      ? []
+      : [
+          `${close.blocks.length} exceptions block the close: ${close.blocks
+            .slice(0, 5)
+            .map(({ type, subjectId }) => `${type} ${subjectId}`)
+            .join("; ")}.`,
+        ]),
     ...(refused === 0 ? [] : [`${refused} files were refused and count for nothing: see Files.`]),
   ];
 };

@@ -2,13 +2,15 @@
 import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
 import type { Signed } from "./attribution-rule.ts";
 import { type Billing, billingOf } from "./billing.ts";
-import { agreementRate, checkAgreement } from "./check-agreement.ts";
+import { agreementRate, checkAgreement, checkDeals } from "./check-agreement.ts";
 import { checkControls } from "./check-controls.ts";
+import { checkFiles, checkRestated } from "./check-files.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
 import { checkLocked } from "./check-periods.ts";
+import { checkConversion, checkSchedules, checkTax } from "./check-terms.ts";
 import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
-import { type CloseException, inFixedOrder } from "./exception.ts";
+import { blockingTypes, type CloseException, inFixedOrder } from "./exception.ts";
 import type { Facts } from "./facts.ts";
 import type { ExpectedRate, FeeSchedule } from "./fee.ts";
 import type { MoneyLine } from "./line.ts";
@@ -19,6 +21,7 @@ import type { Policy } from "./policy.ts";
 import { locksKnown, type PostedPeriod, postingsOf } from "./posting.ts";
 import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
+import { type Absorbed, checkTolerance, type ToleranceUse, toleranceUses } from "./tolerance.ts";
 import { type Totals, totalsOf } from "./totals.ts";
 import { currentLines, latestByKey, plainText, type Versions } from "./versions.ts";
 
@@ -34,6 +37,10 @@ export interface Close {
   readonly policy: Policy;
   readonly totals: Totals;
   readonly exceptions: readonly CloseException[];
+  /** Those exceptions that stand in the way of a lock: broken control totals, missing files, too much tolerance used. */
+  readonly blocks: readonly CloseException[];
+  /** What tolerances absorbed, by month. */
+  readonly tolerance: readonly ToleranceUse[];
   readonly credits: readonly Credit[];
   /** SHA-256 of a signed document's content in canonical form; empty where nobody judged it. */
   readonly hashOf: (document: Signed) => string;
@@ -85,11 +92,13 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const settlementOf = (line: MoneyLine): Settlement | undefined => settled.get(line.key);
   const billings = new Map(book.agreements.map((agreement) => [agreement, billingOf(agreement)]));
   const billing = (agreement: Agreement): Billing => billings.get(agreement) ?? billingOf(agreement);
+  const absorbed: Absorbed[] = [];
   const agreementContext = {
     policy,
     asOfDay,
     feeSchedule: joinedSchedule(facts),
     publishedDay: publishedDays(facts, knownUntil),
+    absorb: (one: Absorbed) => void absorbed.push(one),
   };
   const credited = creditDeals(facts, links, { asOfDay, policy, judged });
   const exceptions: CloseException[] = [];
@@ -99,10 +108,18 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   for (const link of links) {
     add(checkAgreement(link, billing(link.agreement), agreementContext));
     add(checkMoney(link.agreement, billing(link.agreement), { policy, asOfDay, settlementOf }));
+    add(checkTax(link.agreement, policy));
+    add(checkConversion(link.agreement));
   }
+  add(checkDeals(facts, links, agreementContext));
   add(checkOrphans(book));
   add(checkBank(payouts, payoutContext));
   add(checkControls(facts, { lines, payouts: payouts.payouts, knownUntil }));
+  add(checkFiles(facts.received, { policy, asOfDay, lines }));
+  add(checkRestated(versions.restated));
+  add(checkSchedules(facts, book.agreements, knownUntil));
+  const tolerance = toleranceUses(absorbed, payouts.payouts);
+  add(checkTolerance(tolerance, policy));
   add(credited.exceptions);
   const linkOf = linkReader(book, links);
   const periodLocks = locksKnown(onlyLocks(facts.periodLocks), asOfDay);
@@ -111,11 +128,14 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     const moved = movementsOf({ asOfDay, lines, payouts: payouts.payouts, linkOf });
     add(checkLocked(postingsOf(moved, periodLocks), periodLocks));
   }
+  const raised = inFixedOrder(exceptions);
   return {
     asOfDay,
     policy,
     totals: totalsOf(lines, payouts.payouts),
-    exceptions: inFixedOrder(exceptions),
+    exceptions: raised,
+    blocks: raised.filter(({ type }) => blockingTypes.has(type)),
+    tolerance,
     credits: credited.credits,
     attribution: credited,
     hashOf: (document) => judged.get(document)?.hash ?? "",
