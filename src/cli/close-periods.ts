@@ -20,7 +20,7 @@ import { differenceOf, owedBy, type PostedPeriod, type Posting } from "../domain
 import type { Arguments } from "./arguments.ts";
 import { hashOfFile, readSigningKey, verifyClosePack } from "./close-pack.ts";
 import { type Command, type Flag, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
-import { readRowBatches } from "./csv-file.ts";
+import { readRows } from "./csv-file.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { jsonOf } from "./json.ts";
 import { renderTable } from "./table.ts";
@@ -299,15 +299,14 @@ const postedIn = async (
 type Row = (column: string) => string;
 async function* rowsOf(path: string): AsyncGenerator<Row> {
   let header: ReadonlyMap<string, number> | null = null;
-  for await (const { rows } of readRowBatches(path, ",", () => {}))
-    for (const { cells } of rows) {
-      if (header === null) {
-        header = new Map(cells.map((name, index) => [name, index]));
-        continue;
-      }
-      const at = header;
-      yield (column) => formulaRestored(cells[at.get(column) ?? -1] ?? "");
+  for await (const { cells } of readRows(path, () => {})) {
+    if (header === null) {
+      header = new Map(cells.map((name, index) => [name, index]));
+      continue;
     }
+    const at = header;
+    yield (column) => formulaRestored(cells[at.get(column) ?? -1] ?? "");
+  }
 }
 
 const readJson = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, "utf8"));

@@ -16,7 +16,10 @@ export const closePrepareCommand: Command = {
   operandsMin: 1,
   operandsMax: 1,
   flags: [
-    switchFlag("force", "replace internal files that are there; policy.json, attribution-rules.json and keys.json are kept"),
+    switchFlag(
+      "force",
+      "replace internal files that are there; policy.json, attribution-rules.json and keys.json are kept",
+    ),
   ],
   about: `
 Writes deals.csv, touches.csv, partners.csv, offers.json, agreements.json and fee-schedule.json into <folder>/internal, and

@@ -11,6 +11,7 @@ import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
 import { createDrifts } from "./drifts.ts";
 import { createEffects } from "./effects.ts";
+import { createExceptions } from "./exceptions.ts";
 import { createFeeRows } from "./fee-rows.ts";
 import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
@@ -53,6 +54,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
   const offerDates = createOfferDates(deps);
   return {
     journal,
+    exceptions: createExceptions({ ...deps, journal }),
     contacts,
     opportunities,
     statements,
