@@ -22,6 +22,12 @@ import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
+import {
+  exceptionAssignCommand,
+  exceptionMoveCommands,
+  exceptionShowCommand,
+  exceptionsCommand,
+} from "./exceptions.ts";
 import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { hookRegistrationCommand } from "./hook-registration.ts";
@@ -33,7 +39,7 @@ import {
   invitationShowCommand,
   invitationsCommand,
 } from "./invitations.ts";
-import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { eventsCommand } from "./journal.ts";
 import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import {
@@ -185,6 +191,9 @@ export const commands: readonly Command[] = [
   runnerCommand,
   eventsCommand,
   exceptionsCommand,
+  exceptionShowCommand,
+  exceptionAssignCommand,
+  ...exceptionMoveCommands,
   webhooksCommand,
   webhookAddCommand,
   webhookShowCommand,
