@@ -27,6 +27,7 @@ import {
   feeScheduleFormat,
   keysFormat,
   offersFormat,
+  periodLocksFormat,
   policyFormat,
   rulesFormat,
 } from "./internal/documents.ts";
@@ -73,4 +74,5 @@ export const reportFormats: readonly ReportFormat[] = [
   keysFormat,
   feeScheduleFormat,
   policyFormat,
+  periodLocksFormat,
 ];

@@ -44,6 +44,7 @@ import {
 import { type ManifestVerdict, manifestSchema, signManifest, verifyManifest } from "../domain/finance/pack/manifest.ts";
 import { accounts, movementsOf } from "../domain/finance/pack/movements.ts";
 import { csvRows, type PackTable } from "../domain/finance/pack/table.ts";
+import { postingsOf } from "../domain/finance/posting.ts";
 import { plainText } from "../domain/finance/versions.ts";
 import { type PrivateKey, type PublicKey, privateKeySchema } from "../domain/signed-rule.ts";
 import { Failure } from "./failure.ts";
@@ -84,7 +85,8 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     close,
     read.files.map(({ path }) => path),
   );
-  const journals = journalsOf(movementsOf(close), close.asOfDay);
+  const posted = postingsOf(movementsOf(close), close.periodLocks);
+  const journals = journalsOf(posted, close.asOfDay);
   const entries = genericJournals(journals, options.accounts);
   await write("answer.json", [`${JSON.stringify(answerOf(close), null, 1)}\n`]);
   await write("links.csv", linkRows(close));

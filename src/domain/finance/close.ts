@@ -6,6 +6,7 @@ import { agreementRate, checkAgreement, checkDeals } from "./check-agreement.ts"
 import { checkControls } from "./check-controls.ts";
 import { checkFiles, checkRestated } from "./check-files.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
+import { checkLocked } from "./check-periods.ts";
 import { checkConversion, checkSchedules, checkTax } from "./check-terms.ts";
 import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
@@ -14,8 +15,10 @@ import type { Facts } from "./facts.ts";
 import type { ExpectedRate, FeeSchedule } from "./fee.ts";
 import type { MoneyLine } from "./line.ts";
 import { type Link, type LinkMethod, linkAgreements } from "./links.ts";
+import { movementsOf } from "./pack/movements.ts";
 import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
 import type { Policy } from "./policy.ts";
+import { locksKnown, type PostedPeriod, postingsOf } from "./posting.ts";
 import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
 import { type Absorbed, checkTolerance, type ToleranceUse, toleranceUses } from "./tolerance.ts";
@@ -50,6 +53,8 @@ export interface Close {
   /** Current versions in a fixed order: marketplace, then key. */
   readonly lines: readonly MoneyLine[];
   readonly linkOf: (line: MoneyLine) => LineLink;
+  /** Months that were locked by the close's day. */
+  readonly periodLocks: readonly PostedPeriod[];
   readonly billingOf: (agreement: Agreement) => Billing;
   readonly settlementOf: (line: MoneyLine) => Settlement | undefined;
   /** The listing fee's rate that the schedule promises; null where no row covers the offer. */
@@ -116,6 +121,13 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const tolerance = toleranceUses(absorbed, payouts.payouts);
   add(checkTolerance(tolerance, policy));
   add(credited.exceptions);
+  const linkOf = linkReader(book, links);
+  const periodLocks = locksKnown(facts.periodLocks, asOfDay);
+  // Without a locked month there is none to be late for, and nothing is posted twice for it.
+  if (periodLocks.length > 0) {
+    const moved = movementsOf({ asOfDay, lines, payouts: payouts.payouts, linkOf });
+    add(checkLocked(postingsOf(moved, periodLocks), periodLocks));
+  }
   const raised = inFixedOrder(exceptions);
   return {
     asOfDay,
@@ -132,7 +144,8 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     links,
     payouts: payouts.payouts,
     lines,
-    linkOf: linkReader(book, links),
+    linkOf,
+    periodLocks,
     billingOf: billing,
     settlementOf,
     rateOf: (agreement) => agreementRate(agreement, agreementContext),

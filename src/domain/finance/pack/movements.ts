@@ -74,8 +74,11 @@ export interface Movement {
   readonly subject: string;
 }
 
+/** What of a close movements follow from. */
+export type Moved = Pick<Close, "asOfDay" | "lines" | "payouts" | "linkOf">;
+
 /** Every movement up to the close's day. */
-export const movementsOf = (close: Close): readonly Movement[] => {
+export const movementsOf = (close: Moved): readonly Movement[] => {
   const earned = purchaseEarnings(close.lines);
   const found: Movement[] = [];
   for (const line of close.lines) for (const one of ofLine(line, earned)) found.push(placed(close, line, one));
@@ -83,10 +86,10 @@ export const movementsOf = (close: Close): readonly Movement[] => {
   return found.filter((movement) => movement.amount !== 0n && movement.day <= close.asOfDay);
 };
 
-type Moved = readonly [kind: MovementKind, amount: bigint];
+type Step = readonly [kind: MovementKind, amount: bigint];
 type Earned = ReadonlyMap<string, readonly MoneyLine[]>;
 
-const placed = (close: Close, line: MoneyLine, [kind, amount]: Moved): Movement => ({
+const placed = (close: Moved, line: MoneyLine, [kind, amount]: Step): Movement => ({
   kind,
   marketplace: line.marketplace,
   currency: line.currency,
@@ -97,7 +100,7 @@ const placed = (close: Close, line: MoneyLine, [kind, amount]: Moved): Movement 
 });
 
 /** What a line does to the balance with the marketplace, without its being paid out. */
-const ofLine = (line: MoneyLine, earned: Earned): readonly Moved[] => {
+const ofLine = (line: MoneyLine, earned: Earned): readonly Step[] => {
   switch (line.kind) {
     case "REVENUE":
       return ofRevenue(line, earned);
@@ -137,7 +140,7 @@ const ofLine = (line: MoneyLine, earned: Earned): readonly Moved[] => {
 const writtenOff = (line: MoneyLine): MovementKind =>
   line.part === "fee" ? "fee" : line.part === "sellerTax" ? "seller_tax" : "bad_debt";
 
-const ofRevenue = (line: MoneyLine, earned: Earned): readonly Moved[] => {
+const ofRevenue = (line: MoneyLine, earned: Earned): readonly Step[] => {
   const own = line.marketplace === "gcp" ? line.fee : 0n;
   const expected = line.marketplace === "azure" && !earned.has(line.key) ? line.amount - line.net : 0n;
   return [
@@ -150,7 +153,7 @@ const ofRevenue = (line: MoneyLine, earned: Earned): readonly Moved[] => {
 };
 
 /** The lines that a payout pays, what its header rounds, and what the bank received. */
-const ofPayout = (close: Close, payout: Payout): readonly Movement[] => {
+const ofPayout = (close: Moved, payout: Payout): readonly Movement[] => {
   const base = { marketplace: payout.marketplace, day: payout.day, agreementId: null, subject: payout.id };
   const { currency } = payout;
   const paid = payout.lines.flatMap((line): readonly Movement[] => {
