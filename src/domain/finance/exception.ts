@@ -41,7 +41,6 @@ export const packTypes = [
   "TAG_LATE",
   "BASIS_UNKNOWN",
   "LOCK_KEPT",
-  "LATE_DATA_IN_CLOSED_PERIOD",
   "UNKNOWN_BUYER_ACCOUNT",
   "DEAL_WITHOUT_AGREEMENT",
   "MISSING_FILE",
@@ -49,6 +48,7 @@ export const packTypes = [
   "TAX_MODEL_MISMATCH",
   "FX_RESIDUAL",
   "TOLERANCE_CAP",
+  "LATE_DATA_IN_CLOSED_PERIOD",
 ] as const;
 export type ExceptionType = (typeof answerTypes)[number] | (typeof packTypes)[number];
 

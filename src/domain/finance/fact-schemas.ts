@@ -6,6 +6,7 @@ import { attributionRuleSchema, creditBases, influenceModels } from "./attributi
 import type { CreditLock } from "./credit-lock.ts";
 import { decisionSchema } from "./dispute.ts";
 import type { Facts } from "./facts.ts";
+import { periodLockOf, periodLockSchema } from "./period-lock.ts";
 
 /** Every kind of fact but money lines, and locked months, which the database keeps itself. */
 export type FactKind = Exclude<keyof Facts, "lines" | "periodLocks">;
@@ -63,7 +64,32 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     own: z.boolean(),
   }),
   aliases: z.object({ ...versioned, marketplace, buyerKey: z.string(), alias: z.string() }),
-  domains: z.object({ ...versioned, marketplace, buyerKey: z.string(), domain: z.string() }),
+  domains: z.object({
+    ...versioned,
+    marketplace,
+    buyerKey: z.string(),
+    domain: z.string(),
+    company: z.exactOptional(z.string().nullable()),
+    country: z.exactOptional(z.string().nullable()),
+  }),
+  learnedAliases: z.object({
+    ...versioned,
+    marketplace,
+    buyerKey: z.string(),
+    domain: z.string(),
+    accountName: z.string(),
+    learnedBy: z.string(),
+    evidence: z.string(),
+  }),
+  recordedLinks: z.object({
+    ...versioned,
+    marketplace,
+    agreementId: z.string(),
+    dealId: z.string(),
+    decidedBy: z.string(),
+    reason: z.string(),
+  }),
+  associations: z.object({ ...versioned, marketplace, opportunityId: z.string(), offerId: z.string() }),
   deals: z.object({
     ...origin,
     dealId: z.string(),
@@ -151,13 +177,27 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     fallback: z.object({ closeToStartDays: day, startToCloseDays: day }).nullable(),
     signatures: z.enum(["recorded", "verified"]),
     payers: byMarketplace(z.array(z.string())),
+    autoLink: z.object({ learnedAlias: z.boolean(), name: z.boolean() }),
+    dealWithoutAgreementDays: day,
+    toleranceCaps: z.record(z.string(), whole),
+    expectedFiles: z.array(z.object({ format: z.string(), fromDay: day, untilDay: day.nullable(), dueDays: day })),
+    taxModel: z.partialRecord(z.enum(marketplaceIds), z.enum(["marketplace", "seller"])),
+    unassignedAbove: z.record(z.string(), whole),
   }),
+  received: z.object({
+    file: z.number().int(),
+    path: z.string(),
+    format: z.string(),
+    unknownColumns: z.array(z.string()),
+  }),
+  periodLocks: z.object({ document: periodLockSchema }).transform(({ document }) => periodLockOf(document)),
 };
 
 export const factKinds: readonly FactKind[] = [
   ...(["agreements", "instalments", "offers", "aliases", "domains", "deals", "payments", "controls"] as const),
   ...(["deposits", "touches", "partners", "rules", "locks", "disputes", "decisions", "keys"] as const),
-  ...(["feeSchedules", "policies"] as const),
+  ...(["feeSchedules", "policies", "learnedAliases", "recordedLinks", "associations"] as const),
+  ...(["received", "periodLocks"] as const),
 ];
 
 /** A fact as JSON text. */

@@ -1,10 +1,11 @@
 /** The internal files of a close, written from what the service knows: deals, touches, partners, offers, agreements, fees. */
+import type { z } from "zod";
 import { registrableDomain } from "../account.ts";
 import { csvRow } from "../csv.ts";
 import type { MarketplaceId } from "../deal.ts";
 import type { FeeRow } from "../fee.ts";
 import { decimalToMicros } from "../money.ts";
-import type { PolicyFile } from "./policy.ts";
+import type { policyFileSchema } from "./policy.ts";
 
 export const ownFileNames = [
   "deals.csv",
@@ -252,4 +253,4 @@ export const usualPolicy = {
     bank_clearing: 3,
   },
   signatures: "verified",
-} as const satisfies PolicyFile;
+} as const satisfies z.input<typeof policyFileSchema>;

@@ -62,10 +62,6 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   TOUCH_OUT_OF_WINDOW: { owner: "Partner manager", action: "nothing, or agree on a wider window for later deals" },
   TAG_LATE: { owner: "Partner manager", action: "ask both sides whether the touch took place as written" },
   LOCK_KEPT: { owner: "Partner manager", action: "nothing; whoever disagrees opens a dispute" },
-  LATE_DATA_IN_CLOSED_PERIOD: {
-    owner: "Finance",
-    action: "post the adjustment in the open month, or re-open the locked one and look at the difference",
-  },
   UNKNOWN_BUYER_ACCOUNT: {
     owner: "RevOps",
     action: "find out whose account it is, and write it into aliases.csv",
@@ -90,6 +86,10 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   TOLERANCE_CAP: {
     owner: "Finance",
     action: "look through what tolerances absorbed in tolerance.csv; raise the cap or claim the differences",
+  },
+  LATE_DATA_IN_CLOSED_PERIOD: {
+    owner: "Finance",
+    action: "post the adjustment in the open month, or re-open the locked one and look at the difference",
   },
   BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
