@@ -53,6 +53,7 @@ export interface Close {
   /** Current versions in a fixed order: marketplace, then key. */
   readonly lines: readonly MoneyLine[];
   readonly linkOf: (line: MoneyLine) => LineLink;
+  readonly agreementIdOf: (line: MoneyLine) => string | null;
   /** Months that were locked by the close's day. */
   readonly periodLocks: readonly PostedPeriod[];
   readonly billingOf: (agreement: Agreement) => Billing;
@@ -123,10 +124,11 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   add(checkTolerance(tolerance, policy));
   add(credited.exceptions);
   const linkOf = linkReader(book, links);
+  const agreementIdOf = (line: MoneyLine): string | null => linkOf(line).agreement?.id ?? null;
   const periodLocks = locksKnown(onlyLocks(facts.periodLocks), asOfDay);
   // Without a locked month there is none to be late for, and nothing is posted twice for it.
   if (periodLocks.length > 0) {
-    const moved = movementsOf({ asOfDay, lines, payouts: payouts.payouts, linkOf });
+    const moved = movementsOf({ asOfDay, lines, payouts: payouts.payouts, agreementIdOf });
     add(checkLocked(postingsOf(moved, periodLocks), periodLocks));
   }
   const raised = inFixedOrder(exceptions);
@@ -146,6 +148,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     payouts: payouts.payouts,
     lines,
     linkOf,
+    agreementIdOf,
     periodLocks,
     billingOf: billing,
     settlementOf,

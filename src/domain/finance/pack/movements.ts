@@ -74,8 +74,11 @@ export interface Movement {
   readonly subject: string;
 }
 
-/** What of a close movements follow from. */
-export type Moved = Pick<Close, "asOfDay" | "lines" | "payouts" | "linkOf">;
+/** What movements follow from: the lines and payouts of a close, or sums of them. */
+export type Moved = Pick<Close, "asOfDay" | "lines" | "payouts"> & {
+  /** The agreement that a line was found to belong to. */
+  readonly agreementIdOf: (line: MoneyLine) => string | null;
+};
 
 /** Every movement up to the close's day. */
 export const movementsOf = (close: Moved): readonly Movement[] => {
@@ -95,7 +98,7 @@ const placed = (close: Moved, line: MoneyLine, [kind, amount]: Step): Movement =
   currency: line.currency,
   amount,
   day: line.invoicedDay ?? line.occurredDay ?? line.collectedDay ?? 0,
-  agreementId: close.linkOf(line).agreement?.id ?? null,
+  agreementId: close.agreementIdOf(line),
   subject: line.key,
 });
 
@@ -157,7 +160,7 @@ const ofPayout = (close: Moved, payout: Payout): readonly Movement[] => {
   const base = { marketplace: payout.marketplace, day: payout.day, agreementId: null, subject: payout.id };
   const { currency } = payout;
   const paid = payout.lines.flatMap((line): readonly Movement[] => {
-    const agreementId = close.linkOf(line).agreement?.id ?? null;
+    const agreementId = close.agreementIdOf(line);
     const at = { ...base, agreementId, subject: line.key };
     const sign = line.marketplace === "aws" ? -1n : 1n;
     if (line.settledCurrency === line.currency)
