@@ -24,6 +24,7 @@ import { createOfferSuggestions } from "./offer-suggestions.ts";
 import { createOfferTemplates } from "./offer-templates.ts";
 import { createOffers } from "./offers.ts";
 import { createOpportunities } from "./opportunities.ts";
+import { createPeriods } from "./periods.ts";
 import { createRecoveries } from "./recoveries.ts";
 import { createReportFiles } from "./report-files.ts";
 import { createReportListings } from "./report-listings.ts";
@@ -55,6 +56,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
   return {
     journal,
     exceptions: createExceptions({ ...deps, journal }),
+    periods: createPeriods({ ...deps, journal }),
     contacts,
     opportunities,
     statements,

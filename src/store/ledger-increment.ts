@@ -130,7 +130,7 @@ interface Concluding extends Question {
 }
 
 /** What payouts and control totals need of other files; agreements and deals are closed without. */
-const apart = (facts: Facts): Facts => ({ ...facts, payments: [], deposits: [], controls: [] });
+const apart = (facts: Facts): Facts => ({ ...facts, payments: [], deposits: [], controls: [], periodLocks: [] });
 
 const conclude = async (query: Query, gathered: Gathered, context: Concluding): Promise<Conclusions> => {
   const { before, now, asOfDay, lastDay, sums } = context;

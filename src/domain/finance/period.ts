@@ -11,6 +11,7 @@ export const firstDayOf = (period: string): number => monthOf(period) ?? 0;
 export const lastDayOf = (period: string): number => dayInMonth(firstDayOf(period), 1, 1) - 1;
 
 export const refusalCodes = [
+  "NOT_RECONCILED",
   "PERIOD_NOT_OVER",
   "EARLIER_PERIOD_OPEN",
   "CONTROL_TOTAL_BREAK",
@@ -68,6 +69,9 @@ const blocking: Readonly<
     fix: "look at the amounts that differ, or sign a policy with another cap",
   },
 };
+
+/** Codes that forbid a lock whoever they belong to. */
+export const blockingCodes: readonly string[] = Object.keys(blocking);
 
 const sizeOf = (amount: bigint): bigint => (amount < 0n ? -amount : amount);
 

@@ -146,3 +146,14 @@ export const locksKnown = <Lock extends Pick<PostedPeriod, "asOfDay">>(
   locks: readonly Lock[],
   asOfDay: number,
 ): readonly Lock[] => locks.filter((lock) => lock.asOfDay <= asOfDay);
+
+/** What has to be posted more, or less, to come from `then` to `now`. */
+export const changesBetween = (then: readonly Posting[], now: readonly Posting[]): readonly Posting[] => {
+  const keyOf = (one: Posting): string => `${bookOf(one)}|${one.period}|${one.adjusts ?? ""}`;
+  const changes = new Map(now.map((one) => [keyOf(one), one]));
+  for (const one of then) {
+    const known = changes.get(keyOf(one));
+    changes.set(keyOf(one), { ...one, amount: (known?.amount ?? 0n) - one.amount });
+  }
+  return [...changes.values()].filter(({ amount }) => amount !== 0n).toSorted(inOrder);
+};
