@@ -65,6 +65,7 @@ import {
   offersCommand,
   offerWatchCommand,
 } from "./offers.ts";
+import { periodDiffCommand, periodJournalsCommand, periodMoveCommands, periodsCommand } from "./periods.ts";
 import { queueCommand } from "./queue.ts";
 import { restoreCommand } from "./restore.ts";
 import { ruleKeygenCommand, ruleSignCommand, ruleVerifyCommand } from "./rule-documents.ts";
@@ -194,6 +195,10 @@ export const commands: readonly Command[] = [
   exceptionShowCommand,
   exceptionAssignCommand,
   ...exceptionMoveCommands,
+  periodsCommand,
+  periodDiffCommand,
+  periodJournalsCommand,
+  ...periodMoveCommands,
   webhooksCommand,
   webhookAddCommand,
   webhookShowCommand,
