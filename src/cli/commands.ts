@@ -13,6 +13,7 @@ import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import { closeCommand, closeVerifyCommand } from "./close.ts";
+import { creditsCommand, payoutsCommand, reconciliationRunCommand, reconciliationsCommand, revenueCommand } from "./books.ts";
 import { closePrepareCommand } from "./close-prepare.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
@@ -59,8 +60,9 @@ import {
   offerWatchCommand,
 } from "./offers.ts";
 import { queueCommand } from "./queue.ts";
+import { reportAddCommand, reportFetchCommand, reportShowCommand, reportsCommand } from "./reports.ts";
 import { restoreCommand } from "./restore.ts";
-import { ruleKeygenCommand, ruleSignCommand, ruleVerifyCommand } from "./rule-documents.ts";
+import { ruleKeygenCommand, rulePushCommand, ruleSignCommand, ruleTrustCommand, ruleVerifyCommand } from "./rule-documents.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -114,6 +116,15 @@ export const commands: readonly Command[] = [
   closePrepareCommand,
   closeVerifyCommand,
   explainCommand,
+  reportsCommand,
+  reportAddCommand,
+  reportShowCommand,
+  reportFetchCommand,
+  reconciliationsCommand,
+  reconciliationRunCommand,
+  revenueCommand,
+  payoutsCommand,
+  creditsCommand,
   attributionReplayCommand,
   attributionExportCommand,
   attributionCompareCommand,
@@ -173,6 +184,8 @@ export const commands: readonly Command[] = [
   ruleKeygenCommand,
   ruleSignCommand,
   ruleVerifyCommand,
+  ruleTrustCommand,
+  rulePushCommand,
   ruleEnableCommand,
   ruleDisableCommand,
   ruleMoveCommand,

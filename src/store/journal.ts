@@ -161,6 +161,26 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     return closed;
   },
 
+  /** Tells of exceptions that were opened or closed many at a time. */
+  tellExceptions: async (
+    tx: Query,
+    name: "exception.opened" | "exception.closed",
+    ids: readonly string[],
+  ): Promise<void> => {
+    if (ids.length === 0) return;
+    const rows = await tx<
+      { id: string; code: string; subject: string }[]
+    >`select id, code, subject from exception where id = any(${[...ids]}::text[]) order by id`;
+    const told = rows.map(({ id, code, subject }) => ({
+      id: deps.ids.uuid(),
+      subject,
+      data: eventCatalogue[name].parse({ exceptionId: id, code, subject }),
+    }));
+    await tx`insert into outbox (id, name, at, subject, data)
+      select row.id, ${name}, ${deps.clock.now()}, row.subject, row.data
+      from json_to_recordset(${JSON.stringify(told)}::text::json) as row (id uuid, subject text, data jsonb)`;
+  },
+
   /** Closes what is open of this code and subject: its cause is gone. */
   settleException: async (
     tx: Query,

@@ -70,14 +70,17 @@ export const readOwnRecords = async (query: Query, feeRows: FeeRows): Promise<Ow
   const deals = await query`select opportunity.id, source, key, stage, close_date::text as close_date,
       amount_micros as micros, amount_currency as currency, account.name as account_name, account.website
     from opportunity join account on account.id = account_id order by opportunity.id desc`;
-  const touches = await query`select touch.id, opportunity_id, partner.name as partner, kind, at, touch.created_at as recorded_at
+  const touches =
+    await query`select touch.id, opportunity_id, partner.name as partner, kind, at, touch.created_at as recorded_at
     from touch left join partner on partner.id = partner_id order by opportunity_id desc, at, touch.id`;
-  const offers = await query`select offer.id, connection.marketplace, opportunity_id, remote_id, offer.state, published_at,
+  const offers =
+    await query`select offer.id, connection.marketplace, opportunity_id, remote_id, offer.state, published_at,
       accepted_at, accept_by::text as accept_by, total_micros as micros, currency, coalesce(terms->>'name', '') as name,
       coalesce(terms->'renewal', 'null') <> 'null' as is_renewal,
       coalesce(terms->'channelPartner', 'null') <> 'null' as is_resold, coalesce(terms->'schedule', '[]') as schedule
     from offer join connection on connection.id = connection_id order by offer.id desc`;
-  const agreements = await query`select connection.marketplace, remote_id, offer_id, remote_offer_id, agreement.state, lineage,
+  const agreements =
+    await query`select connection.marketplace, remote_id, offer_id, remote_offer_id, agreement.state, lineage,
       buyer_account, accepted_at, starts_at, ends_at, total_micros as micros, currency, schedule
     from agreement join connection on connection.id = connection_id order by agreement.id desc`;
   return {

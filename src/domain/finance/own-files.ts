@@ -1,10 +1,11 @@
 /** The internal files of a close, written from what the service knows: deals, touches, partners, offers, agreements, fees. */
+import type { z } from "zod";
 import { registrableDomain } from "../account.ts";
 import { csvRow } from "../csv.ts";
 import type { MarketplaceId } from "../deal.ts";
 import type { FeeRow } from "../fee.ts";
 import { decimalToMicros } from "../money.ts";
-import type { PolicyFile } from "./policy.ts";
+import type { policyFileSchema } from "./policy.ts";
 
 export const ownFileNames = [
   "deals.csv",
@@ -249,7 +250,6 @@ export const usualPolicy = {
     azure_disbursement_after_expected: 30,
     gcp_disbursement_after_expected: 10,
     bank_after_disbursement: 5,
-    bank_clearing: 3,
   },
   signatures: "verified",
-} as const satisfies PolicyFile;
+} as const satisfies z.input<typeof policyFileSchema>;
