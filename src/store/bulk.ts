@@ -111,6 +111,13 @@ export const changeBulk = async <Row>(
   return changed;
 };
 
+export type BulkValue = string | number | readonly string[] | readonly number[];
+/** Parameters as the driver takes them. */
+export const plainValues = (values: readonly BulkValue[]): (string | number | string[] | number[])[] =>
+  values.map((value) => (typeof value !== "object" ? value : isTexts(value) ? [...value] : [...value]));
+const isTexts = (value: readonly string[] | readonly number[]): value is readonly string[] =>
+  typeof value[0] === "string";
+
 /** The columns of what `from` gives, each as one text, for `columnsOf`. The order of rows is that of `from`. */
 export const packed = (columns: readonly string[]): string =>
   columns

@@ -38,6 +38,8 @@ const columns: readonly BulkColumn<Row>[] = [
   { name: "ref1", type: "text", text: ({ refs }) => refs[0] ?? null },
   { name: "ref2", type: "text", text: ({ refs }) => refs[1] ?? null },
   { name: "ref3", type: "text", text: ({ refs }) => refs[2] ?? null },
+  { name: "ref4", type: "text", text: ({ refs }) => refs[3] ?? null },
+  { name: "ref5", type: "text", text: ({ refs }) => refs[4] ?? null },
   { name: "fact", type: "json", text: ({ text }) => text },
 ];
 

@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { type LineKind, lineKinds, type MoneyLine, type Part } from "../domain/finance/line.ts";
+import { linkMethods } from "../domain/finance/links.ts";
 import type { Query } from "../ports.ts";
-import { type BulkColumn, insertBulk, isNothing, packed, unpacked } from "./bulk.ts";
+import { type BulkColumn, type BulkValue, insertBulk, isNothing, packed, plainValues, unpacked } from "./bulk.ts";
 import { type ListPage, parseRows } from "./rows.ts";
 
 export const dispositions = ["current", "joined", "repeated", "superseded", "deleted", "not_known_yet"] as const;
@@ -102,13 +103,10 @@ const columnNames = ["file_seq", "n", "disposition", "agreement", ...memberNames
 /** Reads the lines that `from` selects, a select of `ledger_line.*` in the order wanted. `shared` keeps one copy of texts that repeat. */
 export const selectLines = async (
   query: Query,
-  from: { readonly sql: string; readonly values: readonly (string | number | readonly string[])[] },
+  from: { readonly sql: string; readonly values: readonly BulkValue[] },
   shared: (text: string) => string,
 ): Promise<readonly StoredLine[]> => {
-  const [row] = await query.unsafe(
-    `select ${packed(columnNames)} from (${from.sql}) picked`,
-    from.values.map((value) => (typeof value === "object" ? [...value] : value)),
-  );
+  const [row] = await query.unsafe(`select ${packed(columnNames)} from (${from.sql}) picked`, plainValues(from.values));
   const { rows, cells } = unpacked(row, columnNames);
   const readers = cells.map((column) => column);
   const lines: StoredLine[] = [];
@@ -194,7 +192,7 @@ export const listedLineSchema = z.object({
   disposition: z.enum(dispositions),
   agreement: z.string().nullable(),
   dealId: z.string().nullable(),
-  method: z.enum(["offer_id", "fallback", "ambiguous", "none"]),
+  method: z.enum(linkMethods),
 });
 export type ListedLine = z.infer<typeof listedLineSchema>;
 

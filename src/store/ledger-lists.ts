@@ -3,6 +3,7 @@ import { z } from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { creditBases } from "../domain/finance/attribution-rule.ts";
 import { creditMovementKinds } from "../domain/finance/credit-movements.ts";
+import { linkMethods } from "../domain/finance/links.ts";
 import type { Query } from "../ports.ts";
 import { type ListPage, parseRows } from "./rows.ts";
 
@@ -13,7 +14,8 @@ export const agreementLinkSchema = z.object({
   marketplace,
   agreementId: z.string(),
   dealId: z.string().nullable(),
-  method: z.enum(["offer_id", "fallback", "ambiguous", "none"]),
+  method: z.enum(linkMethods),
+  evidence: z.string(),
   offerId: z.string().nullable(),
   currency: z.string(),
   contractValue: z.bigint().nullable(),
@@ -21,7 +23,15 @@ export const agreementLinkSchema = z.object({
   refunded: z.bigint(),
   candidates: z.array(z.string()),
   rivals: z.array(z.object({ dealId: z.string(), why: z.string() })),
-  suggestions: z.array(z.unknown()),
+  suggestions: z.array(
+    z.object({
+      dealId: z.string(),
+      rule: z.enum(["learned_alias", "fallback", "name", "score"]),
+      score: z.number().int(),
+      parts: z.record(z.string(), z.number().int()),
+      isSuggested: z.boolean(),
+    }),
+  ),
 });
 export type AgreementLink = z.infer<typeof agreementLinkSchema>;
 

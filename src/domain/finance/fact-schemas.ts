@@ -63,7 +63,32 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     own: z.boolean(),
   }),
   aliases: z.object({ ...versioned, marketplace, buyerKey: z.string(), alias: z.string() }),
-  domains: z.object({ ...versioned, marketplace, buyerKey: z.string(), domain: z.string() }),
+  domains: z.object({
+    ...versioned,
+    marketplace,
+    buyerKey: z.string(),
+    domain: z.string(),
+    company: z.exactOptional(z.string().nullable()),
+    country: z.exactOptional(z.string().nullable()),
+  }),
+  learnedAliases: z.object({
+    ...versioned,
+    marketplace,
+    buyerKey: z.string(),
+    domain: z.string(),
+    accountName: z.string(),
+    learnedBy: z.string(),
+    evidence: z.string(),
+  }),
+  recordedLinks: z.object({
+    ...versioned,
+    marketplace,
+    agreementId: z.string(),
+    dealId: z.string(),
+    decidedBy: z.string(),
+    reason: z.string(),
+  }),
+  associations: z.object({ ...versioned, marketplace, opportunityId: z.string(), offerId: z.string() }),
   deals: z.object({
     ...origin,
     dealId: z.string(),
@@ -151,13 +176,15 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     fallback: z.object({ closeToStartDays: day, startToCloseDays: day }).nullable(),
     signatures: z.enum(["recorded", "verified"]),
     payers: byMarketplace(z.array(z.string())),
+    autoLink: z.object({ learnedAlias: z.boolean(), name: z.boolean() }),
+    dealWithoutAgreementDays: day,
   }),
 };
 
 export const factKinds: readonly FactKind[] = [
   ...(["agreements", "instalments", "offers", "aliases", "domains", "deals", "payments", "controls"] as const),
   ...(["deposits", "touches", "partners", "rules", "locks", "disputes", "decisions", "keys"] as const),
-  ...(["feeSchedules", "policies"] as const),
+  ...(["feeSchedules", "policies", "learnedAliases", "recordedLinks", "associations"] as const),
 ];
 
 /** A fact as JSON text. */

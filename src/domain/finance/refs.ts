@@ -2,29 +2,38 @@
  * What belongs together: names by which facts and lines are found, and the names that each of them leads on to. Following them
  * until nothing new comes gives a part of the facts that closes to the same as it does among all facts.
  */
+import { cleanDomain } from "./buyers.ts";
 import type { FactKind, FactOf } from "./fact-schemas.ts";
 import type { Facts } from "./facts.ts";
 import type { MoneyLine } from "./line.ts";
+import { plainName } from "./names.ts";
 
 /** `kind|…`: see `ref`. */
 export type Ref = string;
 
+const nameMax = 200;
+const named = (name: string): string => plainName(name).slice(0, nameMax);
+
 export const ref = {
-  /** An agreement, and the lines that name it. */
+  /** An agreement, the lines that name it, a person's word on it. */
   agreement: (marketplace: string, id: string): Ref => `a|${marketplace}|${id}`,
-  /** An offer: what describes it, deals that name it, lines that name it alone. */
+  /** An offer: what describes it, deals that name it, opportunities that are associated with it, lines that name it alone. */
   offer: (offerId: string): Ref => `o|${offerId}`,
   /** The agreements of an offer. */
   agreementsOfOffer: (offerId: string): Ref => `ao|${offerId}`,
-  /** A buyer's account: its mail domains and other names. */
+  /** A buyer's account: its mail domains, other names, and what was learnt of it. */
   buyer: (marketplace: string, key: string): Ref => `b|${marketplace}|${key}`,
-  /** The names under which a buyer's account is known elsewhere. */
-  namesOfBuyer: (marketplace: string, key: string): Ref => `bn|${marketplace}|${key}`,
+  /** Accounts that have this one as their other name. */
+  otherAccounts: (marketplace: string, key: string): Ref => `bn|${marketplace}|${key}`,
   agreementsOfBuyer: (marketplace: string, key: string): Ref => `ab|${marketplace}|${key}`,
-  /** The deals of a mail domain. */
-  deals: (marketplace: string, domain: string): Ref => `m|${marketplace}|${cleanDomain(domain)}`,
-  /** The buyers' accounts of a mail domain. */
-  buyers: (marketplace: string, domain: string): Ref => `n|${marketplace}|${cleanDomain(domain)}`,
+  /** The deals of a mail domain, and of a company's name. */
+  dealsOfDomain: (marketplace: string, domain: string): Ref => `m|${marketplace}|${cleanDomain(domain)}`,
+  dealsOfName: (marketplace: string, name: string): Ref => `mn|${marketplace}|${named(name)}`,
+  /** The buyers' accounts of a mail domain, and of a company's name. */
+  buyersOfDomain: (marketplace: string, domain: string): Ref => `n|${marketplace}|${cleanDomain(domain)}`,
+  buyersOfName: (marketplace: string, name: string): Ref => `nn|${marketplace}|${named(name)}`,
+  dealsOfOpportunity: (opportunityId: string): Ref => `op|${opportunityId}`,
+  offersOfOpportunity: (opportunityId: string): Ref => `oo|${opportunityId}`,
   deal: (dealId: string): Ref => `d|${dealId}`,
   touch: (touchId: string): Ref => `t|${touchId}`,
   dispute: (disputeId: string): Ref => `s|${disputeId}`,
@@ -34,9 +43,10 @@ export const ref = {
   payout: (id: string): Ref => `p|${id}`,
 } as const;
 
-export const cleanDomain = (domain: string): string => domain.trim().toLowerCase().replace(/\.$/, "");
+type Refs = readonly (Ref | null)[];
 
-const byKind: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>) => readonly (Ref | null)[] } = {
+/** By which names facts are found. None: facts of the kind are few, and read whole whatever is asked. */
+const found: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>) => Refs } = {
   agreements: ({ marketplace, agreementId, offerId, buyerKey }) => [
     ref.agreement(marketplace, agreementId),
     offerId === null ? null : ref.agreementsOfOffer(offerId),
@@ -46,85 +56,132 @@ const byKind: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>) => readonly (
   offers: ({ offerId }) => [ref.offer(offerId)],
   aliases: ({ marketplace, buyerKey, alias }) => [
     ref.buyer(marketplace, buyerKey),
-    ref.namesOfBuyer(marketplace, alias),
+    ref.otherAccounts(marketplace, alias),
   ],
-  domains: ({ marketplace, buyerKey, domain }) => [
+  domains: ({ marketplace, buyerKey, domain, company }) => [
     ref.buyer(marketplace, buyerKey),
-    domain === "" ? null : ref.buyers(marketplace, domain),
+    domain === "" ? null : ref.buyersOfDomain(marketplace, domain),
+    company ? ref.buyersOfName(marketplace, company) : null,
   ],
-  deals: ({ dealId, marketplace, domain, offerId }) => [
+  learnedAliases: ({ marketplace, buyerKey, domain, accountName }) => [
+    ref.buyer(marketplace, buyerKey),
+    domain === "" ? null : ref.buyersOfDomain(marketplace, domain),
+    accountName === "" ? null : ref.buyersOfName(marketplace, accountName),
+  ],
+  recordedLinks: ({ marketplace, agreementId, dealId }) => [ref.agreement(marketplace, agreementId), ref.deal(dealId)],
+  associations: ({ offerId, opportunityId }) => [ref.offer(offerId), ref.offersOfOpportunity(opportunityId)],
+  deals: ({ dealId, marketplace, domain, offerId, accountName, opportunityId }) => [
     ref.deal(dealId),
     offerId === null ? null : ref.offer(offerId),
-    ref.deals(marketplace ?? "", domain),
+    marketplace === null || cleanDomain(domain) === "" ? null : ref.dealsOfDomain(marketplace, domain),
+    marketplace === null ? null : ref.dealsOfName(marketplace, accountName),
+    opportunityId === null ? null : ref.dealsOfOpportunity(opportunityId),
   ],
   touches: ({ touchId, dealId }) => [ref.deal(dealId), ref.touch(touchId)],
   locks: ({ dealId }) => [ref.deal(dealId)],
   disputes: ({ disputeId, dealId }) => [ref.deal(dealId), ref.dispute(disputeId)],
 };
 
-/** The names by which a fact is found. None: facts of its kind are few, and always all read. */
-export const refsOf = <Kind extends FactKind>(kind: Kind, fact: FactOf<Kind>): readonly (Ref | null)[] =>
-  byKind[kind]?.(fact) ?? [];
+export const refsOf = <Kind extends FactKind>(kind: Kind, fact: FactOf<Kind>): Refs => found[kind]?.(fact) ?? [];
 
-/** Kinds of facts that are read whole whatever is asked. */
-export const wholeKinds: readonly FactKind[] = ["rules", "decisions", "keys", "feeSchedules", "policies", "partners"];
-/** Kinds that payouts and control totals need, whole. */
-export const bankKinds: readonly FactKind[] = ["payments", "controls", "deposits"];
+type By = (one: Ref) => boolean;
 
 /** Where a fact leads on to, given by which of its names it was found. */
-const leads: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>, by: (one: Ref) => boolean) => readonly Ref[] } = {
+const leads: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>, by: By) => Refs } = {
   agreements: ({ marketplace, agreementId, offerId, buyerKey }) => [
     ref.agreement(marketplace, agreementId),
-    ...(offerId === null ? [] : [ref.offer(offerId)]),
-    ...(buyerKey === null ? [] : [ref.buyer(marketplace, buyerKey)]),
+    offerId === null ? null : ref.offer(offerId),
+    buyerKey === null ? null : ref.buyer(marketplace, buyerKey),
   ],
   instalments: ({ marketplace, agreementId }) => [ref.agreement(marketplace, agreementId)],
   aliases: ({ marketplace, buyerKey, alias }, by) => [
     ref.buyer(marketplace, alias),
-    ...(by(ref.namesOfBuyer(marketplace, alias)) ? [ref.agreementsOfBuyer(marketplace, buyerKey)] : []),
+    by(ref.otherAccounts(marketplace, alias)) ? ref.agreementsOfBuyer(marketplace, buyerKey) : null,
   ],
-  domains: ({ marketplace, buyerKey, domain }, by) => [
+  domains: ({ marketplace, buyerKey, domain, company }, by) => [
     ref.buyer(marketplace, buyerKey),
-    ref.deals(marketplace, domain),
-    ...(by(ref.buyers(marketplace, domain))
-      ? [ref.agreementsOfBuyer(marketplace, buyerKey), ref.namesOfBuyer(marketplace, buyerKey)]
-      : []),
+    domain === "" ? null : ref.dealsOfDomain(marketplace, domain),
+    company ? ref.dealsOfName(marketplace, company) : null,
+    ...buyerFound(
+      marketplace,
+      buyerKey,
+      by(ref.buyersOfDomain(marketplace, domain)) || by(ref.buyersOfName(marketplace, company ?? "")),
+    ),
   ],
-  deals: ({ dealId, marketplace, domain, offerId }) => [
+  learnedAliases: ({ marketplace, buyerKey, domain, accountName }, by) => [
+    ref.buyer(marketplace, buyerKey),
+    domain === "" ? null : ref.dealsOfDomain(marketplace, domain),
+    accountName === "" ? null : ref.dealsOfName(marketplace, accountName),
+    ...buyerFound(
+      marketplace,
+      buyerKey,
+      by(ref.buyersOfDomain(marketplace, domain)) || by(ref.buyersOfName(marketplace, accountName)),
+    ),
+  ],
+  recordedLinks: ({ marketplace, agreementId, dealId }) => [ref.agreement(marketplace, agreementId), ref.deal(dealId)],
+  associations: ({ offerId, opportunityId }, by) => [
+    ref.dealsOfOpportunity(opportunityId),
+    ref.offersOfOpportunity(opportunityId),
+    ...(by(ref.offersOfOpportunity(opportunityId)) ? [ref.offer(offerId), ref.agreementsOfOffer(offerId)] : []),
+  ],
+  deals: ({ dealId, marketplace, domain, offerId, accountName, opportunityId }) => [
     ref.deal(dealId),
     ...(offerId === null ? [] : [ref.offer(offerId), ref.agreementsOfOffer(offerId)]),
-    ...(marketplace === null ? [] : [ref.deals(marketplace, domain), ref.buyers(marketplace, domain)]),
+    ...(opportunityId === null ? [] : [ref.offersOfOpportunity(opportunityId), ref.dealsOfOpportunity(opportunityId)]),
+    marketplace === null || cleanDomain(domain) === "" ? null : ref.buyersOfDomain(marketplace, domain),
+    marketplace === null ? null : ref.buyersOfName(marketplace, accountName),
   ],
   touches: ({ touchId, dealId }) => [ref.deal(dealId), ref.touch(touchId)],
   locks: ({ dealId }) => [ref.deal(dealId)],
   disputes: ({ disputeId, dealId }) => [ref.deal(dealId), ref.dispute(disputeId)],
 };
 
-export const leadsOf = <Kind extends FactKind>(kind: Kind, fact: FactOf<Kind>, by: (one: Ref) => boolean) =>
+/** An account that a deal led to: its agreements may be that deal's. */
+const buyerFound = (marketplace: string, buyerKey: string, isFound: boolean): Refs =>
+  isFound ? [ref.agreementsOfBuyer(marketplace, buyerKey), ref.otherAccounts(marketplace, buyerKey)] : [];
+
+export const leadsOf = <Kind extends FactKind>(kind: Kind, fact: FactOf<Kind>, by: By): Refs =>
   leads[kind]?.(fact, by) ?? [];
 
 /** What of a line says where it belongs. */
-export type Tie = Pick<MoneyLine, "marketplace" | "key" | "parentKey" | "agreementId" | "offerId">;
+export type Tie = Pick<
+  MoneyLine,
+  "marketplace" | "key" | "parentKey" | "agreementId" | "offerId" | "buyerKey" | "part"
+>;
 
 /** Where a line leads on to: its versions, its original, what follows it, its agreement or its offer's. Not its payout. */
-export const leadsOfLine = ({ marketplace, key, parentKey, agreementId, offerId }: Tie): readonly Ref[] => [
-  ref.line(key),
-  ...(parentKey === null ? [] : [ref.line(parentKey)]),
-  ...(agreementId === null
-    ? offerId === null
-      ? []
-      : [ref.offer(offerId), ref.agreementsOfOffer(offerId)]
-    : [ref.agreement(marketplace, agreementId)]),
+export const leadsOfLine = ({ marketplace, key, parentKey, agreementId, offerId, buyerKey, part }: Tie): Refs => {
+  if (part === "payout") return [ref.line(key)];
+  return [
+    ref.line(key),
+    parentKey === null ? null : ref.line(parentKey),
+    offerId === null ? null : ref.offer(offerId),
+    ...(agreementId === null
+      ? [offerId === null ? null : ref.agreementsOfOffer(offerId)]
+      : [ref.agreement(marketplace, agreementId), buyerKey === null ? null : ref.buyer(marketplace, buyerKey)]),
+  ];
+};
+
+const kinds: readonly FactKind[] = [
+  ...(["agreements", "instalments", "offers", "aliases", "domains", "learnedAliases", "recordedLinks"] as const),
+  ...(["associations", "deals", "touches", "locks", "disputes"] as const),
 ];
 
-/** Names of everything that facts are found by or lead on to: what a file of these facts touches. */
+/** Everything that these facts are found by or lead on to: where they change something. */
 export const touchedBy = (facts: Facts): ReadonlySet<Ref> => {
   const touched = new Set<Ref>();
-  for (const line of facts.lines) for (const one of leadsOfLine(line)) touched.add(one);
-  const add = <Kind extends FactKind>(kind: Kind): void => {
-    for (const fact of facts[kind]) for (const one of refsOf<Kind>(kind, fact)) if (one !== null) touched.add(one);
+  const take = (refs: Refs): void => {
+    for (const one of refs) if (one !== null) touched.add(one);
   };
-  for (const kind of Object.keys(byKind)) if (isKind(kind)) add(kind);
+  for (const line of facts.lines) take(leadsOfLine(line));
+  const add = <Kind extends FactKind>(kind: Kind): void => {
+    for (const fact of facts[kind]) {
+      take(refsOf<Kind>(kind, fact));
+      take(leadsOf<Kind>(kind, fact, () => true));
+    }
+  };
+  for (const kind of kinds) add(kind);
+  // The day on which an offer was published says which fee its agreements should pay.
+  for (const { offerId } of facts.offers) touched.add(ref.agreementsOfOffer(offerId));
   return touched;
 };
-const isKind = (kind: string): kind is keyof typeof byKind => kind in byKind;

@@ -21,6 +21,8 @@ create table report_file (
   known_at timestamptz not null,
   received_at timestamptz not null,
   reconciled_at timestamptz,
+  -- The last reconciliation counted it; one that is superseded counts no more.
+  counts boolean not null default false,
   -- The newer file of the same path that stands for it, where files of its format replace each other.
   superseded_by text references report_file
 );
@@ -97,15 +99,19 @@ create table ledger_fact (
   ref1 text collate "C",
   ref2 text collate "C",
   ref3 text collate "C",
+  ref4 text collate "C",
+  ref5 text collate "C",
   -- Not jsonb: the order of members is kept.
   fact json not null,
   primary key (file_seq, kind, n)
 );
-create index ledger_fact_kind on ledger_fact (kind, file_seq)
-  where kind in ('payments', 'controls', 'deposits', 'partners', 'rules', 'decisions', 'keys', 'feeSchedules', 'policies');
+-- Of few kinds all facts are read whatever is asked: those without a ref.
+create index ledger_fact_kind on ledger_fact (kind, file_seq) where ref1 is null;
 create index ledger_fact_ref1 on ledger_fact (ref1) where ref1 is not null;
 create index ledger_fact_ref2 on ledger_fact (ref2) where ref2 is not null;
 create index ledger_fact_ref3 on ledger_fact (ref3) where ref3 is not null;
+create index ledger_fact_ref4 on ledger_fact (ref4) where ref4 is not null;
+create index ledger_fact_ref5 on ledger_fact (ref5) where ref5 is not null;
 
 create table reconciliation (
   id text primary key,
@@ -127,8 +133,10 @@ create table agreement_link (
   marketplace text not null,
   agreement_id text collate "C" not null,
   deal_id text collate "C",
-  method text not null check (method in ('offer_id', 'fallback', 'ambiguous', 'none')),
+  method text not null,
+  evidence text not null default '',
   offer_id text collate "C",
+  buyer_key text collate "C",
   currency text not null,
   contract_value bigint,
   invoiced bigint not null default 0,
@@ -139,6 +147,8 @@ create table agreement_link (
   primary key (marketplace, agreement_id)
 );
 create index agreement_link_deal on agreement_link (deal_id) where deal_id is not null;
+create index agreement_link_offer on agreement_link (offer_id) where offer_id is not null;
+create index agreement_link_buyer on agreement_link (buyer_key) where buyer_key is not null;
 
 create table payout (
   marketplace text not null,
@@ -229,3 +239,4 @@ update exception set state = 'closed' where closed_at is not null;
 drop index exception_open;
 create unique index exception_open on exception (code, subject) where closed_at is null and key is null;
 create index exception_subject on exception (subject) where key is not null;
+create index exception_kind on exception (subject_type) where key is not null and closed_at is null;
