@@ -1,7 +1,9 @@
 /** A file of reports from its bytes, whatever brings them: a folder, an upload, a marketplace. Read piece by piece, taken or refused as a whole. */
 import { readCsvPieces, UnreadableText } from "../src/domain/csv-bytes.ts";
-import type { ReportFormat } from "./contract-reports.ts";
+import { createStrings } from "../src/domain/finance/sheet.ts";
+import { RefusedDocument, type ReportFormat } from "./contract-reports.ts";
 import {
+  definedFormat,
   type FileOutcome,
   type NamedFile,
   openReport,
@@ -93,5 +95,35 @@ const strict = (decode: () => string): string => {
     return decode();
   } catch {
     throw new UnreadableText("the file is not UTF-8", "save it as UTF-8");
+  }
+};
+
+export interface ReadableReport {
+  /** Stands for the file in the origin of its facts. */
+  readonly seq: number;
+  readonly path: string;
+  /** Files that say how others are read; one that is damaged says nothing. */
+  readonly mappings: readonly { readonly path: string; readonly text: string }[];
+}
+
+/** Reads single files, each by itself. */
+export const createReportReader = (formats: readonly ReportFormat[], documentBytesMax: number) => ({
+  mappingFormats: formats.flatMap(({ shape, id }) => (shape === "defining" ? [id] : [])),
+  read: ({ seq, path, mappings }: ReadableReport, pieces: AsyncIterable<Uint8Array>): Promise<FileOutcome> =>
+    readReport({
+      named: { index: seq, path, strings: createStrings() },
+      formats: [...formats, ...mappings.flatMap((mapping) => formatOf(formats, mapping))],
+      pieces,
+      documentBytesMax,
+    }),
+});
+
+const formatOf = (formats: readonly ReportFormat[], mapping: { readonly path: string; readonly text: string }) => {
+  try {
+    const format = definedFormat(formats, mapping.path, mapping.text);
+    return format === null ? [] : [format];
+  } catch (error) {
+    if (error instanceof RefusedDocument) return [];
+    throw error;
   }
 };

@@ -89,7 +89,7 @@ describe("a lock is refused", () => {
   };
   const exception = {
     ...{ id: "x", type: "FEE_MISMATCH", subjectType: "agreement", subjectId: "a1", marketplace: "aws" },
-    ...{ amount: -2_000_000n, currency: "USD", sinceDay: null, state: "open" as const },
+    ...{ amount: -2_000_000n, currency: "USD", sinceDay: null as number | null, state: "open" as const },
   };
   const codes = (given: Partial<Parameters<typeof lockRefusals>[0]>): readonly string[] =>
     lockRefusals({ ...question, ...given }).map(({ code }) => code);

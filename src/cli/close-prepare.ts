@@ -40,7 +40,9 @@ files and the bank statement, then close the folder.`,
         if (isThere && !typed.on("force"))
           throw new Failure(`${path} is there already`, { fix: "name another folder, or say --force" });
         await mkdir(dirname(path), { recursive: true });
-        await writeWhole(path, [await client.text(`/v1/reports/own/${name}`)]);
+        const text = await client.textOrNull(`/v1/reports/own/${name}`);
+        if (text === null) continue;
+        await writeWhole(path, [text]);
         written.push(name);
       }
       const text = `${join(folder, "internal")}: ${counted(written.length, "file")} written (${written.join(", ")})\n`;

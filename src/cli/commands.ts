@@ -11,6 +11,13 @@ import {
 import { attributionCompareCommand, attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
+import {
+  creditsCommand,
+  payoutsCommand,
+  reconciliationRunCommand,
+  reconciliationsCommand,
+  revenueCommand,
+} from "./books.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import { closeCommand, closeVerifyCommand } from "./close.ts";
 import { closeDiffCommand, closeLockCommand, closeReopenCommand } from "./close-periods.ts";
@@ -67,8 +74,15 @@ import {
 } from "./offers.ts";
 import { periodDiffCommand, periodJournalsCommand, periodMoveCommands, periodsCommand } from "./periods.ts";
 import { queueCommand } from "./queue.ts";
+import { reportAddCommand, reportFetchCommand, reportShowCommand, reportsCommand } from "./reports.ts";
 import { restoreCommand } from "./restore.ts";
-import { ruleKeygenCommand, ruleSignCommand, ruleVerifyCommand } from "./rule-documents.ts";
+import {
+  ruleKeygenCommand,
+  rulePushCommand,
+  ruleSignCommand,
+  ruleTrustCommand,
+  ruleVerifyCommand,
+} from "./rule-documents.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -125,6 +139,15 @@ export const commands: readonly Command[] = [
   closeDiffCommand,
   closeReopenCommand,
   explainCommand,
+  reportsCommand,
+  reportAddCommand,
+  reportShowCommand,
+  reportFetchCommand,
+  reconciliationsCommand,
+  reconciliationRunCommand,
+  revenueCommand,
+  payoutsCommand,
+  creditsCommand,
   attributionReplayCommand,
   attributionExportCommand,
   attributionCompareCommand,
@@ -184,6 +207,8 @@ export const commands: readonly Command[] = [
   ruleKeygenCommand,
   ruleSignCommand,
   ruleVerifyCommand,
+  ruleTrustCommand,
+  rulePushCommand,
   ruleEnableCommand,
   ruleDisableCommand,
   ruleMoveCommand,

@@ -16,6 +16,7 @@ const row = (owner: string, days: number, action: string): Duty => ({ owner, day
 const operational: Readonly<Record<string, Duty>> = {
   ANSWER_REFUSED: row("Partner manager", 2, "correct what the partner names, and answer the invitation again"),
   ANSWER_STALLED: row("Operations", 1, "look at the connection, then answer the invitation again"),
+  BOOKS_INCOMPLETE: row("Finance", 2, "give what the reconciliation lacks, and ask for it again"),
   CONNECTION_PARKED: row("Operations", 1, "mend the credentials, then resume the connection"),
   CONSENT_LAPSES: row("Operations", 3, "sign in again before the consent ends"),
   DRIFT: row("Operations", 5, "compare the partner's answer with its documents, and report what changed"),

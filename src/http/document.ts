@@ -130,6 +130,7 @@ const operationOf = (endpoint: Endpoint, publicUrl: string): Operation => ({
   security: endpoint.scope === null ? [] : [{ key: [endpoint.scope] }],
   parameters: parametersOf(endpoint),
   ...(endpoint.body === null ? {} : { requestBody: bodyOf(endpoint, endpoint.body) }),
+  ...(endpoint.rawBody === undefined ? {} : { requestBody: rawBodyOf(endpoint.rawBody) }),
   responses: repliesOf(endpoint, publicUrl),
 });
 
@@ -141,6 +142,11 @@ const bodyOf = (endpoint: Endpoint, body: z.ZodType): NonNullable<Operation["req
       { schema: schemaOf(body, "input"), example: endpoint.bodyExample },
     ]),
   ),
+});
+
+const rawBodyOf = (description: string): NonNullable<Operation["requestBody"]> => ({
+  required: true,
+  content: { "application/octet-stream": { schema: { type: "string", format: "binary", description } } },
 });
 
 export const isWrite = (endpoint: Endpoint): boolean => endpoint.scope !== null && endpoint.method !== "GET";

@@ -8,16 +8,16 @@ import { type AppDeps, commit, type Endpoint, endpoint, rehearse } from "./endpo
 
 const dayMs = 86_400_000;
 const code = z.string().regex(/^[A-Z][A-Z0-9_]{2,60}$/, "a code such as FEE_MISMATCH");
-const listed = <Item extends z.ZodType>(item: Item) =>
-  z
-    .string()
-    .transform((list) => list.split(","))
-    .pipe(z.array(item).min(1).max(50));
+const listText = z.string().transform((list) => list.split(","));
 
 /** The query parameters that pick exceptions. */
 export const pickQuery = {
-  type: listed(code).optional().describe("only these codes, separated by commas: FEE_MISMATCH,CLAWBACK"),
-  state: listed(z.enum(exceptionStates))
+  type: listText
+    .pipe(z.array(code).min(1).max(50))
+    .optional()
+    .describe("only these codes, separated by commas: FEE_MISMATCH,CLAWBACK"),
+  state: listText
+    .pipe(z.array(z.enum(exceptionStates)).min(1).max(exceptionStates.length))
     .optional()
     .describe(`only these states, separated by commas: ${exceptionStates.join(", ")}`),
   owner: z.string().min(1).max(200).optional().describe("only what this person has; none: nobody's"),

@@ -187,11 +187,13 @@ export const listMovements = async (query: Query, filter: MovementFilter): Promi
   );
 };
 
+export const reconciliationModes = ["full", "increment"] as const;
+export const reconciliationStates = ["requested", "running", "done", "failed"] as const;
 export const reconciliationSchema = z.object({
   id: z.string(),
   asOf: z.string(),
-  mode: z.enum(["full", "increment"]),
-  state: z.enum(["running", "done", "failed"]),
+  mode: z.enum(reconciliationModes),
+  state: z.enum(reconciliationStates),
   untilSeq: z.number().int().nullable(),
   counts: z.record(z.string(), z.number()),
   /** By marketplace, currency and measure: micros. */
@@ -205,6 +207,12 @@ export type Reconciliation = z.infer<typeof reconciliationSchema>;
 
 const reconciliationColumns =
   "id, as_of::text, mode, state, until_seq, counts, totals, blocks, reason, started_at, ended_at";
+
+export const findReconciliation = async (query: Query, id: string): Promise<Reconciliation | null> =>
+  parseRows(
+    reconciliationSchema,
+    await query`select ${query.unsafe(reconciliationColumns)} from reconciliation where id = ${id}`,
+  )[0] ?? null;
 
 /** Newest first. */
 export const listReconciliations = async (

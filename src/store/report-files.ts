@@ -189,6 +189,28 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
       const items = rows.slice(0, filter.limit);
       return { items, next: rows.length > filter.limit ? String(items.at(-1)?.seq ?? "") : null };
     },
+    /** When the newest file came, and the newest of those that are not read. */
+    traffic: async (query: Query): Promise<{ readonly lastAt: Date | null; readonly unreadAt: Date | null }> => {
+      const [row] = await query<{ last_at: Date | null; unread_at: Date | null }[]>`select
+        (select received_at from report_file order by seq desc limit 1) as last_at,
+        (select max(received_at) from report_file where status = 'receiving') as unread_at`;
+      return { lastAt: row?.last_at ?? null, unreadAt: row?.unread_at ?? null };
+    },
+    /** Rows of all files that count: at least as many as there are money lines. */
+    rows: async (query: Query): Promise<number> => {
+      const [row] = await query<{ rows: number }[]>`select coalesce(sum(rows), 0)::float8 as rows from report_file
+        where status = 'read' and superseded_by is null`;
+      return row?.rows ?? 0;
+    },
+    /** Files that were received whole before `before` and never read; what broke off and nobody will send again goes. */
+    takeUp: async (query: Query, before: Date): Promise<readonly Pick<ReportFile, "id" | "connectionId">[]> => {
+      await query`delete from report_file where status = 'receiving' and sha256 is null and source_key is null and received_at < ${before}`;
+      return parseRows(
+        reportFileSchema.pick({ id: true, connectionId: true }),
+        await query`select id, connection_id from report_file
+          where status = 'receiving' and sha256 is not null and received_at < ${before} order by seq limit 200`,
+      );
+    },
     /** The bytes as they came. Ends early where they were erased: compare with `bytes` of the file. */
     bytes: async function* (query: Query, id: string): AsyncGenerator<Uint8Array> {
       for (let n = 0; ; n += 1) {

@@ -8,8 +8,8 @@ import { decisionSchema } from "./dispute.ts";
 import type { Facts } from "./facts.ts";
 import { periodLockOf, periodLockSchema } from "./period-lock.ts";
 
-/** Every kind of fact but money lines, and locked months, which the database keeps itself. */
-export type FactKind = Exclude<keyof Facts, "lines" | "periodLocks">;
+/** Every kind of fact but money lines. */
+export type FactKind = Exclude<keyof Facts, "lines">;
 export type FactOf<Kind extends FactKind> = Facts[Kind][number];
 
 const whole = z.string().transform((text) => BigInt(text));

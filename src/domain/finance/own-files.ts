@@ -250,7 +250,6 @@ export const usualPolicy = {
     azure_disbursement_after_expected: 30,
     gcp_disbursement_after_expected: 10,
     bank_after_disbursement: 5,
-    bank_clearing: 3,
   },
   signatures: "verified",
 } as const satisfies z.input<typeof policyFileSchema>;
