@@ -11,6 +11,7 @@ import {
   offerTargetFormat,
   productFormat,
 } from "./aws/reports/reference.ts";
+import { taxItemFormat } from "./aws/reports/tax-item.ts";
 import { earningsFormat, paymentsFormat } from "./azure/reports/earnings.ts";
 import { ordersFormat, usageFormat } from "./azure/reports/orders.ts";
 import { revenueFormat } from "./azure/reports/revenue.ts";
@@ -44,6 +45,7 @@ export const reportFormats: readonly ReportFormat[] = [
   addressFormat,
   productFormat,
   legacyMappingFormat,
+  taxItemFormat,
   billedRevenueFormat,
   collectionsFormat,
   revenueFormat,

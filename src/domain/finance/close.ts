@@ -6,7 +6,7 @@ import { agreementRate, checkAgreement, checkDeals } from "./check-agreement.ts"
 import { checkControls } from "./check-controls.ts";
 import { checkFiles, checkRestated } from "./check-files.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
-import { checkConversion, checkSchedules, checkTax } from "./check-terms.ts";
+import { checkConversion, checkSchedules, checkTax, taxParties } from "./check-terms.ts";
 import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
 import { blockingTypes, type CloseException, inFixedOrder } from "./exception.ts";
@@ -100,10 +100,11 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const add = (found: readonly CloseException[]): void => {
     for (const one of found) exceptions.push(one);
   };
+  const liableFor = taxParties(facts, knownUntil);
   for (const link of links) {
     add(checkAgreement(link, billing(link.agreement), agreementContext));
     add(checkMoney(link.agreement, billing(link.agreement), { policy, asOfDay, settlementOf }));
-    add(checkTax(link.agreement, policy));
+    add(checkTax(link.agreement, policy, liableFor));
     add(checkConversion(link.agreement));
   }
   add(checkDeals(facts, links, agreementContext));

@@ -108,6 +108,17 @@ export interface OfferAssociation extends Versioned {
   readonly offerId: string;
 }
 
+/** Who is liable for the tax on an invoice line: null where none is collected. */
+export interface TaxItemFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  /** Invoice and line item as a money line's `reference` begins: `invoice:item`. */
+  readonly invoiceLine: string;
+  readonly liable: "marketplace" | "seller" | null;
+  readonly amount: bigint;
+  /** Empty where the feed says none. */
+  readonly currency: string;
+}
+
 export interface DealFact extends Origin {
   readonly dealId: string;
   readonly accountName: string;
@@ -165,6 +176,7 @@ export interface Facts {
   readonly learnedAliases: LearnedAlias[];
   readonly recordedLinks: RecordedLink[];
   readonly associations: OfferAssociation[];
+  readonly taxItems: TaxItemFact[];
   readonly deals: DealFact[];
   readonly payments: PaymentFact[];
   readonly controls: ControlFact[];
@@ -193,6 +205,7 @@ export const noFacts = (): Facts => ({
   learnedAliases: [],
   recordedLinks: [],
   associations: [],
+  taxItems: [],
   deals: [],
   payments: [],
   controls: [],
@@ -223,6 +236,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.learnedAliases, more.learnedAliases);
   add(all.recordedLinks, more.recordedLinks);
   add(all.associations, more.associations);
+  add(all.taxItems, more.taxItems);
   add(all.deals, more.deals);
   add(all.payments, more.payments);
   add(all.controls, more.controls);
