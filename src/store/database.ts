@@ -32,7 +32,7 @@ export const openDatabase = (options: DatabaseOptions): Db => {
         });
   return {
     sql,
-    transaction: (work) => guarded(sql, work, options.transactionMsMax),
+    transaction: (work, limit) => guarded(sql, work, limit?.msMax ?? options.transactionMsMax),
     close: () => sql.end({ timeout: 5 }),
   };
 };

@@ -16,6 +16,7 @@ import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
 import { createInvitations } from "./invitations.ts";
 import { createJournal } from "./journal.ts";
+import { createLedger } from "./ledger.ts";
 import { createMeasures } from "./measures.ts";
 import { createOfferDates } from "./offer-dates.ts";
 import { createOfferSuggestions } from "./offer-suggestions.ts";
@@ -23,6 +24,7 @@ import { createOfferTemplates } from "./offer-templates.ts";
 import { createOffers } from "./offers.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createRecoveries } from "./recoveries.ts";
+import { createReportFiles } from "./report-files.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 import { createStatements } from "./statements.ts";
@@ -72,6 +74,8 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     approvals: createApprovals({ ...deps, journal }),
     feeRows: createFeeRows(deps),
     agreements: createAgreements({ ...deps, journal, dates: offerDates }),
+    reportFiles: createReportFiles(deps),
+    ledger: createLedger(deps),
     shares,
     shareRules,
     autoShare: createAutoShare({ ...deps, journal, contacts, opportunities, shareRules, shares }),

@@ -140,7 +140,7 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     const id = deps.ids.next("exc");
     const rows = await query`insert into exception (id, code, subject, message, opened_at)
       values (${id}, ${code}, ${subject}, ${message}, ${deps.clock.now()})
-      on conflict (code, subject) where closed_at is null do nothing returning id`;
+      on conflict (code, subject) where closed_at is null and key is null do nothing returning id`;
     if (rows.length === 0) return null;
     await query`insert into outbox (id, name, at, subject, data) values
       (${deps.ids.uuid()}, 'exception.opened', ${deps.clock.now()}, ${subject}, ${query.json({ exceptionId: id, code, subject })})`;

@@ -20,7 +20,7 @@ import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
 import { type Absorbed, checkTolerance, type ToleranceUse, toleranceUses } from "./tolerance.ts";
 import { type Totals, totalsOf } from "./totals.ts";
-import { currentLines, latestByKey, plainText, type Versions } from "./versions.ts";
+import { currentLines, type HearOfRow, latestByKey, plainText, type Versions } from "./versions.ts";
 
 /** Where a line's money ended: with a deal, without one, or ignored as a version that counts for nothing. */
 export interface LineLink {
@@ -68,6 +68,7 @@ export interface CloseQuestion {
   readonly asOfDay: number;
   /** Signed documents of the facts after `judgeDocuments`. Without it nothing counts as verified. */
   readonly judged?: JudgedDocuments;
+  readonly hear?: HearOfRow;
 }
 
 const nothingJudged: JudgedDocuments = new Map();
@@ -77,7 +78,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const policy = onlyPolicy(facts.policies);
   const { asOfDay, judged = nothingJudged } = question;
   const knownUntil = lastSecondOfDay(asOfDay);
-  const versions = currentLines(facts.lines, knownUntil);
+  const versions = currentLines(facts.lines, knownUntil, question.hear);
   const lines = sortLines(versions.current);
   const book = gatherAgreements(facts, versions, knownUntil);
   const links = linkAgreements(book.agreements, facts, { policy, knownUntil });
@@ -111,7 +112,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   add(checkOrphans(book));
   add(checkBank(payouts, payoutContext));
   add(checkControls(facts, { lines, payouts: payouts.payouts, knownUntil }));
-  add(checkFiles(facts.received, { policy, asOfDay, lines }));
+  add(checkFiles(facts.received, { policy, asOfDay }));
   add(checkRestated(versions.restated));
   add(checkSchedules(facts, book.agreements, knownUntil));
   const tolerance = toleranceUses(absorbed, payouts.payouts);

@@ -15,6 +15,8 @@ export interface ReceivedFile {
   /** The format's id, for example `aws.billing-event`. */
   readonly format: string;
   readonly unknownColumns: readonly string[];
+  /** Months that it covers, counted as `monthNumber` does: the one that its path names, else those of its money lines. */
+  readonly months: readonly number[];
 }
 
 /** A fact of which the source may send later versions: of two with one key, the later known wins. */

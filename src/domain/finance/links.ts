@@ -12,15 +12,11 @@ import type { Policy } from "./policy.ts";
 import { type SuggestingRule, type Suggestion, suggestDeals } from "./suggestions.ts";
 import { latestByKey, plainText } from "./versions.ts";
 
-export type LinkMethod =
-  | "recorded"
-  | "offer_id"
-  | "opportunity"
-  | "learned_alias"
-  | "fallback"
-  | "name"
-  | "ambiguous"
-  | "none";
+export const linkMethods = [
+  ...(["recorded", "offer_id", "opportunity", "learned_alias", "fallback", "name"] as const),
+  ...(["ambiguous", "none"] as const),
+] as const;
+export type LinkMethod = (typeof linkMethods)[number];
 
 export interface Rival {
   readonly dealId: string;

@@ -32,8 +32,11 @@ export interface Restatement {
 
 const conflictsMax = 100;
 
+/** Hears of every row that is not a current line by itself: why it counts for nothing, or that it is a further part of one. */
+export type HearOfRow = (line: MoneyLine, reason: IgnoredReason | "joined") => void;
+
 /** Picks the version of each line that was known by the end of a second. */
-export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): Versions => {
+export const currentLines = (lines: readonly MoneyLine[], knownUntil: number, hear?: HearOfRow): Versions => {
   const byKey = { aws: new Map<string, Held>(), azure: new Map<string, Held>(), gcp: new Map<string, Held>() };
   const ignored = { repeated: 0, superseded: 0, deleted: 0, "not known yet": 0 };
   const ignoredAmounts = new Map<string, bigint>();
@@ -41,6 +44,7 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
   const restated: Restatement[] = [];
   let joined = 0;
   const ignore = (line: MoneyLine, reason: IgnoredReason): void => {
+    hear?.(line, reason);
     ignored[reason] += 1;
     ignoredAmounts.set(line.currency, (ignoredAmounts.get(line.currency) ?? 0n) + line.amount);
   };
@@ -62,6 +66,11 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
       const chosen = parts.reduce(addUp);
       joined += parts.length - 1;
       if (Array.isArray(versions)) restated.push(...restatementOf(chosen, versions));
+      if (hear !== undefined) {
+        const [newest, ...further] = parts;
+        for (const part of further) hear(part, "joined");
+        if (chosen.deleted && newest !== undefined && newest !== chosen) hear(newest, "deleted");
+      }
       if (chosen !== versions) held.set(key, chosen);
       if (chosen.deleted) {
         ignore(chosen, "deleted");
