@@ -32,6 +32,7 @@ import {
   suggestionsTable,
   toleranceTable,
 } from "../domain/finance/pack/findings.ts";
+import { incentivesTable } from "../domain/finance/pack/incentives.ts";
 import { indicatorsTable } from "../domain/finance/pack/indicators.ts";
 import {
   type AccountNames,
@@ -153,6 +154,7 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
     creditPeriodsTable(close),
     creditLocksTable(close),
     disputesTable(close),
+    incentivesTable(close),
     attributionTable(close),
     overlapTable(close, read.facts),
     indicatorsTable(close, read.facts),
