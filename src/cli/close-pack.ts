@@ -46,7 +46,7 @@ import { csvRows, type PackTable } from "../domain/finance/pack/table.ts";
 import { plainText } from "../domain/finance/versions.ts";
 import { type PrivateKey, type PublicKey, privateKeySchema } from "../domain/signed-rule.ts";
 import { Failure } from "./failure.ts";
-import type { ReadFolder } from "./report-folder.ts";
+import { pathsOf, type ReadFolder } from "./report-folder.ts";
 import { type Chart, pageOf } from "./report-page.ts";
 import { type Written, writeWhole } from "./whole-file.ts";
 import { workbookOf } from "./workbook.ts";
@@ -79,10 +79,7 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     outputs.push({ path, ...(await writeWhole(join(out, path), pieces)) });
   };
   const tables = tablesOf(closed);
-  const lines = linesTable(
-    close,
-    read.files.map(({ path }) => path),
-  );
+  const lines = linesTable(close, pathsOf(read.files));
   const journals = journalsOf(movementsOf(close), close.asOfDay);
   const entries = genericJournals(journals, options.accounts);
   await write("answer.json", [`${JSON.stringify(answerOf(close), null, 1)}\n`]);
@@ -99,10 +96,7 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     ...(isSmall
       ? [
           {
-            ...linesTable(
-              close,
-              read.files.map(({ path }) => path),
-            ),
+            ...linesTable(close, pathsOf(read.files)),
             rows: [...lineRows(closed)],
           },
         ]
@@ -124,11 +118,7 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
   return { files: outputs.length + 1, signedBy: options.key?.name ?? null };
 };
 
-const lineRows = ({ read, close }: Closed) =>
-  linesTable(
-    close,
-    read.files.map(({ path }) => path),
-  ).rows;
+const lineRows = ({ read, close }: Closed) => linesTable(close, pathsOf(read.files)).rows;
 
 const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
   const movements = movementsOf(close);

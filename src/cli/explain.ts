@@ -54,7 +54,7 @@ its file, the beginning of the file's SHA-256 and the line; each join its rule a
 };
 
 const whereOf = ({ where }: Evidence, files: readonly ReadFile[]) => {
-  const file = where === null ? undefined : files[where.file];
+  const file = where === null ? undefined : files.find(({ number }) => number === where.file);
   return where === null || file === undefined ? null : { file: file.path, sha256: file.digest, line: where.line };
 };
 
