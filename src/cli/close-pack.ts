@@ -30,7 +30,9 @@ import {
   exceptionsTable,
   feesTable,
   suggestionsTable,
+  toleranceTable,
 } from "../domain/finance/pack/findings.ts";
+import { incentivesTable } from "../domain/finance/pack/incentives.ts";
 import { indicatorsTable } from "../domain/finance/pack/indicators.ts";
 import {
   type AccountNames,
@@ -126,6 +128,7 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
     summaryTable(close, movements),
     exceptionsTable(close),
     suggestionsTable(close),
+    toleranceTable(close),
     feesTable(close),
     ageingTable(close, movements),
     dueTable(close, movements),
@@ -135,6 +138,7 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
     creditPeriodsTable(close),
     creditLocksTable(close),
     disputesTable(close),
+    incentivesTable(close),
     attributionTable(close),
     overlapTable(close, read.facts),
     indicatorsTable(close, read.facts),
@@ -172,6 +176,14 @@ const toldOf = ({ read, close }: Closed): readonly string[] => {
   return [
     `${read.files.length} files with ${read.rows.toLocaleString("en")} rows; ${close.lines.length.toLocaleString("en")} money lines, ${close.exceptions.length} exceptions, ${close.credits.length} credits.`,
     `Signatures of attribution rules: ${close.policy.signatures}.${close.policy.signatures === "recorded" ? " Dates only, as the folder declares; nothing was verified." : ` Each was verified against the ${close.publicKeys} public keys of the folder; what was not credits nobody.`}`,
+    ...(close.blocks.length === 0
+      ? []
+      : [
+          `${close.blocks.length} exceptions block the close: ${close.blocks
+            .slice(0, 5)
+            .map(({ type, subjectId }) => `${type} ${subjectId}`)
+            .join("; ")}.`,
+        ]),
     ...(refused === 0 ? [] : [`${refused} files were refused and count for nothing: see Files.`]),
   ];
 };

@@ -148,6 +148,7 @@ const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPa
     `${counted(close.exceptions.filter(({ type }) => isAnswerType(type)).length, "exception")}, ${counted(close.credits.length, "credit")}, ${counted(close.lines.length, "money line")}`,
     ...[...types].toSorted().map(([type, count]) => `  ${type} ${count}`),
     `${counted(written.files, "file")} in ${out}: begin with report.html or workbook.xlsx; ${written.signedBy === null ? "the manifest is not signed (--key)" : `the manifest is signed by ${written.signedBy}`}`,
+    ...close.blocks.slice(0, problemsShownMax).map(({ type, subjectId }) => `blocks the close: ${type} ${subjectId}`),
     ...refused.flatMap(refusedLines),
     ...unknown.map((file) => `not a report that is known, left alone: ${file.path}`),
     ...read.files.flatMap(noteLines),
@@ -162,6 +163,7 @@ const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPa
       lines: close.lines.length,
       exceptions: Object.fromEntries([...types].toSorted()),
       credits: close.credits.length,
+      blocks: close.blocks.length,
       ignored: { ...close.ignored },
       files: read.files.map((file) => ({
         path: file.path,

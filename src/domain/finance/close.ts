@@ -4,10 +4,12 @@ import type { Signed } from "./attribution-rule.ts";
 import { type Billing, billingOf } from "./billing.ts";
 import { agreementRate, checkAgreement, checkDeals } from "./check-agreement.ts";
 import { checkControls } from "./check-controls.ts";
+import { checkFiles, checkRestated } from "./check-files.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
+import { checkConversion, checkSchedules, checkTax, taxParties } from "./check-terms.ts";
 import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
-import { type CloseException, inFixedOrder } from "./exception.ts";
+import { blockingTypes, type CloseException, inFixedOrder } from "./exception.ts";
 import type { Facts } from "./facts.ts";
 import type { ExpectedRate, FeeSchedule } from "./fee.ts";
 import type { MoneyLine } from "./line.ts";
@@ -16,6 +18,7 @@ import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
 import type { Policy } from "./policy.ts";
 import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
+import { type Absorbed, checkTolerance, type ToleranceUse, toleranceUses } from "./tolerance.ts";
 import { type Totals, totalsOf } from "./totals.ts";
 import { currentLines, type HearOfRow, latestByKey, plainText, type Versions } from "./versions.ts";
 
@@ -31,6 +34,10 @@ export interface Close {
   readonly policy: Policy;
   readonly totals: Totals;
   readonly exceptions: readonly CloseException[];
+  /** Those exceptions that stand in the way of a lock: broken control totals, missing files, too much tolerance used. */
+  readonly blocks: readonly CloseException[];
+  /** What tolerances absorbed, by month. */
+  readonly tolerance: readonly ToleranceUse[];
   readonly credits: readonly Credit[];
   /** SHA-256 of a signed document's content in canonical form; empty where nobody judged it. */
   readonly hashOf: (document: Signed) => string;
@@ -81,31 +88,44 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const settlementOf = (line: MoneyLine): Settlement | undefined => settled.get(line.key);
   const billings = new Map(book.agreements.map((agreement) => [agreement, billingOf(agreement)]));
   const billing = (agreement: Agreement): Billing => billings.get(agreement) ?? billingOf(agreement);
+  const absorbed: Absorbed[] = [];
   const agreementContext = {
     policy,
     asOfDay,
     feeSchedule: joinedSchedule(facts),
     publishedDay: publishedDays(facts, knownUntil),
+    absorb: (one: Absorbed) => void absorbed.push(one),
   };
   const credited = creditDeals(facts, links, { asOfDay, policy, judged });
   const exceptions: CloseException[] = [];
   const add = (found: readonly CloseException[]): void => {
     for (const one of found) exceptions.push(one);
   };
+  const liableFor = taxParties(facts, knownUntil);
   for (const link of links) {
     add(checkAgreement(link, billing(link.agreement), agreementContext));
     add(checkMoney(link.agreement, billing(link.agreement), { policy, asOfDay, settlementOf }));
+    add(checkTax(link.agreement, policy, liableFor));
+    add(checkConversion(link.agreement));
   }
   add(checkDeals(facts, links, agreementContext));
   add(checkOrphans(book));
   add(checkBank(payouts, payoutContext));
   add(checkControls(facts, { lines, payouts: payouts.payouts, knownUntil }));
+  add(checkFiles(facts.received, { policy, asOfDay }));
+  add(checkRestated(versions.restated));
+  add(checkSchedules(facts, book.agreements, knownUntil));
+  const tolerance = toleranceUses(absorbed, payouts.payouts);
+  add(checkTolerance(tolerance, policy));
   add(credited.exceptions);
+  const raised = inFixedOrder(exceptions);
   return {
     asOfDay,
     policy,
     totals: totalsOf(lines, payouts.payouts),
-    exceptions: inFixedOrder(exceptions),
+    exceptions: raised,
+    blocks: raised.filter(({ type }) => blockingTypes.has(type)),
+    tolerance,
     credits: credited.credits,
     attribution: credited,
     hashOf: (document) => judged.get(document)?.hash ?? "",

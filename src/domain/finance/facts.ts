@@ -8,6 +8,17 @@ import type { FeeSchedule } from "./fee.ts";
 import type { MoneyLine, Origin } from "./line.ts";
 import type { Policy } from "./policy.ts";
 
+/** A report or internal file that was taken as a whole. */
+export interface ReceivedFile {
+  readonly file: number;
+  readonly path: string;
+  /** The format's id, for example `aws.billing-event`. */
+  readonly format: string;
+  readonly unknownColumns: readonly string[];
+  /** Months that it covers, counted as `monthNumber` does: the one that its path names, else those of its money lines. */
+  readonly months: readonly number[];
+}
+
 /** A fact of which the source may send later versions: of two with one key, the later known wins. */
 export interface Versioned extends Origin {
   readonly key: string;
@@ -99,6 +110,17 @@ export interface OfferAssociation extends Versioned {
   readonly offerId: string;
 }
 
+/** Who is liable for the tax on an invoice line: null where none is collected. */
+export interface TaxItemFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  /** Invoice and line item as a money line's `reference` begins: `invoice:item`. */
+  readonly invoiceLine: string;
+  readonly liable: "marketplace" | "seller" | null;
+  readonly amount: bigint;
+  /** Empty where the feed says none. */
+  readonly currency: string;
+}
+
 export interface DealFact extends Origin {
   readonly dealId: string;
   readonly accountName: string;
@@ -146,6 +168,7 @@ export interface DepositFact extends Versioned {
 }
 
 export interface Facts {
+  readonly received: ReceivedFile[];
   readonly lines: MoneyLine[];
   readonly agreements: AgreementFact[];
   readonly instalments: InstalmentFact[];
@@ -155,6 +178,7 @@ export interface Facts {
   readonly learnedAliases: LearnedAlias[];
   readonly recordedLinks: RecordedLink[];
   readonly associations: OfferAssociation[];
+  readonly taxItems: TaxItemFact[];
   readonly deals: DealFact[];
   readonly payments: PaymentFact[];
   readonly controls: ControlFact[];
@@ -173,6 +197,7 @@ export interface Facts {
 }
 
 export const noFacts = (): Facts => ({
+  received: [],
   lines: [],
   agreements: [],
   instalments: [],
@@ -182,6 +207,7 @@ export const noFacts = (): Facts => ({
   learnedAliases: [],
   recordedLinks: [],
   associations: [],
+  taxItems: [],
   deals: [],
   payments: [],
   controls: [],
@@ -202,6 +228,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   const add = <Fact>(to: Fact[], from: readonly Fact[]): void => {
     for (const fact of from) to.push(fact);
   };
+  add(all.received, more.received);
   add(all.lines, more.lines);
   add(all.agreements, more.agreements);
   add(all.instalments, more.instalments);
@@ -211,6 +238,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.learnedAliases, more.learnedAliases);
   add(all.recordedLinks, more.recordedLinks);
   add(all.associations, more.associations);
+  add(all.taxItems, more.taxItems);
   add(all.deals, more.deals);
   add(all.payments, more.payments);
   add(all.controls, more.controls);

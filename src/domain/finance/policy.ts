@@ -1,15 +1,33 @@
 /** Tolerances and windows of a close: data with a version of its own, never numbers in code. */
 import { z } from "zod";
 import { marketplaceIds } from "../deal.ts";
+import { amountOf } from "./amount.ts";
+import { monthOf } from "./day.ts";
 
 const days = z.number().int().min(0).max(3_650);
+const month = z.string().refine((text) => monthOf(text) !== null, "a month such as 2026-01");
 const byMarketplace = z.record(z.enum(marketplaceIds), days);
 
 /** The file's own shape. Unknown members are kept out of the conclusions, not refused: the file is the user's. */
 export const policyFileSchema = z.object({
   version: z.string().optional(),
   as_of: z.string().optional(),
-  tolerance: z.object({ minor_units_per_instalment: z.number().int().min(0).max(1_000) }),
+  tolerance: z.object({
+    minor_units_per_instalment: z.number().int().min(0).max(1_000),
+    /** What tolerances may absorb in a month by currency, such as `"USD": "50.00"`; more blocks the close. */
+    cap_per_period: z
+      .record(
+        z.string(),
+        z.string().refine((text) => amountOf(text) !== null, 'a plain decimal in quotes, such as "50.00"'),
+      )
+      .optional(),
+  }),
+  /** Files that have to be there: one of a format for each month, so many days after the month's end. */
+  expected_files: z
+    .array(z.object({ format: z.string().min(1), from: month, until: month.optional(), due_days: days.default(15) }))
+    .optional(),
+  /** Who hands sales tax to the authorities, where a company knows that for all its sales at a marketplace. */
+  tax_model: z.partialRecord(z.enum(marketplaceIds), z.enum(["marketplace", "seller"])).optional(),
   windows_days: z.object({
     invoice_overdue: days,
     accepted_no_revenue: byMarketplace,
@@ -29,8 +47,20 @@ export const policyFileSchema = z.object({
 });
 export type PolicyFile = z.infer<typeof policyFileSchema>;
 
+export interface ExpectedFile {
+  readonly format: string;
+  /** First days of the first and the last month; null: for ever. */
+  readonly fromDay: number;
+  readonly untilDay: number | null;
+  readonly dueDays: number;
+}
+
 export interface Policy {
   readonly minorUnitsPerInstalment: bigint;
+  /** Micros by currency that tolerances may absorb in a month. */
+  readonly toleranceCaps: Readonly<Record<string, bigint>>;
+  readonly expectedFiles: readonly ExpectedFile[];
+  readonly taxModel: Readonly<Partial<Record<"aws" | "azure" | "gcp", "marketplace" | "seller">>>;
   readonly invoiceOverdueDays: number;
   readonly acceptedNoRevenueDays: Readonly<Record<"aws" | "azure" | "gcp", number>>;
   /** Days after collection (AWS) or after the expected payment (the others) within which money must be paid out. */
@@ -54,6 +84,16 @@ export const policyOf = (file: PolicyFile): Policy => {
   const overdue = windows.accepted_no_revenue;
   return {
     minorUnitsPerInstalment: BigInt(file.tolerance.minor_units_per_instalment),
+    toleranceCaps: Object.fromEntries(
+      Object.entries(file.tolerance.cap_per_period ?? {}).map(([currency, cap]) => [currency, amountOf(cap) ?? 0n]),
+    ),
+    expectedFiles: (file.expected_files ?? []).map(({ format, from, until, due_days }) => ({
+      format,
+      fromDay: monthOf(from) ?? 0,
+      untilDay: until === undefined ? null : monthOf(until),
+      dueDays: due_days,
+    })),
+    taxModel: file.tax_model ?? {},
     invoiceOverdueDays: windows.invoice_overdue,
     acceptedNoRevenueDays: { aws: overdue.aws, azure: overdue.azure, gcp: overdue.gcp },
     disbursementDays: {

@@ -5,7 +5,14 @@
 import type { MarketplaceId } from "../../deal.ts";
 import { roundToMinor } from "../amount.ts";
 import { dayText } from "../day.ts";
-import { type AccountRole, type Movement, type MovementKind, movementKinds, postings } from "./movements.ts";
+import {
+  type AccountRole,
+  incentiveKinds,
+  type Movement,
+  type MovementKind,
+  movementKinds,
+  postings,
+} from "./movements.ts";
 import { amount, type Cell, money, type PackTable, text } from "./table.ts";
 
 export interface JournalLine {
@@ -36,7 +43,8 @@ export interface Journal {
 export const journalsOf = (movements: readonly Movement[], asOfDay: number): readonly Journal[] => {
   const exact = new Map<string, Map<MovementKind, Map<string, bigint>>>();
   for (const movement of movements) {
-    const book = `${movement.marketplace}|${movement.currency}|${movement.agreementId ?? ""}`;
+    const own = incentiveKinds.has(movement.kind) ? "|incentives" : "";
+    const book = `${movement.marketplace}|${movement.currency}|${movement.agreementId ?? ""}${own}`;
     const kinds = exact.get(book) ?? new Map<MovementKind, Map<string, bigint>>();
     exact.set(book, kinds);
     const months = kinds.get(movement.kind) ?? new Map<string, bigint>();
@@ -94,9 +102,10 @@ const journalOf = (
   period: string,
   { lines, asOfDay }: { readonly lines: readonly JournalLine[]; readonly asOfDay: number },
 ): Journal => {
-  const [marketplace = "", currency = "", agreementId = ""] = book.split("|");
+  const [marketplace = "", currency = "", agreementId = "", incentives] = book.split("|");
+  const about = [agreementId, incentives ?? ""].filter((part) => part !== "").join("-");
   return {
-    id: `${period}-${marketplace}-${currency}-${agreementId === "" ? "payouts" : agreementId}`,
+    id: `${period}-${marketplace}-${currency}-${about === "" ? "payouts" : about}`,
     period,
     date: lastDay(period, asOfDay),
     marketplace: marketplace as MarketplaceId,
@@ -127,6 +136,9 @@ export const defaultAccountNames: AccountNames = {
   fx_clearing: "FX Clearing",
   rounding: "Rounding Differences",
   cash: "Cash",
+  incentive_receivable: "Incentives Receivable",
+  incentive_income: "Partner Incentives",
+  buyer_credits: "Buyer Credits",
 };
 
 type LineOf = (journal: Journal, line: JournalLine) => readonly Cell[];
@@ -140,7 +152,7 @@ export const genericJournals = (journals: readonly Journal[], names: AccountName
   name: "journals",
   title: "Journal entries",
   about:
-    "One balanced entry for each month, marketplace, currency and agreement. Months are those of the source's calendar.",
+    "One balanced entry for each month, marketplace, currency and agreement; incentives in entries of their own. Months are those of the source's calendar.",
   columns: [
     ...["journal_id", "date", "period", "marketplace", "agreement_id", "currency", "account"].map(text),
     amount("debit"),
