@@ -203,12 +203,6 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     taxModel: z.object({ aws: taxParty, azure: taxParty, gcp: taxParty }),
     unassignedAbove: z.record(z.string(), whole),
   }),
-  received: z.object({
-    file: z.number().int(),
-    path: z.string(),
-    format: z.string(),
-    unknownColumns: z.array(z.string()),
-  }),
   periodLocks: z.object({ document: periodLockSchema }).transform(({ document }) => periodLockOf(document)),
 };
 
