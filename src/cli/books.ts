@@ -18,10 +18,13 @@ export const asOfFlags: readonly Flag[] = [
   textFlag("as-known-at", "YYYY-MM-DD", "only files that could be known by the end of this day; default: all"),
 ];
 /** Refuses what is no day, and words the question for the API. */
-export const asOfQuery = (typed: Arguments): { readonly asOf: string | undefined; readonly asKnownAt: string | undefined } => {
+export const asOfQuery = (
+  typed: Arguments,
+): { readonly asOf: string | undefined; readonly asKnownAt: string | undefined } => {
   const known = typed.text("as-known-at");
   for (const text of [typed.text("as-of"), known])
-    if (text !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(text)) throw usageFailure(`${text} is no day`, "write it as 2026-06-30");
+    if (text !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(text))
+      throw usageFailure(`${text} is no day`, "write it as 2026-06-30");
   return { asOf: typed.text("as-of"), asKnownAt: known === undefined ? undefined : `${known}T23:59:59.999Z` };
 };
 const listFlags: readonly Flag[] = [
@@ -76,9 +79,15 @@ export const revenueCommand: Command = {
     textFlag("disposition", "word", "default current; also joined, repeated, superseded, deleted, not_known_yet"),
     ...listFlags,
   ],
-  examples: ["cosell revenue --totals", "cosell revenue --deal salesforce:006Hs00001ABCDE", "cosell revenue --period 2026-06 --json"],
+  examples: [
+    "cosell revenue --totals",
+    "cosell revenue --deal salesforce:006Hs00001ABCDE",
+    "cosell revenue --period 2026-06 --json",
+  ],
   run: (shell, typed) =>
-    withClient(shell, whereabouts(typed), (client) => (typed.on("totals") ? runTotals(shell, client, typed) : runLines(shell, client, typed))),
+    withClient(shell, whereabouts(typed), (client) =>
+      typed.on("totals") ? runTotals(shell, client, typed) : runLines(shell, client, typed),
+    ),
 };
 
 const runLines = async (shell: Shell, client: Client, typed: Arguments): Promise<Report> => {
@@ -99,7 +108,10 @@ const runLines = async (shell: Shell, client: Client, typed: Arguments): Promise
     ],
     shell.columns,
   );
-  const text = rows.length === 0 ? "no money lines: cosell reports add sends files\n" : `${table}\n${counted(rows.length, "line")}\n`;
+  const text =
+    rows.length === 0
+      ? "no money lines: cosell reports add sends files\n"
+      : `${table}\n${counted(rows.length, "line")}\n`;
   return { exitCode: exitCodes.ok, text, json: { lines: jsonOf(rows) } };
 };
 
@@ -116,7 +128,9 @@ const runTotals = async (shell: Shell, client: Client, typed: Arguments): Promis
     [
       { title: "at", cell: (row) => row.marketplace },
       { title: "measure", cell: (row) => row.measure },
-      ...(typed.on("by-period") ? [{ title: "month", cell: (row: z.infer<typeof totalSchema>) => row.period ?? "" }] : []),
+      ...(typed.on("by-period")
+        ? [{ title: "month", cell: (row: z.infer<typeof totalSchema>) => row.period ?? "" }]
+        : []),
       { title: "amount", cell: (row) => row.amount, right: true },
       { title: "currency", cell: (row) => row.currency },
     ],
@@ -162,7 +176,10 @@ export const payoutsCommand: Command = {
           { title: "payout", cell: (row) => row.id, shrink: true },
           { title: "paid", cell: (row) => moneyText(row.amount), right: true },
           { title: "lines", cell: (row) => row.lines.amount, right: true },
-          { title: "at the bank", cell: (row) => (row.failed ? "failed" : row.deposits.map(({ day }) => day).join(", ")) },
+          {
+            title: "at the bank",
+            cell: (row) => (row.failed ? "failed" : row.deposits.map(({ day }) => day).join(", ")),
+          },
         ],
         shell.columns,
       );
@@ -210,7 +227,10 @@ export const creditsCommand: Command = {
         ],
         shell.columns,
       );
-      const text = rows.length === 0 ? "no credits yet\n" : `${table}\n${counted(rows.length, "credit")}; influenced ones of a deal share a basis and do not add up\n`;
+      const text =
+        rows.length === 0
+          ? "no credits yet\n"
+          : `${table}\n${counted(rows.length, "credit")}; influenced ones of a deal share a basis and do not add up\n`;
       return { exitCode: exitCodes.ok, text, json: { credits: jsonOf(rows) } };
     }),
 };
@@ -220,9 +240,14 @@ const exportOf = async (
   typed: Arguments,
   { party, out }: { readonly party: string | undefined; readonly out: string },
 ) => {
-  if (party === undefined) throw usageFailure("--out writes one partner's side: --party is missing", "add --party <partner>");
+  if (party === undefined)
+    throw usageFailure("--out writes one partner's side: --party is missing", "add --party <partner>");
   const { asOf, asKnownAt } = asOfQuery(typed);
-  const query = new URLSearchParams({ party, ...(asOf === undefined ? {} : { asOf }), ...(asKnownAt === undefined ? {} : { asKnownAt }) });
+  const query = new URLSearchParams({
+    party,
+    ...(asOf === undefined ? {} : { asOf }),
+    ...(asKnownAt === undefined ? {} : { asKnownAt }),
+  });
   await writeWhole(out, [await client.text(`/v1/attribution/export?${query.toString()}`)]);
   return { exitCode: exitCodes.ok, text: `${out}: the credits of ${party}\n`, json: { out, party } };
 };
@@ -277,7 +302,8 @@ export const reconciliationRunCommand: Command = {
     textFlag("period", "YYYY-MM", "instead of --as-of: the month whose last day it is"),
     textFlag("mode", "word", "increment (default) looks at what changed; full at everything. Both come to the same"),
   ],
-  about: "Every received file asks for a reconciliation by itself, and the clock once a day: this is for another day, or for now.",
+  about:
+    "Every received file asks for a reconciliation by itself, and the clock once a day: this is for another day, or for now.",
   examples: ["cosell reconciliations run", "cosell reconciliations run --period 2026-06"],
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
@@ -288,7 +314,9 @@ export const reconciliationRunCommand: Command = {
       const done = await follow(shell, client, asked.id);
       if (done.state === "failed")
         throw new Failure(`the reconciliation as of ${done.asOf} failed: ${done.reason ?? "see the log"}`);
-      const counts = Object.entries(done.counts).map(([name, count]) => `  ${name.replaceAll("_", " ")} ${count.toLocaleString("en")}`);
+      const counts = Object.entries(done.counts).map(
+        ([name, count]) => `  ${name.replaceAll("_", " ")} ${count.toLocaleString("en")}`,
+      );
       const blocks = done.blocks.map((block) => `  stands in the way of a lock: ${block}`);
       const text = `${[`reconciled as of ${done.asOf} (${done.mode}, ${done.id})`, ...counts, ...blocks].join("\n")}\n`;
       return { exitCode: exitCodes.ok, text, json: jsonOf(done) };
@@ -300,7 +328,9 @@ const follow = async (shell: Shell, client: Client, id: string): Promise<Reconci
     const row = await client.get(`/v1/reconciliations/${id}`, reconciliationSchema);
     if (row.state === "done" || row.state === "failed") return row;
     if (waitedMs >= followMsMax || shell.stopped.aborted)
-      throw new Failure(`the reconciliation ${id} is ${row.state}`, { fix: "cosell reconciliations tells when it has ended" });
+      throw new Failure(`the reconciliation ${id} is ${row.state}`, {
+        fix: "cosell reconciliations tells when it has ended",
+      });
     shell.progress(`${row.state}, ${Math.round(waitedMs / 1_000)} s`);
     await shell.sleep(followEveryMs);
   }

@@ -11,9 +11,15 @@ import {
 import { attributionCompareCommand, attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
+import {
+  creditsCommand,
+  payoutsCommand,
+  reconciliationRunCommand,
+  reconciliationsCommand,
+  revenueCommand,
+} from "./books.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import { closeCommand, closeVerifyCommand } from "./close.ts";
-import { creditsCommand, payoutsCommand, reconciliationRunCommand, reconciliationsCommand, revenueCommand } from "./books.ts";
 import { closePrepareCommand } from "./close-prepare.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
@@ -62,7 +68,13 @@ import {
 import { queueCommand } from "./queue.ts";
 import { reportAddCommand, reportFetchCommand, reportShowCommand, reportsCommand } from "./reports.ts";
 import { restoreCommand } from "./restore.ts";
-import { ruleKeygenCommand, rulePushCommand, ruleSignCommand, ruleTrustCommand, ruleVerifyCommand } from "./rule-documents.ts";
+import {
+  ruleKeygenCommand,
+  rulePushCommand,
+  ruleSignCommand,
+  ruleTrustCommand,
+  ruleVerifyCommand,
+} from "./rule-documents.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";

@@ -73,7 +73,9 @@ const fromFolder = async (
   const explained = createExplainer(close, read.facts)(id);
   if (explained.kind === "unknown") {
     const near = explained.near.length === 0 ? "" : `; there is ${explained.near.join(", ")}`;
-    throw new Failure(`nothing in this close has the id ${id}${near}`, { fix: "take an id from a CSV of the close pack" });
+    throw new Failure(`nothing in this close has the id ${id}${near}`, {
+      fix: "take an id from a CSV of the close pack",
+    });
   }
   if (explained.kind === "ambiguous")
     throw new Failure(`${id} is more than one thing: ${explained.ids.join(", ")}`, {

@@ -72,7 +72,8 @@ const listed = (shell: Shell, rows: readonly FileRow[]): Report => {
     ],
     shell.columns,
   );
-  const text = rows.length === 0 ? "no files yet: cosell reports add <folder>\n" : `${table}\n${counted(rows.length, "file")}\n`;
+  const text =
+    rows.length === 0 ? "no files yet: cosell reports add <folder>\n" : `${table}\n${counted(rows.length, "file")}\n`;
   return { exitCode: exitCodes.ok, text, json: { files: jsonOf(rows) } };
 };
 
@@ -89,7 +90,10 @@ export const reportAddCommand: Command = {
   about: `
 Marketplaces' reports, bank statements and documents of your own. A file that was sent before is nothing. Each is read by itself: one
 that is damaged is refused with line, column and remedy, the others go on, and the command ends with exit code 1. Files that the service writes itself (internal/${ownFileNames.join(", internal/")}) are left out.`,
-  examples: ["cosell reports add reports/2026-06", "cosell reports add BillingEvent.csv --path aws/BillingEvent_2026-06.csv"],
+  examples: [
+    "cosell reports add reports/2026-06",
+    "cosell reports add BillingEvent.csv --path aws/BillingEvent_2026-06.csv",
+  ],
   run: (shell, typed) =>
     withClient(shell, whereabouts(typed), async (client) => {
       const files = await filesOf(typed);
@@ -99,7 +103,11 @@ that is damaged is refused with line, column and remedy, the others go on, and t
         for (const [index, { name, path }] of files.entries()) {
           progress.show(index, path);
           const body = await openAsBlob(name);
-          const received = await client.upload(`/v1/reports/files?path=${encodeURIComponent(path)}`, body, receivedSchema);
+          const received = await client.upload(
+            `/v1/reports/files?path=${encodeURIComponent(path)}`,
+            body,
+            receivedSchema,
+          );
           sent.push({ id: received.file.id, isNew: received.isNew });
         }
       } finally {
@@ -131,7 +139,10 @@ const sentReport = (rows: readonly FileRow[], fresh: number): Report => {
   const refused = of("refused");
   const lines = [
     `${counted(rows.length, "file")} sent, ${fresh} of them new: ${of("read").length} read, ${of("receiving").length} to be read, ${refused.length} refused, ${of("unknown").length} not known`,
-    ...refused.flatMap((file) => [`refused, nothing of it counts: ${file.path} (${file.id})`, ...problemLines(file, 3)]),
+    ...refused.flatMap((file) => [
+      `refused, nothing of it counts: ${file.path} (${file.id})`,
+      ...problemLines(file, 3),
+    ]),
     ...of("unknown").map((file) => `not a report that is known, left alone: ${file.path}`),
   ];
   return {
@@ -143,7 +154,9 @@ const sentReport = (rows: readonly FileRow[], fresh: number): Report => {
 
 const problemLines = (file: FileRow, max: number): readonly string[] => [
   ...file.problems.slice(0, max).flatMap(({ line, column, message, fix }) => {
-    const place = [line === null ? [] : [`line ${line}`], column === null ? [] : [`column ${column}`]].flat().join(", ");
+    const place = [line === null ? [] : [`line ${line}`], column === null ? [] : [`column ${column}`]]
+      .flat()
+      .join(", ");
     return [`  ${place === "" ? "" : `${place}: `}${message}`, ...(fix === "" ? [] : [`    fix: ${fix}`])];
   }),
   ...(file.problemCount > max ? [`  and ${file.problemCount - Math.min(max, file.problems.length)} more`] : []),
@@ -169,7 +182,9 @@ export const reportShowCommand: Command = {
         `${file.path} (${file.id})`,
         `  ${file.status}${file.format === null ? "" : `, ${file.format}`}, ${counted(file.rows, "row")}, ${file.bytes.toLocaleString("en")} bytes, received ${file.receivedAt}`,
         `  sha256 ${file.sha256 ?? "not whole yet"}`,
-        ...(file.unknownColumns.length === 0 ? [] : [`  columns that are not known: ${file.unknownColumns.join(", ")}`]),
+        ...(file.unknownColumns.length === 0
+          ? []
+          : [`  columns that are not known: ${file.unknownColumns.join(", ")}`]),
         ...file.notes.map((note) => `  note: ${note}`),
         ...problemLines(file, shell.interactive ? problemsShownMax : Number.POSITIVE_INFINITY),
       ];
@@ -221,7 +236,8 @@ export const reportFetchCommand: Command = {
         ],
         shell.columns,
       );
-      const text = items.length === 0 ? "no connection names a place of reports: send files with cosell reports add\n" : table;
+      const text =
+        items.length === 0 ? "no connection names a place of reports: send files with cosell reports add\n" : table;
       return { exitCode: exitCodes.ok, text, json: { connections: jsonOf(items) } };
     }),
 };

@@ -1,14 +1,20 @@
 /** Attribution over HTTP: the rules that both companies signed, the keys they are verified with, disputes, and who is credited. */
 import { z } from "zod";
-import { jsonObjectSchema, type JsonObject } from "../domain/deal.ts";
 import { createCsvReader, csvRow } from "../domain/csv.ts";
+import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import { attributionRuleSchema, creditBases, ruleName } from "../domain/finance/attribution-rule.ts";
 import { decisionSchema } from "../domain/finance/dispute.ts";
 import { ownJson } from "../domain/finance/own-files.ts";
 import { csvRows } from "../domain/finance/pack/table.ts";
 import { partnerShare, partnerShareTable } from "../domain/finance/partner-share.ts";
 import { decimalToMicros } from "../domain/money.ts";
-import { type PublicKey, publicKeySchema, publicKeysSchema, type RuleVerdict, verifyRule } from "../domain/signed-rule.ts";
+import {
+  type PublicKey,
+  publicKeySchema,
+  publicKeysSchema,
+  type RuleVerdict,
+  verifyRule,
+} from "../domain/signed-rule.ts";
 import type { ListedCredit } from "../store/ledger-lists.ts";
 import { asOfShape, booksNow, booksOf, booksPage, moneyOf, moneySchema, pageBy } from "./books.ts";
 import { type AppDeps, type Endpoint, endpoint, listOf, pageOf, pageQuery } from "./endpoint.ts";
@@ -87,8 +93,15 @@ const creditsEndpoint = (deps: AppDeps): Endpoint =>
       );
       const keyOf = (credit: (typeof wanted)[number]): string =>
         JSON.stringify([credit.dealId, credit.agreementId, credit.kind, credit.partnerId]);
-      const { items, next } = pageBy(wanted.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)), query, keyOf);
-      return { status: 200, body: { items: items.map((one) => shownCredit({ ...one, touchIds: [...one.touchIds] })), next } };
+      const { items, next } = pageBy(
+        wanted.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+        query,
+        keyOf,
+      );
+      return {
+        status: 200,
+        body: { items: items.map((one) => shownCredit({ ...one, touchIds: [...one.touchIds] })), next },
+      };
     },
   });
 
@@ -119,7 +132,9 @@ const exportEndpoint = (deps: AppDeps): Endpoint =>
 const signedSchema = z.object({
   id: z.string().describe("rule and version"),
   contentSha256: z.string().describe("of the content in canonical form (RFC 8785)"),
-  state: z.enum(["verified", "not_verified"]).describe("not verified: a key it was signed with is gone or ended before"),
+  state: z
+    .enum(["verified", "not_verified"])
+    .describe("not verified: a key it was signed with is gone or ended before"),
   signedAt: z.string().nullable(),
   signatures: z.array(z.object({ side: z.string(), name: z.string(), signedAt: z.string(), verdict: z.string() })),
   document: z.record(z.string(), z.json()),
@@ -145,7 +160,10 @@ const shownDocument = (document: JsonObject, verdict: RuleVerdict): z.input<type
   document: JSON.parse(JSON.stringify(document)),
 });
 
-const listDocuments = (deps: AppDeps, given: { readonly path: string; readonly name: DocumentsName; readonly summary: string }) =>
+const listDocuments = (
+  deps: AppDeps,
+  given: { readonly path: string; readonly name: DocumentsName; readonly summary: string },
+) =>
   endpoint({
     method: "GET",
     path: given.path,
@@ -216,7 +234,8 @@ const addDocument = async (deps: AppDeps, name: DocumentsName, document: JsonObj
       `${nameOf(document)} is there with another content. A changed text is a new version.`,
     );
   if (same === undefined) {
-    if (known.length >= documentsMax) throw new ProblemError("conflict", `There are ${documentsMax} documents already.`);
+    if (known.length >= documentsMax)
+      throw new ProblemError("conflict", `There are ${documentsMax} documents already.`);
     await giveDocument(deps, name, ownJson([...known, document]));
   }
   return { status: same === undefined ? 201 : 200, body: shownDocument(document, verdict) };
@@ -303,8 +322,14 @@ const addKeyEndpoint = (deps: AppDeps): Endpoint =>
     handle: async ({ body: key }) => {
       const keys = await keysOf(deps);
       const known = keys.find(({ key_id }) => key_id === key.key_id);
-      if (known !== undefined && (known.public_key !== key.public_key || known.side !== key.side || known.name !== key.name))
-        throw new ProblemError("conflict", `The key ${key.key_id} belongs to ${known.name}. Make a new key for another officer.`);
+      if (
+        known !== undefined &&
+        (known.public_key !== key.public_key || known.side !== key.side || known.name !== key.name)
+      )
+        throw new ProblemError(
+          "conflict",
+          `The key ${key.key_id} belongs to ${known.name}. Make a new key for another officer.`,
+        );
       const others = keys.filter(({ key_id }) => key_id !== key.key_id);
       await giveDocument(deps, "keys.json", ownJson([...others, key]));
       return { status: 200, body: key };
@@ -325,10 +350,12 @@ const disputeColumns = ["dispute_id", "deal_id", "partner_id", "opened", "amount
 const disputesOf = async (deps: AppDeps): Promise<readonly DisputeRow[]> => {
   const text = await deps.store.ownFiles.given(deps.db.sql, "disputes.csv");
   if (text === null) return [];
-  return rowsOf(text).map(([id = "", dealId = "", partnerId = "", opened = "", amount = "", currency = "", reason = ""]) => ({
-    ...{ id, dealId, partnerId, opened, reason },
-    amount: amount === "whole" ? null : { amount, currency },
-  }));
+  return rowsOf(text).map(
+    ([id = "", dealId = "", partnerId = "", opened = "", amount = "", currency = "", reason = ""]) => ({
+      ...{ id, dealId, partnerId, opened, reason },
+      amount: amount === "whole" ? null : { amount, currency },
+    }),
+  );
 };
 
 /** Rows of a table of ours, without its header line. */

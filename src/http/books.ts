@@ -9,7 +9,9 @@ import type { ListPage } from "../store/rows.ts";
 import type { AppDeps } from "./endpoint.ts";
 import { ProblemError } from "./problem.ts";
 
-export const day = z.string().refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && dayOf(text) !== null, "a day such as 2026-06-30");
+export const day = z
+  .string()
+  .refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && dayOf(text) !== null, "a day such as 2026-06-30");
 export const month = z.string().regex(/^\d{4}-(?:0[1-9]|1[0-2])$/, "a month such as 2026-06");
 
 /** Asked on every query of the books. */
@@ -27,7 +29,10 @@ export const booksPage = {
   after: z.string().min(1).max(2_000).optional().describe("`next` of the page before"),
 };
 export const ofMarketplace = marketplaceIdSchema.optional().describe("only this marketplace");
-export const currencyQuery = z.string().regex(/^[A-Z]{3}$/, "an ISO 4217 code such as USD").optional();
+export const currencyQuery = z
+  .string()
+  .regex(/^[A-Z]{3}$/, "an ISO 4217 code such as USD")
+  .optional();
 
 export interface AsOf {
   readonly asOf?: string | undefined;

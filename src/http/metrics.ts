@@ -7,8 +7,8 @@ import Gauge from "prom-client/lib/gauge.js";
 import Scrape from "prom-client/lib/registry.js";
 import { effectStates, invitationStates, shareStates } from "../domain/machine.ts";
 import type { Sample, WatchedConnection } from "../store/measures.ts";
-import { fileStatuses } from "../store/report-files.ts";
 import { accountKey, quotaStanding } from "../store/quota.ts";
+import { fileStatuses } from "../store/report-files.ts";
 import { type AppDeps, type Endpoint, endpoint } from "./endpoint.ts";
 
 interface Metric {

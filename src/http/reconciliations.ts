@@ -1,7 +1,7 @@
 /** Reconciliations over HTTP: asked for, followed, read with what they came to. And what explains any of their figures. */
 import { z } from "zod";
-import { dayOf, monthOf } from "../domain/finance/day.ts";
 import { amountText } from "../domain/finance/amount.ts";
+import { dayOf, monthOf } from "../domain/finance/day.ts";
 import type { Evidence } from "../domain/finance/pack/evidence.ts";
 import { createExplainer } from "../domain/finance/pack/explainer.ts";
 import type { Books } from "../store/books.ts";
@@ -14,7 +14,9 @@ const amounts = z.record(z.string(), z.record(z.string(), z.record(z.string(), z
 const shownSchema = z.object({
   id: z.string(),
   asOf: z.string(),
-  mode: z.enum(reconciliationModes).describe("increment: only what new files touch was concluded anew; the result is the same"),
+  mode: z
+    .enum(reconciliationModes)
+    .describe("increment: only what new files touch was concluded anew; the result is the same"),
   state: z.enum(reconciliationStates),
   counts: z.record(z.string(), z.number()),
   totals: amounts.describe("by marketplace, currency and measure, as decimals"),
@@ -31,7 +33,9 @@ const shown = ({ untilSeq: _, totals, ...rest }: Reconciliation): z.input<typeof
       Object.fromEntries(
         Object.entries(currencies).map(([currency, figures]) => [
           currency,
-          Object.fromEntries(Object.entries(figures).map(([measure, micros]) => [measure, amountText(micros, currency)])),
+          Object.fromEntries(
+            Object.entries(figures).map(([measure, micros]) => [measure, amountText(micros, currency)]),
+          ),
         ]),
       ),
     ]),
@@ -169,7 +173,8 @@ const plain = (evidence: Evidence, books: Pick<Books, "fileOf">): z.input<typeof
   return {
     ...{ what, id, says: [...says], because, rejected: [...rejected], isPart },
     amount: amount === null ? null : { amount: amountText(amount.micros, amount.currency), currency: amount.currency },
-    where: where === null || file === undefined ? null : { file: file.path, sha256: file.sha256 ?? "", line: where.line },
+    where:
+      where === null || file === undefined ? null : { file: file.path, sha256: file.sha256 ?? "", line: where.line },
     parts: parts.map((part) => plain(part, books)),
   };
 };

@@ -198,7 +198,10 @@ const totalsEndpoint = (deps: AppDeps): Endpoint =>
     answers: {
       200: {
         description: "the totals",
-        schema: z.object({ asOf: z.string().nullable().describe("null: nothing was reconciled yet"), items: z.array(totalSchema) }),
+        schema: z.object({
+          asOf: z.string().nullable().describe("null: nothing was reconciled yet"),
+          items: z.array(totalSchema),
+        }),
       },
     },
     problems: ["conflict"],
@@ -226,7 +229,12 @@ const totalsEndpoint = (deps: AppDeps): Endpoint =>
 
 const orderOf = ({ marketplace, currency, period, measure }: Total): string =>
   [marketplace, currency, period ?? "", measure].join("|");
-const monthTotal = (sum: { readonly marketplace: string; readonly name: string; readonly currency: string; readonly amount: bigint }): Total => {
+const monthTotal = (sum: {
+  readonly marketplace: string;
+  readonly name: string;
+  readonly currency: string;
+  readonly amount: bigint;
+}): Total => {
   const [period = "", measure = ""] = sum.name.split("|");
   const { amount, currency } = moneyOf(sum.amount, sum.currency);
   return { marketplace: marketplaceIdSchema.parse(sum.marketplace), currency, period, measure, amount };
@@ -240,7 +248,9 @@ const totalsOf = (totals: Totals): readonly Total[] =>
   [...totals].flatMap(([marketplace, currencies]) =>
     [...currencies].flatMap(([currency, figures]) =>
       [...figures].flatMap(([measure, micros]) =>
-        micros === 0n ? [] : [{ marketplace, currency, period: null, measure, amount: moneyOf(micros, currency).amount }],
+        micros === 0n
+          ? []
+          : [{ marketplace, currency, period: null, measure, amount: moneyOf(micros, currency).amount }],
       ),
     ),
   );
