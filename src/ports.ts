@@ -15,9 +15,9 @@ export interface Db {
   readonly sql: Query;
   /**
    * Runs `work` in one transaction. No HTTP inside. Held longer than the database's limit, it is rolled back and
-   * rejected with an error that names where it was opened.
+   * rejected with an error that names where it was opened. `limit`: another limit for this one.
    */
-  readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  readonly transaction: <T>(work: (tx: Tx) => Promise<T>, limit?: { readonly msMax: number }) => Promise<T>;
   readonly close: () => Promise<void>;
 }
 
@@ -63,6 +63,8 @@ export const idPrefixes = [
   "apv",
   "otp",
   "fee",
+  "rpf",
+  "rec",
 ] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 

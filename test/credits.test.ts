@@ -33,7 +33,10 @@ const policy = (signatures: "recorded" | "verified") =>
       gcp_disbursement_after_expected: 10,
       bank_after_disbursement: 5,
       bank_clearing: 3,
+      deal_without_agreement: 30,
     },
+    auto_link: [],
+    unassigned_exceptions_above: {},
     signatures,
   });
 

@@ -103,6 +103,7 @@ export const addressFormat: CsvFormat = {
       sheet.column("aws_account_id"),
       sheet.column("email_domain"),
     ];
+    const [company, country] = [sheet.column("company_name"), sheet.column("country")];
     const history = historyOf(sheet);
     return {
       row: () => {
@@ -112,6 +113,8 @@ export const addressFormat: CsvFormat = {
           marketplace: "aws",
           buyerKey: buyer === null ? "" : file.strings.shared(accountNumber(buyer)),
           domain: file.strings.shared(sheet.text(domain)),
+          company: file.strings.loose(sheet.text(company)),
+          country: file.strings.shared(sheet.text(country)),
           knownSecond: history.knownSecond(),
           deleted: history.deleted(),
           file: file.index,

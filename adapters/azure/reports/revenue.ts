@@ -57,23 +57,23 @@ export const revenueFormat: CsvFormat = {
   ],
   open: (sheet, file) => {
     const read = lineReader(sheet, file);
-    const [account, email] = [sheet.column("BillingAccountId"), sheet.column("CustomerEmail")];
+    const buyerAt = buyerReader(sheet, file);
     const named = exportMonth(file.path);
     const lines: MoneyLine[] = [];
-    const domains: BuyerDomain[] = [];
+    const buyers: BuyerDomain[] = [];
     let latest = 0;
     return {
       row: () => {
         const line = read();
         lines.push(line);
         latest = Math.max(latest, line.invoicedDay ?? 0);
-        const domain = domainOf(file, sheet.id(account), sheet.text(email), sheet.lineNumber());
-        if (domain !== null) domains.push(domain);
+        const buyer = buyerAt();
+        if (buyer !== null) buyers.push(buyer);
       },
       end: () => {
         const knownSecond = secondOfDay(named ?? latest);
         for (const line of lines) file.facts.lines.push({ ...line, knownSecond });
-        for (const domain of domains) file.facts.domains.push({ ...domain, knownSecond });
+        for (const buyer of buyers) file.facts.domains.push({ ...buyer, knownSecond });
       },
     };
   },
@@ -120,18 +120,28 @@ const lineReader = (sheet: Sheet, file: ReportFile): (() => MoneyLine) => {
   };
 };
 
-/** A masked address says no domain. */
-const domainOf = (file: ReportFile, buyerKey: string | null, email: string, line: number): BuyerDomain | null => {
-  const domain = email.split("@")[1];
-  if (buyerKey === null || domain === undefined || domain.includes("*")) return null;
-  return {
-    key: file.strings.shared(`${buyerKey}|${domain}`),
-    marketplace: "azure",
-    buyerKey,
-    domain: file.strings.shared(domain),
-    knownSecond: 0,
-    deleted: false,
-    file: file.index,
-    line,
+/** Who the row says bought. A masked address says no domain. */
+const buyerReader = (sheet: Sheet, file: ReportFile): (() => BuyerDomain | null) => {
+  const [account, email] = [sheet.column("BillingAccountId"), sheet.column("CustomerEmail")];
+  const [company, name] = [sheet.column("CustomerCompanyName"), sheet.column("CustomerName")];
+  const country = sheet.column("CustomerCountry");
+  return () => {
+    const buyerKey = sheet.id(account);
+    const shown = sheet.text(email).split("@")[1] ?? "";
+    const domain = shown.includes("*") ? "" : shown;
+    const called = sheet.text(company) || sheet.text(name);
+    if (buyerKey === null || (domain === "" && called === "")) return null;
+    return {
+      key: file.strings.shared(`${buyerKey}|${domain}`),
+      marketplace: "azure",
+      buyerKey,
+      domain: file.strings.shared(domain),
+      company: file.strings.shared(called.includes("*") ? "" : called),
+      country: file.strings.shared(sheet.text(country)),
+      knownSecond: 0,
+      deleted: false,
+      file: file.index,
+      line: sheet.lineNumber(),
+    };
   };
 };

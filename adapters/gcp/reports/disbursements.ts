@@ -62,6 +62,7 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
     at("domain"),
     at("currency"),
   ];
+  const organization = at("cust_organization");
   const readAmounts = amountReader(sheet);
   const delivery = deliveryOf(file.path);
   return () => {
@@ -77,7 +78,10 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
     const agreementId = sheet.id(entitlement);
     const buyerKey = sheet.id(account);
     const knownSecond = sheet.second(created) ?? secondOfDay(monthDay);
-    addDomain(file, { buyerKey, domain: sheet.text(domain), knownSecond, line: sheet.lineNumber() });
+    addBuyer(file, {
+      ...{ buyerKey, knownSecond, line: sheet.lineNumber() },
+      ...{ domain: shown(sheet.text(domain)), company: shown(sheet.text(organization)) },
+    });
     file.facts.lines.push(
       lineOf({
         marketplace: "gcp",
@@ -158,17 +162,21 @@ const meaningOf = (amounts: Amounts): { readonly kind: LineKind; readonly amount
 interface Seen {
   readonly buyerKey: string | null;
   readonly domain: string;
+  readonly company: string;
   readonly knownSecond: number;
   readonly line: number;
 }
 
-const addDomain = (file: ReportFile, { buyerKey, domain, knownSecond, line }: Seen): void => {
-  if (buyerKey === null || domain === "" || domain === "n/a") return;
+const shown = (text: string): string => (text === "n/a" ? "" : text);
+
+const addBuyer = (file: ReportFile, { buyerKey, domain, company, knownSecond, line }: Seen): void => {
+  if (buyerKey === null || (domain === "" && company === "")) return;
   file.facts.domains.push({
     key: file.strings.shared(`${buyerKey}|${domain}`),
     marketplace: "gcp",
     buyerKey,
     domain: file.strings.shared(domain),
+    company: file.strings.shared(company),
     knownSecond,
     deleted: false,
     file: file.index,

@@ -126,6 +126,11 @@ export const insightsFormat: CsvFormat = {
       at("transaction_type"),
     ];
     const [currency, charges] = [at("currency"), at("charges")];
+    const [company, country] = [at("company"), at("country")];
+    const shown = (column: typeof on): string => {
+      const found = sheet.text(column);
+      return found === "n/a" ? "" : found;
+    };
     return {
       row: () => {
         const day = sheet.day(reported) ?? sheet.day(on);
@@ -133,14 +138,16 @@ export const insightsFormat: CsvFormat = {
         const origin = { deleted: false, file: file.index, line: sheet.lineNumber() };
         sheet.amountOrZero(charges);
         sheet.currency(currency);
-        const mailDomain = sheet.text(domain);
-        if (buyerKey !== null && mailDomain !== "" && mailDomain !== "n/a")
+        const mailDomain = shown(domain);
+        if (buyerKey !== null && (mailDomain !== "" || shown(company) !== ""))
           file.facts.domains.push({
             ...origin,
             key: file.strings.shared(`${buyerKey}|${mailDomain}`),
             marketplace: "gcp",
             buyerKey,
             domain: file.strings.shared(mailDomain),
+            company: file.strings.shared(shown(company)),
+            country: file.strings.shared(shown(country)),
             knownSecond: 0,
           });
         const agreementId = sheet.id(entitlement);

@@ -1,12 +1,15 @@
 /** Exceptions of an agreement against its deal, its contract, its schedule and its fees. */
 import type { Agreement } from "./agreements.ts";
 import { minorUnit } from "./amount.ts";
-import { type Billing, unbilledInstalments } from "./billing.ts";
+import { type Billing, billedInstalments } from "./billing.ts";
 import { dayText } from "./day.ts";
 import type { CloseException, ExceptionType } from "./exception.ts";
+import type { Facts } from "./facts.ts";
 import { type ExpectedRate, expectedRate, type FeeSchedule, feeOn } from "./fee.ts";
-import { type Link, toleranceOf } from "./links.ts";
+import { distinctDeals, type Link, toleranceOf } from "./links.ts";
 import type { Policy } from "./policy.ts";
+import { scoreText } from "./suggestions.ts";
+import type { Absorbed } from "./tolerance.ts";
 
 export interface AgreementContext {
   readonly policy: Policy;
@@ -14,6 +17,8 @@ export interface AgreementContext {
   readonly feeSchedule: FeeSchedule | null;
   /** The day on which an offer was published; null where nothing says it. */
   readonly publishedDay: (offerId: string) => number | null;
+  /** Takes note of a difference that a tolerance let pass. */
+  readonly absorb: (one: Absorbed) => void;
 }
 
 type Raise = (
@@ -57,10 +62,23 @@ const checkLink = (link: Link, billing: Billing, raise: Raise): void => {
   const deals = candidates.map((deal) => deal.dealId).join(" ");
   // An amended agreement gave its deal to the one that replaced it.
   if (!billed && notInForce.has(agreement.status)) return;
-  if (method === "ambiguous") raise("AMBIGUOUS_MATCH", open, { details: { candidates: deals } });
-  if (method === "none" && billed) raise("UNATTRIBUTED_REVENUE", open);
+  const seen = seenDeals(link);
+  if (method === "ambiguous") raise("AMBIGUOUS_MATCH", open, { details: { candidates: deals, ...seen } });
+  if (method === "none" && billed) {
+    raise("UNATTRIBUTED_REVENUE", open, { details: seen });
+    if (!link.isBuyerKnown && agreement.buyerKey !== null)
+      raise("UNKNOWN_BUYER_ACCOUNT", open, { details: { account: agreement.buyerKey } });
+  }
   if (method === "offer_id" && candidates.length > 1)
     raise("DOUBLE_CREDITED_DEAL", agreement.contractValue ?? 0n, { details: { deals } });
+};
+
+/** The deal that is suggested, and the scores of those that were looked at. */
+const seenDeals = ({ suggestions }: Link): Readonly<Record<string, string>> => {
+  if (suggestions.length === 0) return {};
+  const suggested = suggestions.find(({ isSuggested }) => isSuggested);
+  const scores = suggestions.map(({ deal, score }) => `${deal.dealId} ${scoreText(score)}`).join(", ");
+  return suggested === undefined ? { scores } : { suggested: suggested.deal.dealId, scores };
 };
 
 const checkDeal = ({ agreement, deal }: Link, policy: Policy, raise: Raise): void => {
@@ -86,7 +104,11 @@ const checkSchedule = (agreement: Agreement, billing: Billing, context: Agreemen
     return;
   }
   const tolerance = policy.minorUnitsPerInstalment * minorUnit(agreement.currency);
-  for (const instalment of unbilledInstalments(agreement.schedule, revenue, tolerance))
+  const { open, absorbed } = billedInstalments(agreement.schedule, revenue, tolerance);
+  const { marketplace, currency } = agreement;
+  for (const { day, difference } of absorbed)
+    context.absorb({ what: "instalment", marketplace, currency, day, difference });
+  for (const instalment of open)
     if (instalment.day + policy.invoiceOverdueDays <= asOfDay)
       raise("MISSING_INVOICE", instalment.amount, {
         cause: dayText(instalment.day),
@@ -105,6 +127,11 @@ const checkFees = (agreement: Agreement, billing: Billing, context: AgreementCon
     return;
   }
   const { difference, isOff } = feeDifference(billing, rate, agreement.currency);
+  if (!isOff && difference !== 0n) {
+    const { marketplace, currency } = agreement;
+    const day = billing.units[0]?.revenue[0]?.invoicedDay ?? agreement.startDay ?? context.asOfDay;
+    context.absorb({ what: "fee", marketplace, currency, day, difference });
+  }
   if (isOff && difference !== 0n)
     raise("FEE_MISMATCH", difference, {
       details: {
@@ -113,6 +140,32 @@ const checkFees = (agreement: Agreement, billing: Billing, context: AgreementCon
         renewal: `${agreement.renewal}`,
       },
     });
+};
+
+/** Deals won at a marketplace long enough ago that no agreement there is theirs. */
+export const checkDeals = (
+  facts: Facts,
+  links: readonly Link[],
+  context: Pick<AgreementContext, "policy" | "asOfDay">,
+): readonly CloseException[] => {
+  const found = new Set<string>();
+  for (const { deal, candidates } of links) {
+    if (deal !== null) found.add(deal.dealId);
+    for (const { dealId } of candidates) found.add(dealId);
+  }
+  const lastDay = context.asOfDay - context.policy.dealWithoutAgreementDays;
+  return distinctDeals(facts.deals).flatMap((deal): readonly CloseException[] => {
+    const { dealId, marketplace, closeDay, amount, currency, offerId } = deal;
+    if (marketplace === null || closeDay === null || closeDay > lastDay) return [];
+    if (found.has(dealId) || !/\bwon\b/i.test(deal.stage)) return [];
+    return [
+      {
+        ...{ type: "DEAL_WITHOUT_AGREEMENT", subjectType: "deal", subjectId: dealId },
+        ...{ marketplace, amount, currency, cause: "", sinceDay: closeDay },
+        details: offerId === null ? {} : { offer: offerId },
+      },
+    ];
+  });
 };
 
 /** The rate that the schedule promises for an agreement; null where its offer's day, its value or a row is missing. */

@@ -21,12 +21,29 @@ interface Sum {
 export const checkControls = (
   facts: Facts,
   known: { readonly lines: readonly MoneyLine[]; readonly payouts: readonly Payout[]; readonly knownUntil: number },
+): readonly CloseException[] =>
+  facts.controls.length === 0
+    ? known.payouts.flatMap(brokenHeader)
+    : brokenControls(facts, { ...known, found: monthlyTotals(known.lines) });
+
+/** The same from what lines add up to by month: see `monthlyTotals`. */
+export const brokenControls = (
+  facts: Pick<Facts, "controls">,
+  known: {
+    readonly found: ReadonlyMap<string, bigint>;
+    readonly payouts: readonly Payout[];
+    readonly knownUntil: number;
+  },
 ): readonly CloseException[] => [
-  ...brokenTotals(facts, known.lines, known.knownUntil),
-  ...known.payouts.flatMap((payout) => brokenHeader(payout)),
+  ...brokenTotals(facts, known.found, known.knownUntil),
+  ...known.payouts.flatMap(brokenHeader),
 ];
 
-const brokenTotals = (facts: Facts, lines: readonly MoneyLine[], knownUntil: number): readonly CloseException[] => {
+const brokenTotals = (
+  facts: Pick<Facts, "controls">,
+  found: ReadonlyMap<string, bigint>,
+  knownUntil: number,
+): readonly CloseException[] => {
   const said = new Map<string, Sum>();
   for (const control of latestByKey(facts.controls, knownUntil).values()) {
     const report = control.key.split("|")[0] ?? "";
@@ -36,8 +53,6 @@ const brokenTotals = (facts: Facts, lines: readonly MoneyLine[], knownUntil: num
     sum.amount += control.amount;
     said.set(key, sum);
   }
-  if (said.size === 0) return [];
-  const found = monthlyTotals(lines);
   return [...said.values()].flatMap((sum) => {
     const { marketplace, period, measure, currency } = sum;
     const lineSum = found.get([marketplace, period, measure, currency].join("|")) ?? 0n;
@@ -61,8 +76,8 @@ const brokenTotals = (facts: Facts, lines: readonly MoneyLine[], knownUntil: num
 
 const sizeOf = (amount: bigint): bigint => (amount < 0n ? -amount : amount);
 
-/** Invoiced, refunded, fees and payouts by the month of the invoice, which is how the reports group them. */
-const monthlyTotals = (lines: readonly MoneyLine[]): ReadonlyMap<string, bigint> => {
+/** Invoiced, refunded, fees and payouts by the month of the invoice, which is how the reports group them: `aws|2026-06|fee|USD`. */
+export const monthlyTotals = (lines: readonly MoneyLine[]): ReadonlyMap<string, bigint> => {
   const totals = new Map<string, bigint>();
   const months = new Map<number, string>();
   const monthOf = (day: number): string => {

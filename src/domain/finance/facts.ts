@@ -6,7 +6,19 @@ import type { CreditLock } from "./credit-lock.ts";
 import type { Decision, Dispute } from "./dispute.ts";
 import type { FeeSchedule } from "./fee.ts";
 import type { MoneyLine, Origin } from "./line.ts";
+import type { PeriodLock } from "./period-lock.ts";
 import type { Policy } from "./policy.ts";
+
+/** A report or internal file that was taken as a whole. */
+export interface ReceivedFile {
+  readonly file: number;
+  readonly path: string;
+  /** The format's id, for example `aws.billing-event`. */
+  readonly format: string;
+  readonly unknownColumns: readonly string[];
+  /** Months that it covers, counted as `monthNumber` does: the one that its path names, else those of its money lines. */
+  readonly months: readonly number[];
+}
 
 /** A fact of which the source may send later versions: of two with one key, the later known wins. */
 export interface Versioned extends Origin {
@@ -67,6 +79,47 @@ export interface BuyerDomain extends Versioned {
   readonly marketplace: MarketplaceId;
   readonly buyerKey: string;
   readonly domain: string;
+  /** The company's name and country, where the report says them. */
+  readonly company?: string | null;
+  readonly country?: string | null;
+}
+
+/** What a person learnt of a buyer's account: which account of the CRM it is. A later row revokes it. */
+export interface LearnedAlias extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly buyerKey: string;
+  /** Of the CRM's account; empty where only its name is known. */
+  readonly domain: string;
+  readonly accountName: string;
+  readonly learnedBy: string;
+  readonly evidence: string;
+}
+
+/** A person's word that an agreement is a deal's: it goes before every rule. A later row without a deal takes it back. */
+export interface RecordedLink extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly agreementId: string;
+  readonly dealId: string;
+  readonly decidedBy: string;
+  readonly reason: string;
+}
+
+/** A co-sell opportunity that is associated with an offer, for example by AWS's AssociateOpportunity. */
+export interface OfferAssociation extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly opportunityId: string;
+  readonly offerId: string;
+}
+
+/** Who is liable for the tax on an invoice line: null where none is collected. */
+export interface TaxItemFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  /** Invoice and line item as a money line's `reference` begins: `invoice:item`. */
+  readonly invoiceLine: string;
+  readonly liable: "marketplace" | "seller" | null;
+  readonly amount: bigint;
+  /** Empty where the feed says none. */
+  readonly currency: string;
 }
 
 export interface DealFact extends Origin {
@@ -116,12 +169,17 @@ export interface DepositFact extends Versioned {
 }
 
 export interface Facts {
+  readonly received: ReceivedFile[];
   readonly lines: MoneyLine[];
   readonly agreements: AgreementFact[];
   readonly instalments: InstalmentFact[];
   readonly offers: OfferFact[];
   readonly aliases: BuyerAlias[];
   readonly domains: BuyerDomain[];
+  readonly learnedAliases: LearnedAlias[];
+  readonly recordedLinks: RecordedLink[];
+  readonly associations: OfferAssociation[];
+  readonly taxItems: TaxItemFact[];
   readonly deals: DealFact[];
   readonly payments: PaymentFact[];
   readonly controls: ControlFact[];
@@ -137,15 +195,22 @@ export interface Facts {
   readonly keys: PublicKey[];
   readonly feeSchedules: FeeSchedule[];
   readonly policies: Policy[];
+  /** Months that earlier closes locked. */
+  readonly periodLocks: PeriodLock[];
 }
 
 export const noFacts = (): Facts => ({
+  received: [],
   lines: [],
   agreements: [],
   instalments: [],
   offers: [],
   aliases: [],
   domains: [],
+  learnedAliases: [],
+  recordedLinks: [],
+  associations: [],
+  taxItems: [],
   deals: [],
   payments: [],
   controls: [],
@@ -159,6 +224,7 @@ export const noFacts = (): Facts => ({
   keys: [],
   feeSchedules: [],
   policies: [],
+  periodLocks: [],
 });
 
 /** Adds the facts of one more file. Order does not matter to what is concluded. */
@@ -166,12 +232,17 @@ export const addFacts = (all: Facts, more: Facts): void => {
   const add = <Fact>(to: Fact[], from: readonly Fact[]): void => {
     for (const fact of from) to.push(fact);
   };
+  add(all.received, more.received);
   add(all.lines, more.lines);
   add(all.agreements, more.agreements);
   add(all.instalments, more.instalments);
   add(all.offers, more.offers);
   add(all.aliases, more.aliases);
   add(all.domains, more.domains);
+  add(all.learnedAliases, more.learnedAliases);
+  add(all.recordedLinks, more.recordedLinks);
+  add(all.associations, more.associations);
+  add(all.taxItems, more.taxItems);
   add(all.deals, more.deals);
   add(all.payments, more.payments);
   add(all.controls, more.controls);
@@ -185,4 +256,5 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.keys, more.keys);
   add(all.feeSchedules, more.feeSchedules);
   add(all.policies, more.policies);
+  add(all.periodLocks, more.periodLocks);
 };

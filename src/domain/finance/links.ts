@@ -1,11 +1,22 @@
-/** Which deal an agreement belongs to: the first rule with exactly one candidate. Names never link by themselves. */
+/**
+ * Which deal an agreement belongs to: the first rule with exactly one candidate. A person's word goes first, then ids that were recorded, then
+ * what the policy lets link: a learned alias, the domain, the name. Where no rule links, deals are suggested.
+ */
 import type { Agreement } from "./agreements.ts";
 import { minorUnit } from "./amount.ts";
-import type { DealFact, Facts } from "./facts.ts";
+import { type Buyer, buyersOf, cleanDomain } from "./buyers.ts";
+import { dayText } from "./day.ts";
+import type { DealFact, Facts, RecordedLink } from "./facts.ts";
+import { plainName } from "./names.ts";
 import type { Policy } from "./policy.ts";
+import { type SuggestingRule, type Suggestion, suggestDeals } from "./suggestions.ts";
 import { latestByKey, plainText } from "./versions.ts";
 
-export type LinkMethod = "offer_id" | "fallback" | "ambiguous" | "none";
+export const linkMethods = [
+  ...(["recorded", "offer_id", "opportunity", "learned_alias", "fallback", "name"] as const),
+  ...(["ambiguous", "none"] as const),
+] as const;
+export type LinkMethod = (typeof linkMethods)[number];
 
 export interface Rival {
   readonly dealId: string;
@@ -20,38 +31,225 @@ export interface Link {
   readonly candidates: readonly DealFact[];
   /** Deals that were looked at and turned away. */
   readonly rivals: readonly Rival[];
+  /** What the rule went by where its name does not say it: who decided and why, which opportunity, what was learnt. */
+  readonly evidence: string;
+  /** Deals it may belong to, the best first. Empty where it is linked. */
+  readonly suggestions: readonly Suggestion[];
+  /** Whether anything is known of who the buyer is. */
+  readonly isBuyerKnown: boolean;
 }
 
 /** How far a deal may lie from the contract value: so many minor units per instalment. */
 export const toleranceOf = (agreement: Agreement, policy: Policy): bigint =>
   policy.minorUnitsPerInstalment * BigInt(Math.max(1, agreement.schedule.length)) * minorUnit(agreement.currency);
 
-/** Links every agreement. Needs deals, offers and buyers' domains of the facts. */
+interface LinkContext {
+  readonly policy: Policy;
+  readonly knownUntil: number;
+}
+
+/** Links every agreement. Needs deals, offers, buyers, recorded links and associations of the facts. */
 export const linkAgreements = (
   agreements: readonly Agreement[],
   facts: Facts,
-  context: { readonly policy: Policy; readonly knownUntil: number },
+  context: LinkContext,
 ): readonly Link[] => {
-  const deals = distinctDeals(facts.deals).filter((deal) => !/\blost\b/i.test(deal.stage));
+  const index = indexDeals(agreements, facts, context.knownUntil);
+  const buyerOf = buyersOf(facts, context.knownUntil);
+  return agreements.map((agreement): Link => {
+    const named = byRecord(agreement, index) ?? byOffer(agreement, index) ?? byOpportunity(agreement, index);
+    return named ?? byBuyer(agreement, { index, buyer: buyerOf(agreement), policy: context.policy });
+  });
+};
+
+interface DealIndex {
+  readonly byId: ReadonlyMap<string, DealFact>;
+  readonly byOffer: ReadonlyMap<string, readonly DealFact[]>;
+  readonly byOpportunity: ReadonlyMap<string, readonly DealFact[]>;
+  readonly opportunitiesOf: ReadonlyMap<string, readonly string[]>;
+  readonly recorded: ReadonlyMap<string, RecordedLink>;
+  /** Deals that no recorded id ties to an agreement, by marketplace and domain, and by marketplace and plain name. */
+  readonly byDomain: ReadonlyMap<string, readonly DealFact[]>;
+  readonly byName: () => ReadonlyMap<string, readonly DealFact[]>;
+}
+
+const indexDeals = (agreements: readonly Agreement[], facts: Facts, knownUntil: number): DealIndex => {
+  const all = distinctDeals(facts.deals);
+  const deals = all.filter((deal) => !/\blost\b/i.test(deal.stage));
   const known = new Set<string>();
   for (const offer of facts.offers) known.add(offer.offerId);
   for (const agreement of agreements) if (agreement.offerId !== null) known.add(agreement.offerId);
-  const byOffer = new Map<string, DealFact[]>();
-  const loose = new Map<string, DealFact[]>();
-  for (const deal of deals) {
-    const names = deal.offerId !== null && known.has(deal.offerId);
-    const [index, key] = names ? [byOffer, deal.offerId ?? ""] : [loose, placeOf(deal.marketplace ?? "", deal.domain)];
-    const others = index.get(key);
-    if (others === undefined) index.set(key, [deal]);
-    else others.push(deal);
+  const opportunitiesOf = new Map<string, string[]>();
+  const associated = new Set<string>();
+  for (const fact of latestByKey(facts.associations, knownUntil).values()) {
+    pushTo(opportunitiesOf, `${fact.marketplace}|${fact.offerId}`, fact.opportunityId);
+    if (known.has(fact.offerId)) associated.add(fact.opportunityId);
   }
-  const domainsOf = buyerDomains(facts, context.knownUntil);
-  return agreements.map((agreement) => {
-    const naming = agreement.offerId === null ? undefined : byOffer.get(agreement.offerId);
-    const [first = null] = naming ?? [];
-    if (naming !== undefined) return { agreement, deal: first, method: "offer_id", candidates: naming, rivals: [] };
-    return fallback(agreement, nearby(agreement, loose, domainsOf), context.policy);
+  const recorded = latestByKey(facts.recordedLinks, knownUntil);
+  const decided = new Set([...recorded.values()].map(({ dealId }) => dealId));
+  const [byOffer, byOpportunity] = [new Map<string, DealFact[]>(), new Map<string, DealFact[]>()];
+  const byDomain = new Map<string, DealFact[]>();
+  const loose: DealFact[] = [];
+  for (const deal of deals) {
+    const { offerId, opportunityId, dealId } = deal;
+    const namesOffer = offerId !== null && known.has(offerId);
+    if (namesOffer) pushTo(byOffer, offerId, deal);
+    else if (opportunityId !== null) pushTo(byOpportunity, opportunityId, deal);
+    if (namesOffer || decided.has(dealId) || (opportunityId !== null && associated.has(opportunityId))) continue;
+    loose.push(deal);
+    pushTo(byDomain, placeOf(deal.marketplace, cleanDomain(deal.domain)), deal);
+  }
+  let names: Map<string, DealFact[]> | null = null;
+  return {
+    byId: new Map(all.map((deal) => [deal.dealId, deal])),
+    ...{ byOffer, byOpportunity, opportunitiesOf, recorded, byDomain },
+    byName: () => {
+      if (names !== null) return names;
+      names = new Map();
+      for (const deal of loose) pushTo(names, placeOf(deal.marketplace, plainName(deal.accountName)), deal);
+      return names;
+    },
+  };
+};
+
+const pushTo = <Value>(all: Map<string, Value[]>, key: string, value: Value): void => {
+  const known = all.get(key);
+  if (known === undefined) all.set(key, [value]);
+  else known.push(value);
+};
+const placeOf = (marketplace: string | null, text: string): string => `${marketplace ?? ""}|${text}`;
+
+const unsaid = { candidates: [], rivals: [], evidence: "", suggestions: [], isBuyerKnown: true } as const;
+
+/** A person's word. A deal that no file knows decides nothing. */
+const byRecord = (agreement: Agreement, index: DealIndex): Link | null => {
+  if (index.recorded.size === 0) return null;
+  const fact = index.recorded.get(`${agreement.marketplace}|${agreement.id}`);
+  const deal = fact === undefined ? undefined : index.byId.get(fact.dealId);
+  if (fact === undefined || deal === undefined) return null;
+  const said = fact.reason === "" ? "" : `: ${fact.reason}`;
+  const evidence = `${fact.decidedBy} decided so on ${dayText(Math.floor(fact.knownSecond / 86_400))}${said}`;
+  return { ...unsaid, agreement, deal, method: "recorded", candidates: [deal], evidence };
+};
+
+const byOffer = (agreement: Agreement, index: DealIndex): Link | null => {
+  const naming = agreement.offerId === null ? undefined : index.byOffer.get(agreement.offerId);
+  return naming === undefined
+    ? null
+    : { ...unsaid, agreement, deal: naming[0] ?? null, method: "offer_id", candidates: naming };
+};
+
+const byOpportunity = (agreement: Agreement, index: DealIndex): Link | null => {
+  if (agreement.offerId === null || index.opportunitiesOf.size === 0) return null;
+  const opportunities = index.opportunitiesOf.get(`${agreement.marketplace}|${agreement.offerId}`) ?? [];
+  const deals = opportunities.flatMap((id) => index.byOpportunity.get(id) ?? []);
+  if (deals.length === 0) return null;
+  const evidence = `associated with the offer: ${opportunities.toSorted().join(" ")}`;
+  return { ...unsaid, agreement, evidence, ...oneOf(deals, "opportunity") };
+};
+
+/** The one candidate, or none of several. */
+const oneOf = (candidates: readonly DealFact[], method: LinkMethod): Pick<Link, "deal" | "method" | "candidates"> => {
+  const [only = null] = candidates;
+  if (candidates.length === 1) return { deal: only, method, candidates };
+  return { deal: null, method: candidates.length === 0 ? "none" : "ambiguous", candidates };
+};
+
+interface BuyerContext {
+  readonly index: DealIndex;
+  readonly buyer: Buyer;
+  readonly policy: Policy;
+}
+
+interface BuyerRule {
+  readonly rule: Exclude<SuggestingRule, "score">;
+  readonly deals: readonly DealFact[];
+  /** Whether the policy lets it link. */
+  readonly links: boolean;
+}
+
+/** By who the buyer is: links where the policy lets the rule link, else suggests. */
+const byBuyer = (agreement: Agreement, context: BuyerContext): Link => {
+  const { index, buyer, policy } = context;
+  const { marketplace } = agreement;
+  const isBuyerKnown = buyer.domains.length > 0 || buyer.companies.length > 0 || buyer.learned !== null;
+  if (!isBuyerKnown) return { ...unsaid, agreement, deal: null, method: "none", isBuyerKnown };
+  const learnt = learntDeals(agreement, context);
+  const near = buyer.domains.flatMap((domain) => index.byDomain.get(placeOf(marketplace, domain)) ?? []);
+  const named = buyer.companies.flatMap(
+    (company) => index.byName().get(placeOf(marketplace, plainName(company))) ?? [],
+  );
+  const unfit = policy.fallback === null ? "the policy links nothing by domain" : null;
+  const rivals = near.flatMap((deal): readonly Rival[] => {
+    const why = against(agreement, deal, policy) ?? unfit;
+    return why === null ? [] : [{ dealId: deal.dealId, why }];
   });
+  const fits = (deal: DealFact): boolean => against(agreement, deal, policy) === null;
+  const rules: readonly BuyerRule[] = [
+    { rule: "learned_alias", deals: learnt, links: policy.autoLink.learnedAlias },
+    { rule: "fallback", deals: near.filter(fits), links: policy.fallback !== null },
+    { rule: "name", deals: [...new Set(named)].filter(fits), links: policy.autoLink.name },
+  ];
+  const linking = rules.find(({ deals, links }) => links && deals.length > 0);
+  const link = linking === undefined ? null : oneOf(linking.deals, linking.rule);
+  const evidence = linking?.rule === "learned_alias" ? learntText(buyer) : "";
+  const base = { agreement, rivals, evidence, isBuyerKnown };
+  if (link !== null && link.deal !== null) return { ...base, ...link, suggestions: [] };
+  const only = rules.find(({ deals, links }) => !links && deals.length === 1);
+  const [deal] = only?.deals ?? [];
+  const suggestions = suggestDeals(agreement, buyer, {
+    deals: [...learnt, ...near, ...named],
+    byRule: only === undefined || deal === undefined || link !== null ? null : { rule: only.rule, deal },
+  });
+  return { ...base, ...(link ?? { deal: null, method: "none", candidates: [] }), suggestions };
+};
+
+const learntText = ({ learned }: Buyer): string =>
+  learned === null
+    ? ""
+    : `${learned.learnedBy} learnt that the buyer is ${learned.domain || learned.accountName}${learned.evidence === "" ? "" : `: ${learned.evidence}`}`;
+
+/** Deals of the CRM account that the buyer was learnt to be, of the value that was still open when they closed. */
+const learntDeals = (
+  agreement: Agreement,
+  { index, buyer: { learned }, policy }: BuyerContext,
+): readonly DealFact[] => {
+  if (learned === null) return [];
+  const own =
+    learned.domain === ""
+      ? index.byName().get(placeOf(agreement.marketplace, plainName(learned.accountName)))
+      : index.byDomain.get(placeOf(agreement.marketplace, cleanDomain(learned.domain)));
+  return (own ?? []).filter((deal) => {
+    if (deal.currency !== agreement.currency) return false;
+    return [agreement.contractValue, openAt(agreement, deal.closeDay)].some(
+      (amount) => amount !== null && isWithin(deal.amount - amount, toleranceOf(agreement, policy)),
+    );
+  });
+};
+
+/** What of the schedule was still to come on a day; null where there is no schedule or no day. */
+const openAt = ({ schedule }: Agreement, day: number | null): bigint | null =>
+  day === null || schedule.length === 0
+    ? null
+    : schedule.reduce((sum, instalment) => (instalment.day >= day ? sum + instalment.amount : sum), 0n);
+
+const isWithin = (difference: bigint, tolerance: bigint): boolean =>
+  difference <= tolerance && -difference <= tolerance;
+
+/** Windows of a policy that links nothing by domain and still has deals suggested. */
+const usualWindows = { closeToStartDays: 14, startToCloseDays: 3 };
+
+/** Why a deal of the same buyer is not this agreement's; null where nothing speaks against it. */
+const against = (agreement: Agreement, deal: DealFact, policy: Policy): string | null => {
+  const windows = policy.fallback ?? usualWindows;
+  if (deal.currency !== agreement.currency) return `its currency is ${deal.currency}`;
+  if (agreement.contractValue === null) return "the agreement's value is not known";
+  if (!isWithin(deal.amount - agreement.contractValue, toleranceOf(agreement, policy))) return "its amount is another";
+  if (deal.closeDay === null || agreement.startDay === null) return "its close date is not known";
+  const lead = agreement.startDay - deal.closeDay;
+  if (lead > windows.closeToStartDays) return `it closed ${lead} days before the start`;
+  if (-lead > windows.startToCloseDays) return `it closed ${-lead} days after the start`;
+  return null;
 };
 
 /** Deals in the order in which they closed; a deal that is read twice is one. */
@@ -66,62 +264,4 @@ export const distinctDeals = (deals: readonly DealFact[]): readonly DealFact[] =
       (a.closeDay ?? Number.MAX_SAFE_INTEGER) - (b.closeDay ?? Number.MAX_SAFE_INTEGER) ||
       (a.dealId < b.dealId ? -1 : 1),
   );
-};
-
-const cleanDomain = (domain: string): string => domain.trim().toLowerCase().replace(/\.$/, "");
-const placeOf = (marketplace: string, domain: string): string => `${marketplace}|${cleanDomain(domain)}`;
-
-/** The mail domains of a buyer's account, by any of its names. */
-const buyerDomains = (facts: Facts, knownUntil: number): ((agreement: Agreement) => readonly string[]) => {
-  const domains = new Map<string, Set<string>>();
-  for (const fact of latestByKey(facts.domains, knownUntil).values()) {
-    const key = `${fact.marketplace}|${fact.buyerKey}`;
-    const known = domains.get(key) ?? new Set();
-    if (fact.domain !== "") known.add(cleanDomain(fact.domain));
-    domains.set(key, known);
-  }
-  const aliases = new Map<string, string>();
-  for (const fact of latestByKey(facts.aliases, knownUntil).values())
-    aliases.set(`${fact.marketplace}|${fact.buyerKey}`, fact.alias);
-  return (agreement) => {
-    const key = `${agreement.marketplace}|${agreement.buyerKey}`;
-    const alias = aliases.get(key);
-    const found =
-      domains.get(key) ?? (alias === undefined ? undefined : domains.get(`${agreement.marketplace}|${alias}`));
-    return found === undefined ? [] : [...found].toSorted();
-  };
-};
-
-const nearby = (
-  agreement: Agreement,
-  loose: ReadonlyMap<string, readonly DealFact[]>,
-  domainsOf: (agreement: Agreement) => readonly string[],
-): readonly DealFact[] =>
-  domainsOf(agreement).flatMap((domain) => loose.get(placeOf(agreement.marketplace, domain)) ?? []);
-
-const fallback = (agreement: Agreement, deals: readonly DealFact[], policy: Policy): Link => {
-  const rivals: Rival[] = [];
-  const candidates = deals.filter((deal) => {
-    const why = policy.fallback === null ? "the policy links nothing by domain" : against(agreement, deal, policy);
-    if (why !== null) rivals.push({ dealId: deal.dealId, why });
-    return why === null;
-  });
-  const [only = null] = candidates;
-  if (candidates.length === 1) return { agreement, deal: only, method: "fallback", candidates, rivals };
-  return { agreement, deal: null, method: candidates.length === 0 ? "none" : "ambiguous", candidates, rivals };
-};
-
-/** Why a deal of the same buyer is not this agreement's; null where nothing speaks against it. */
-const against = (agreement: Agreement, deal: DealFact, policy: Policy): string | null => {
-  if (deal.currency !== agreement.currency) return `its currency is ${deal.currency}`;
-  if (agreement.contractValue === null) return "the agreement's value is not known";
-  const difference = deal.amount - agreement.contractValue;
-  const tolerance = toleranceOf(agreement, policy);
-  if (difference > tolerance || -difference > tolerance) return "its amount is another";
-  if (deal.closeDay === null || agreement.startDay === null || policy.fallback === null)
-    return "its close date is not known";
-  const lead = agreement.startDay - deal.closeDay;
-  if (lead > policy.fallback.closeToStartDays) return `it closed ${lead} days before the start`;
-  if (-lead > policy.fallback.startToCloseDays) return `it closed ${-lead} days after the start`;
-  return null;
 };

@@ -3,7 +3,7 @@ import type { MarketplaceId } from "../deal.ts";
 import { roundToMinor } from "./amount.ts";
 import { dayOf } from "./day.ts";
 import type { CloseException } from "./exception.ts";
-import type { DepositFact, Facts } from "./facts.ts";
+import type { DepositFact, Facts, PaymentFact } from "./facts.ts";
 import type { MoneyLine } from "./line.ts";
 import type { Policy } from "./policy.ts";
 import { latestByKey } from "./versions.ts";
@@ -49,29 +49,38 @@ export interface PayoutContext {
 }
 
 /** Builds payouts from headers and lines, and gives each the deposits that are its own. */
-export const gatherPayouts = (facts: Facts, lines: readonly MoneyLine[], context: PayoutContext): Payouts => {
+export const gatherPayouts = (facts: Facts, lines: readonly MoneyLine[], context: PayoutContext): Payouts =>
+  payoutsOf(
+    facts,
+    { headers: lines.filter(({ part }) => part === "payout"), parts: payoutParts(lines, context.asOfDay) },
+    context,
+  );
+
+/** The lines of a payout, added up. */
+export interface PayoutPart {
+  readonly marketplace: MarketplaceId;
+  readonly payoutKey: string;
+  /** Of its first line: Google has no header, the report's month and currency are the payout. */
+  readonly currency: string;
+  readonly day: number;
+  readonly children: bigint;
+  readonly lines: readonly MoneyLine[];
+}
+
+/** The same from what the lines of each payout add up to. Headers are lines whose part is `payout`. */
+export const payoutsOf = (
+  facts: Pick<Facts, "payments" | "deposits">,
+  own: { readonly headers: readonly MoneyLine[]; readonly parts: Iterable<PayoutPart> },
+  context: PayoutContext,
+): Payouts => {
   const drafts = new Map<string, Draft>();
-  for (const line of lines) if (line.kind === "DISBURSEMENT") open(drafts, headerOf(line), line.amount);
+  for (const line of own.headers) if (line.kind === "DISBURSEMENT") open(drafts, headerOf(line), line.amount);
   const failures = new Set(
-    lines.flatMap((line) => (line.kind === "DISBURSEMENT_FAILURE" ? [line.parentKey ?? ""] : [])),
+    own.headers.flatMap((line) => (line.kind === "DISBURSEMENT_FAILURE" ? [line.parentKey ?? ""] : [])),
   );
   for (const payment of latestByKey(facts.payments, context.knownUntil).values())
-    if (payment.day <= context.asOfDay)
-      open(
-        drafts,
-        {
-          marketplace: payment.marketplace,
-          id: payment.paymentId,
-          currency: payment.currency,
-          day: payment.day,
-          trace: payment.paymentId,
-          earned: payment.earned,
-          failed: false,
-          repeats: null,
-        },
-        payment.amount,
-      );
-  for (const line of lines) addChild(drafts, line, context.asOfDay);
+    if (payment.day <= context.asOfDay) open(drafts, headerOfPayment(payment), payment.amount);
+  for (const part of own.parts) addPart(drafts, part);
   const deposits = [...latestByKey(facts.deposits, context.knownUntil).values()].filter(
     (deposit) => deposit.day <= context.asOfDay,
   );
@@ -104,30 +113,54 @@ const headerOf = (line: MoneyLine): Draft["header"] => ({
   repeats: line.parentKey,
 });
 
-/** A line of a payout. Google has no header: the report's month and currency are the payout. */
-const addChild = (drafts: Map<string, Draft>, line: MoneyLine, asOfDay: number): void => {
-  if (line.payoutKey === null || line.part === "payout") return;
-  const key = `${line.marketplace}|${line.payoutKey}`;
-  let draft = drafts.get(key);
+const headerOfPayment = (payment: PaymentFact): Draft["header"] => ({
+  marketplace: payment.marketplace,
+  id: payment.paymentId,
+  currency: payment.currency,
+  day: payment.day,
+  trace: payment.paymentId,
+  earned: payment.earned,
+  failed: false,
+  repeats: null,
+});
+
+/** Adds up the lines of each payout. Google's are one from the first line on that was to be paid by the day. */
+export const payoutParts = (lines: readonly MoneyLine[], asOfDay: number): Iterable<PayoutPart> => {
+  const parts = new Map<string, Omit<PayoutPart, "children" | "lines"> & { children: bigint; lines: MoneyLine[] }>();
+  for (const line of lines) {
+    if (line.payoutKey === null || line.part === "payout") continue;
+    const { marketplace, payoutKey, settledCurrency: currency } = line;
+    const key = `${marketplace}|${payoutKey}`;
+    let part = parts.get(key);
+    if (part === undefined) {
+      if (marketplace === "gcp" && !opensPayout(line, asOfDay)) continue;
+      part = { marketplace, payoutKey, currency, day: line.disbursedDay ?? 0, children: 0n, lines: [] };
+      parts.set(key, part);
+    }
+    part.children += settledPart(line);
+    part.lines.push(line);
+  }
+  return parts.values();
+};
+
+const opensPayout = (line: MoneyLine, asOfDay: number): boolean =>
+  line.settled !== 0n && (line.disbursedDay ?? asOfDay) <= asOfDay;
+/** What a payout counts of a line: AWS takes the money away from what it owes, with a minus. */
+export const settledPart = (line: MoneyLine): bigint => (line.marketplace === "aws" ? -line.settled : line.settled);
+
+const addPart = (drafts: Map<string, Draft>, part: PayoutPart): void => {
+  const { marketplace, payoutKey: id, currency, day } = part;
+  let draft = drafts.get(`${marketplace}|${id}`);
   if (draft === undefined) {
-    if (line.marketplace !== "gcp" || line.settled === 0n || (line.disbursedDay ?? asOfDay) > asOfDay) return;
+    if (marketplace !== "gcp") return;
     draft = open(
       drafts,
-      {
-        marketplace: "gcp",
-        id: line.payoutKey,
-        currency: line.settledCurrency,
-        day: line.disbursedDay ?? 0,
-        trace: null,
-        earned: null,
-        failed: false,
-        repeats: null,
-      },
+      { marketplace, id, currency, day, trace: null, earned: null, failed: false, repeats: null },
       null,
     );
   }
-  draft.children += line.marketplace === "aws" ? -line.settled : line.settled;
-  draft.lines.push(line);
+  draft.children += part.children;
+  for (const line of part.lines) draft.lines.push(line);
 };
 
 /** Money that was sent by the marketplace's own word but whose header is nowhere still left it. */

@@ -21,16 +21,44 @@ export const measures = [
   "seller_tax",
   "cost",
   "adjustment",
+  "incentive",
+  "buyer_credit",
 ] as const;
 export type Measure = (typeof measures)[number];
 /** Measures of the pack that an answer does not hold. */
-export const packMeasures: ReadonlySet<Measure> = new Set(["seller_tax", "cost", "adjustment"]);
+export const packMeasures: ReadonlySet<Measure> = new Set([
+  "seller_tax",
+  "cost",
+  "adjustment",
+  "incentive",
+  "buyer_credit",
+]);
 
 export type Totals = ReadonlyMap<MarketplaceId, ReadonlyMap<string, ReadonlyMap<Measure, bigint>>>;
 
 /** Adds up current lines and payouts. */
-export const totalsOf = (lines: readonly MoneyLine[], payouts: readonly Payout[]): Totals => {
+export const totalsOf = (lines: readonly MoneyLine[], payouts: readonly Payout[]): Totals =>
+  withPayouts(lineTotals(lines), payouts);
+
+/** Adds up current lines alone. */
+export const lineTotals = (lines: readonly MoneyLine[]): Totals => {
+  const { totals, add } = summing([]);
+  const earned = purchaseEarnings(lines);
+  for (const line of lines) addLine(line, add, earned);
+  return totals;
+};
+
+/** What lines add up to, and payouts with it. */
+export const withPayouts = (lines: Totals, payouts: readonly Payout[]): Totals => {
+  const { totals, add } = summing(lines);
+  for (const payout of payouts) addPayout(payout, add);
+  return totals;
+};
+
+const summing = (begin: Iterable<readonly [MarketplaceId, ReadonlyMap<string, ReadonlyMap<Measure, bigint>>]>) => {
   const totals = new Map<MarketplaceId, Map<string, Map<Measure, bigint>>>();
+  for (const [marketplace, currencies] of begin)
+    totals.set(marketplace, new Map([...currencies].map(([currency, figures]) => [currency, new Map(figures)])));
   const figuresOf = (marketplace: MarketplaceId, currency: string): Map<Measure, bigint> => {
     const byCurrency = totals.get(marketplace) ?? new Map<string, Map<Measure, bigint>>();
     totals.set(marketplace, byCurrency);
@@ -46,10 +74,7 @@ export const totalsOf = (lines: readonly MoneyLine[], payouts: readonly Payout[]
       last = { marketplace, currency, figures: figuresOf(marketplace, currency) };
     last.figures.set(measure, (last.figures.get(measure) ?? 0n) + amount);
   };
-  const earned = purchaseEarnings(lines);
-  for (const line of lines) addLine(line, add, earned);
-  for (const payout of payouts) addPayout(payout, add);
-  return totals;
+  return { totals, add };
 };
 
 type Add = (marketplace: MarketplaceId, currency: string, measure: Measure, amount: bigint) => void;
@@ -101,6 +126,12 @@ const addLine = (line: MoneyLine, add: Add, earned: ReadonlyMap<string, readonly
       break;
     case "ADJUSTMENT":
       to("adjustment", line.amount);
+      break;
+    case "INCENTIVE":
+      if (line.paid !== "lost") to("incentive", line.amount);
+      break;
+    case "BUYER_CREDIT":
+      if (line.paid !== "lost") to("buyer_credit", line.amount);
       break;
     default:
       break;

@@ -19,18 +19,32 @@ export interface Versions {
   readonly ignoredAmounts: ReadonlyMap<string, bigint>;
   /** Keys of which the source sent different contents with the same knowledge date. */
   readonly conflicts: readonly string[];
+  /** Lines of which an earlier version said another amount. */
+  readonly restated: readonly Restatement[];
+}
+
+export interface Restatement {
+  /** The newest version, also where it takes the line back. */
+  readonly line: MoneyLine;
+  /** What the line adds now to what it was before. */
+  readonly difference: bigint;
 }
 
 const conflictsMax = 100;
 
+/** Hears of every row that is not a current line by itself: why it counts for nothing, or that it is a further part of one. */
+export type HearOfRow = (line: MoneyLine, reason: IgnoredReason | "joined") => void;
+
 /** Picks the version of each line that was known by the end of a second. */
-export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): Versions => {
+export const currentLines = (lines: readonly MoneyLine[], knownUntil: number, hear?: HearOfRow): Versions => {
   const byKey = { aws: new Map<string, Held>(), azure: new Map<string, Held>(), gcp: new Map<string, Held>() };
   const ignored = { repeated: 0, superseded: 0, deleted: 0, "not known yet": 0 };
   const ignoredAmounts = new Map<string, bigint>();
   const conflicts: string[] = [];
+  const restated: Restatement[] = [];
   let joined = 0;
   const ignore = (line: MoneyLine, reason: IgnoredReason): void => {
+    hear?.(line, reason);
     ignored[reason] += 1;
     ignoredAmounts.set(line.currency, (ignoredAmounts.get(line.currency) ?? 0n) + line.amount);
   };
@@ -51,6 +65,12 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
       const parts = Array.isArray(versions) ? choose(versions, ignore, conflicts) : [versions];
       const chosen = parts.reduce(addUp);
       joined += parts.length - 1;
+      if (Array.isArray(versions)) restated.push(...restatementOf(chosen, versions));
+      if (hear !== undefined) {
+        const [newest, ...further] = parts;
+        for (const part of further) hear(part, "joined");
+        if (chosen.deleted && newest !== undefined && newest !== chosen) hear(newest, "deleted");
+      }
       if (chosen !== versions) held.set(key, chosen);
       if (chosen.deleted) {
         ignore(chosen, "deleted");
@@ -61,7 +81,7 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number): V
     const line = byKey[marketplace].get(key);
     return Array.isArray(line) ? undefined : line;
   };
-  return { current, lineOf, ignored, joined, ignoredAmounts, conflicts };
+  return { current, lineOf, ignored, joined, ignoredAmounts, conflicts, restated };
 };
 
 type Held = MoneyLine | MoneyLine[];
@@ -89,6 +109,24 @@ const choose = (
     previous = line;
   }
   return parts;
+};
+
+/** What the version before the newest said, where that is another amount. */
+const restatementOf = (newest: MoneyLine, versions: readonly MoneyLine[]): readonly Restatement[] => {
+  const isAs = (a: MoneyLine, b: MoneyLine): boolean => a.knownSecond === b.knownSecond && a.delivery === b.delivery;
+  const older = versions.filter((line) => !isAs(line, newest)).toSorted(newestFirst);
+  const [last] = older;
+  if (last === undefined || last.deleted) return [];
+  let before = 0n;
+  let previous: MoneyLine | null = null;
+  for (const line of older) {
+    if (!isAs(line, last)) break;
+    const isPart = previous === null || (line.content !== "" && compareContent(line, previous) !== 0);
+    if (isPart) before += line.amount;
+    previous = line;
+  }
+  const difference = (newest.deleted ? 0n : newest.amount) - before;
+  return difference === 0n ? [] : [{ line: newest, difference }];
 };
 
 /** Newest knowledge first; what is left is ordered by content, so that no order of files or rows shows. */

@@ -5,11 +5,15 @@ import type { Close } from "../close.ts";
 import { dayText } from "../day.ts";
 import { type CloseException, type ExceptionType, exceptionKey, isAnswerType } from "../exception.ts";
 import { feeOn } from "../fee.ts";
+import { scoreText } from "../suggestions.ts";
 import { amount, count, money, type PackTable, text } from "./table.ts";
 
 /** Who looks at an exception first, and what to do: finance decides, the product never closes one by itself. */
 export const actions: Readonly<Record<ExceptionType, { readonly owner: string; readonly action: string }>> = {
-  UNATTRIBUTED_REVENUE: { owner: "RevOps", action: "find the deal, and write the offer's id into it" },
+  UNATTRIBUTED_REVENUE: {
+    owner: "RevOps",
+    action: "confirm a suggested deal in agreement-links.csv, or find it and write the offer's id into it",
+  },
   AMBIGUOUS_MATCH: { owner: "RevOps", action: "decide which deal it is, and write the offer's id into that one" },
   DOUBLE_CREDITED_DEAL: { owner: "RevOps", action: "take the offer's id out of the deal that it is not" },
   AMOUNT_MISMATCH: { owner: "RevOps", action: "correct the deal's amount, or amend the offer" },
@@ -58,6 +62,35 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
   TOUCH_OUT_OF_WINDOW: { owner: "Partner manager", action: "nothing, or agree on a wider window for later deals" },
   TAG_LATE: { owner: "Partner manager", action: "ask both sides whether the touch took place as written" },
   LOCK_KEPT: { owner: "Partner manager", action: "nothing; whoever disagrees opens a dispute" },
+  UNKNOWN_BUYER_ACCOUNT: {
+    owner: "RevOps",
+    action: "find out whose account it is, and write it into aliases.csv",
+  },
+  DEAL_WITHOUT_AGREEMENT: {
+    owner: "Account owner",
+    action: "check that the buyer accepted; write the offer's id into the deal, or the link into agreement-links.csv",
+  },
+  MISSING_FILE: {
+    owner: "Finance",
+    action: "ask the marketplace or the bank for the file; the close is blocked until then",
+  },
+  SCHEDULE_CHANGED: {
+    owner: "RevOps",
+    action: "compare with the amendment that the buyer accepted; correct our record or ask the marketplace",
+  },
+  TAX_MODEL_MISMATCH: {
+    owner: "Tax",
+    action: "find out who hands this buyer's tax to the authorities before the next return",
+  },
+  FX_RESIDUAL: { owner: "Finance", action: "book it as a gain or loss of conversion" },
+  TOLERANCE_CAP: {
+    owner: "Finance",
+    action: "look through what tolerances absorbed in tolerance.csv; raise the cap or claim the differences",
+  },
+  LATE_DATA_IN_CLOSED_PERIOD: {
+    owner: "Finance",
+    action: "post the adjustment in the open month, or re-open the locked one and look at the difference",
+  },
   BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
 
@@ -96,6 +129,41 @@ export const exceptionsTable = (close: Close): PackTable => ({
       .map(([name, value]) => `${name}: ${value}`)
       .join("; "),
   ]),
+});
+
+export const toleranceTable = (close: Close): PackTable => ({
+  name: "tolerance",
+  title: "Differences that were let pass",
+  about:
+    "By month of the invoice or payout: differences inside the policy's tolerances, sizes added up. Above the policy's cap for a currency the close is blocked.",
+  columns: [...["period", "marketplace", "currency", "what"].map(text), count("count"), amount("absorbed")],
+  rows: close.tolerance.map(({ period, marketplace, currency, what, count: times, absorbed }) => [
+    ...[period, marketplace, currency, what, times],
+    money(absorbed, currency),
+  ]),
+});
+
+export const suggestionsTable = (close: Close): PackTable => ({
+  name: "suggestions",
+  title: "Suggested deals",
+  about:
+    "Deals that agreements without one may belong to, each agreement's best first. A score of 1 is certainty; a deal is suggested from 0.8 where the next is 0.15 behind, or where a rule found it that the policy does not let link. None is linked before a person writes it into agreement-links.csv.",
+  columns: [
+    ...["marketplace", "agreement_id", "deal_id", "suggested", "rule", "score"].map(text),
+    ...["by_domain", "by_name", "by_amount", "by_date", "by_place", "account_name"].map(text),
+    ...["contract_value", "deal_amount"].map(amount),
+    text("currency"),
+  ],
+  rows: close.links.flatMap(({ suggestions }) =>
+    suggestions.map(({ agreement, deal, rule, score, parts, isSuggested }) => [
+      ...[agreement.marketplace, agreement.id, deal.dealId, isSuggested ? "yes" : "no", rule, scoreText(score)],
+      ...[parts.domain, parts.name, parts.amount, parts.date, parts.place].map(scoreText),
+      deal.accountName,
+      agreement.contractValue === null ? null : money(agreement.contractValue, agreement.currency),
+      money(deal.amount, deal.currency),
+      agreement.currency,
+    ]),
+  ),
 });
 
 /** `3 %`, `1.5 %` */

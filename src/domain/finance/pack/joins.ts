@@ -9,6 +9,7 @@ import type { DealFact, DepositFact, Facts } from "../facts.ts";
 import type { MoneyLine } from "../line.ts";
 import type { Link } from "../links.ts";
 import type { Payout } from "../payouts.ts";
+import { scoreText } from "../suggestions.ts";
 import { type Evidence, node, on } from "./evidence.ts";
 import { actions, percentText } from "./findings.ts";
 import { money } from "./table.ts";
@@ -207,8 +208,12 @@ const offerOf = (book: Book, agreement: Agreement): readonly Evidence[] => {
 };
 
 const whyLinked: Readonly<Record<Link["method"], string>> = {
+  recorded: "a person decided so",
   offer_id: "the deal names the agreement's offer",
+  opportunity: "the only deal whose co-sell opportunity is associated with the agreement's offer",
+  learned_alias: "the only deal of the account that the buyer was learnt to be, of the value that was open",
   fallback: "the only deal of this marketplace, currency and domain whose amount and close date fit",
+  name: "the only deal of this marketplace, currency and account name whose amount and close date fit",
   ambiguous: "several deals fit, so none is taken",
   none: "no deal fits",
 };
@@ -222,7 +227,12 @@ const dealOf = (book: Book, link: Link): readonly Evidence[] => {
         ({ dealId }) => `${dealId}: ${link.deal === null ? "fits as well" : "names the same offer and closed later"}`,
       ),
   ];
-  if (link.deal === null) return [node({ what: "no deal", id: "", because: whyLinked[link.method], rejected })];
+  const seen = link.suggestions.map(
+    ({ deal, rule, score, isSuggested }) =>
+      `${isSuggested ? "suggested" : "looked at"}: ${deal.dealId}, ${scoreText(score)} by ${rule.replace("_", " ")}`,
+  );
+  if (link.deal === null)
+    return [node({ what: "no deal", id: "", because: whyLinked[link.method], rejected, says: seen })];
   const { deal, agreement } = link;
   const credits = (book.credits.get(agreement.id) ?? []).filter(({ dealId }) => dealId === deal.dealId);
   return [
@@ -230,7 +240,7 @@ const dealOf = (book: Book, link: Link): readonly Evidence[] => {
       what: "deal",
       id: deal.dealId,
       amount: money(deal.amount, deal.currency),
-      says: [...dealSays(deal)],
+      says: [...dealSays(deal), ...(link.evidence === "" ? [] : [link.evidence])],
       where: deal,
       because: whyLinked[link.method],
       rejected,

@@ -1,0 +1,197 @@
+/** Reads from the database what belongs together: all facts of the files that count, or those that some names lead to. */
+import { creditLockSchema, type FactKind } from "../domain/finance/fact-schemas.ts";
+import { type Facts, noFacts } from "../domain/finance/facts.ts";
+import { leadsOf, leadsOfLine, type Ref, ref } from "../domain/finance/refs.ts";
+import { createStrings } from "../domain/finance/sheet.ts";
+import type { Query } from "../ports.ts";
+import { type BulkValue, packed, plainValues, unpacked } from "./bulk.ts";
+import { addStored, readFact, type StoredFact } from "./ledger-facts.ts";
+import { type StoredLine, selectLines } from "./ledger-lines.ts";
+
+/** Lines in the order of files and rows, and what is written down of each. */
+export interface Gathered {
+  readonly facts: readonly StoredFact[];
+  readonly lines: readonly StoredLine[];
+}
+
+/** The facts of some of the files that were gathered. */
+export const factsOf = (gathered: Gathered, files: ReadonlySet<number>): Facts => {
+  const facts = noFacts();
+  for (const one of gathered.facts) if (files.has(one.fileSeq)) addStored(facts, one);
+  for (const { line } of gathered.lines) if (files.has(line.file)) facts.lines.push(line);
+  return facts;
+};
+
+const factColumns = ["file_seq", "kind", "n", "fact"] as const;
+type NumberedFact = StoredFact & { readonly n: number };
+
+const selectFacts = async (
+  query: Query,
+  condition: string,
+  values: readonly BulkValue[],
+): Promise<readonly NumberedFact[]> => {
+  const [row] = await query.unsafe(
+    `select ${packed(factColumns)} from (select * from ledger_fact where ${condition} order by file_seq, kind, n) picked`,
+    plainValues(values),
+  );
+  const { rows, cells } = unpacked(row, factColumns);
+  const found: NumberedFact[] = [];
+  for (let at = 0; at < rows; at += 1) {
+    const [file_seq, kind = "", n, text = ""] = cells.map((column) => column[at] ?? "");
+    found.push({ ...readFact({ file_seq: Number(file_seq), kind, fact: JSON.parse(text) }), n: Number(n) });
+  }
+  return found;
+};
+
+/** The facts of whole files, but for their lines. */
+export const factsOfFiles = (query: Query, files: readonly number[]): Promise<readonly NumberedFact[]> =>
+  selectFacts(query, "file_seq = any($1::int[])", [files]);
+
+/** Facts of kinds that are found by no name. */
+export const factsOfKinds = (
+  query: Query,
+  kinds: readonly FactKind[],
+  files: readonly number[],
+): Promise<readonly NumberedFact[]> =>
+  selectFacts(query, "ref1 is null and kind = any($1::text[]) and file_seq = any($2::int[])", [kinds, files]);
+
+/** What rules everything: read whatever is asked. */
+export const rulingKinds: readonly FactKind[] = ["rules", "decisions", "keys", "feeSchedules", "policies"];
+/** What payouts and control totals need besides lines. */
+export const bankKinds: readonly FactKind[] = ["payments", "deposits", "controls"];
+
+const sliceRows = 20_000;
+
+/** The lines of whole files, in their order, slice by slice. */
+export async function* linesOfFiles(query: Query, files: readonly number[]): AsyncGenerator<readonly StoredLine[]> {
+  const { shared } = createStrings();
+  for (const file of files.toSorted((a, b) => a - b))
+    for (let from = 0; ; from += sliceRows) {
+      const found = await selectLines(
+        query,
+        {
+          sql: "select * from ledger_line where file_seq = $1 and n >= $2 and n < $3 order by n",
+          values: [file, from, from + sliceRows],
+        },
+        shared,
+      );
+      if (found.length > 0) yield found;
+      if (found.length < sliceRows) break;
+    }
+}
+
+/** What closes locked of these deals, or of all. */
+export const keptLocks = async (query: Query, dealIds: readonly string[] | null): Promise<Facts["locks"]> => {
+  const rows = await query<{ lock: unknown }[]>`select lock from credit_lock where locked_at is not null
+    ${dealIds === null ? query`` : query`and deal_id = any(${[...dealIds]}::text[])`} order by deal_id`;
+  return rows.map(({ lock }) => creditLockSchema.parse(lock));
+};
+
+const roundsMax = 200;
+const restOf = (one: Ref, parts: number): string => one.split("|").slice(parts).join("|");
+
+/**
+ * Follows names through the files until nothing new comes. Null: more than `linesMax` lines belong together, or the names lead on
+ * and on, and a look at everything is cheaper.
+ */
+export const gatherFrom = async (
+  query: Query,
+  seeds: Iterable<Ref>,
+  within: { readonly files: readonly number[]; readonly linesMax: number },
+): Promise<Gathered | null> => {
+  const { shared } = createStrings();
+  const seen = new Set<Ref>(seeds);
+  const facts = new Map<string, NumberedFact>();
+  const lines = new Map<number, StoredLine>();
+  let round: ReadonlySet<Ref> = new Set(seen);
+  for (let count = 0; round.size > 0; count += 1) {
+    if (count > roundsMax || lines.size > within.linesMax) return null;
+    const next = new Set<Ref>();
+    const lead = (to: readonly (Ref | null)[]): void => {
+      for (const one of to)
+        if (one !== null && !seen.has(one)) {
+          seen.add(one);
+          next.add(one);
+        }
+    };
+    const [foundFacts, foundLines, foundAgreements] = await Promise.all([
+      factsBy(query, round, within.files),
+      linesBy(query, round, { ...within, shared }),
+      agreementsBy(query, round),
+    ]);
+    const asked = round;
+    for (const fact of foundFacts) {
+      facts.set(`${fact.fileSeq}|${fact.kind}|${fact.n}`, fact);
+      lead(leadsOf(fact.kind, fact.fact, (one) => asked.has(one)));
+    }
+    for (const stored of foundLines) {
+      lines.set(stored.line.file * 2 ** 31 + stored.n, stored);
+      lead(leadsOfLine(stored.line));
+    }
+    lead(foundAgreements);
+    round = next;
+  }
+  const inOrder = [...lines].toSorted(([a], [b]) => a - b).map(([, line]) => line);
+  const common = await factsOfKinds(query, rulingKinds, within.files);
+  const found = [...facts.values()].toSorted(
+    (a, b) => a.fileSeq - b.fileSeq || (a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : a.n - b.n),
+  );
+  return { facts: [...found, ...common], lines: inOrder };
+};
+
+const factsBy = async (query: Query, round: ReadonlySet<Ref>, files: readonly number[]) => {
+  const refs = [...round].filter((one) => !one.startsWith("k|") && !one.startsWith("p|"));
+  if (refs.length === 0) return [];
+  const condition = ["ref1", "ref2", "ref3", "ref4", "ref5"].map((name) => `${name} = any($1::text[])`).join(" or ");
+  return selectFacts(query, `(${condition}) and file_seq = any($2::int[])`, [refs, files]);
+};
+
+const linesBy = async (
+  query: Query,
+  round: ReadonlySet<Ref>,
+  within: { readonly files: readonly number[]; readonly shared: (text: string) => string },
+): Promise<readonly StoredLine[]> => {
+  const [keys, agreements, offers, payouts]: [string[], string[], string[], string[]] = [[], [], [], []];
+  for (const one of round) {
+    if (one.startsWith("k|")) keys.push(restOf(one, 1));
+    else if (one.startsWith("a|")) agreements.push(restOf(one, 2));
+    else if (one.startsWith("o|")) offers.push(restOf(one, 1));
+    else if (one.startsWith("p|")) payouts.push(restOf(one, 1));
+  }
+  const groups: readonly (readonly [string, readonly string[]])[] = [
+    ["key = any($1::text[])", keys],
+    ["parent_key = any($1::text[])", keys],
+    ["agreement_id = any($1::text[])", agreements],
+    ["agreement_id is null and offer_id = any($1::text[])", offers],
+    ["payout_key = any($1::text[])", payouts],
+    ["key = any($1::text[])", payouts],
+  ];
+  const found = await Promise.all(
+    groups
+      .filter(([, values]) => values.length > 0)
+      .map(([condition, values]) =>
+        selectLines(
+          query,
+          {
+            sql: `select * from ledger_line where ${condition} and file_seq = any($2::int[]) order by file_seq, n`,
+            values: [values, within.files],
+          },
+          within.shared,
+        ),
+      ),
+  );
+  return found.flat();
+};
+
+/** Agreements that the last reconciliation knew by their offer or buyer: those too that only lines name. */
+const agreementsBy = async (query: Query, round: ReadonlySet<Ref>): Promise<readonly Ref[]> => {
+  const [offers, buyers]: [string[], string[]] = [[], []];
+  for (const one of round) {
+    if (one.startsWith("ao|")) offers.push(restOf(one, 1));
+    else if (one.startsWith("ab|")) buyers.push(restOf(one, 2));
+  }
+  if (offers.length + buyers.length === 0) return [];
+  const rows = await query<{ marketplace: string; agreement_id: string }[]>`select marketplace, agreement_id
+    from agreement_link where offer_id = any(${offers}::text[]) or buyer_key = any(${buyers}::text[])`;
+  return rows.map(({ marketplace, agreement_id }) => ref.agreement(marketplace, agreement_id));
+};
