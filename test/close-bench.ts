@@ -3,10 +3,11 @@
  * them. `--lines 1000000` (default) is finance's own size; `--small` is the size of CI. The ledger lies in the PostgreSQL of
  * TEST_DATABASE_URL (default: the one on this machine); with `--embedded` only the embedded database is measured.
  */
+import { execFile } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { parseArgs, promisify } from "node:util";
 import postgres from "postgres";
 import { reportFormats } from "../adapters/report-formats.ts";
 import { closeIntoLedger, createKeeper, openLedger } from "../src/cli/ledger-folder.ts";
@@ -23,6 +24,9 @@ const { values } = parseArgs({
     lines: { type: "string" },
     small: { type: "boolean", default: false },
     news: { type: "string" },
+    /** Of a process of its own, so that its memory is not ours: `duck <folder>` or `core <folder>`. */
+    part: { type: "string" },
+    folder: { type: "string", default: "" },
   },
 });
 const lines = Number(values.lines ?? (values.small ? 10_000 : 1_000_000));
@@ -69,34 +73,54 @@ const watch = setInterval(() => {
 }, 50);
 watch.unref();
 
-const core = async (folder: string) => {
+interface Took {
+  readonly ms: number;
+  readonly loadMs: number;
+  readonly cpuMs: number;
+}
+
+/** The close in memory alone, of facts that were read before. */
+const core = async (folder: string): Promise<Took> => {
   const read = await readFolder(folder, await listFolder(folder), {
     formats: reportFormats,
     stopped: never,
     watcher: { read: () => {} },
   });
-  const closed = await wallOf(async () => closeBooks(read.facts, { asOfDay }));
-  return { ms: closed.ms, cpuMs: closed.cpuMs, invoiced: closed.result.totals.get("aws")?.get("USD")?.get("invoiced") };
+  const { ms, cpuMs } = await wallOf(async () => closeBooks(read.facts, { asOfDay }));
+  return { ms, cpuMs, loadMs: 0 };
 };
-
-const measure = async (size: number, folder: string) => {
-  writeCloseData(folder, { lines: size, seed: 1 });
-  // The yardstick first: the files are warm for both.
+const duck = async (folder: string): Promise<Took> => {
+  // Once before, so that the files are warm.
   await runDuck(folder, 2);
-  const duck = await runDuck(folder, 2);
-  return { duck, matched: await core(folder) };
+  const { loadMs, matchMs, cpuMs } = await runDuck(folder, 2);
+  return { ms: loadMs + matchMs, loadMs, cpuMs };
+};
+if (values.part !== undefined) {
+  process.stdout.write(JSON.stringify(await (values.part === "duck" ? duck : core)(values.folder)));
+  process.exit(0);
+}
+const inOwnProcess = async (part: "duck" | "core", folder: string): Promise<Took> => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    import.meta.filename,
+    "--part",
+    part,
+    "--folder",
+    folder,
+  ]);
+  return JSON.parse(stdout) as Took;
 };
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`;
 mkdirSync(root, { recursive: true });
 try {
   const folder = join(root, "all");
-  const { duck, matched } = await measure(lines, folder);
-  const duckMs = duck.loadMs + duck.matchMs;
+  writeCloseData(folder, { lines, seed: 1 });
+  const yardstick = await inOwnProcess("duck", folder);
+  const matched = await inOwnProcess("core", folder);
   verdict.tell(
-    `${lines} lines: DuckDB ${seconds(duckMs)} (load ${seconds(duck.loadMs)}; ${seconds(duck.cpuMs)} of processor), our core alone ${seconds(matched.ms)} (${seconds(matched.cpuMs)})`,
+    `${lines} lines: DuckDB ${seconds(yardstick.ms)} (load ${seconds(yardstick.loadMs)}; ${seconds(yardstick.cpuMs)} of processor), our core alone ${seconds(matched.ms)} (${seconds(matched.cpuMs)})`,
   );
-  verdict.atMost("matching in memory against DuckDB's load and match", matched.ms / duckMs, 1);
+  verdict.atMost("matching in memory against DuckDB's load and match", matched.ms / yardstick.ms, 1);
   globalThis.gc?.();
   await withServer(async (url) => {
     peak = 0;
@@ -105,7 +129,7 @@ try {
       verdict.tell(
         `files to rows on PostgreSQL ${seconds(full.ms)} (${seconds(full.cpuMs)} of this process), peak ${Math.round(peak)} MB`,
       );
-      verdict.atMost("everything, rows written, against DuckDB", full.ms / duckMs, 5);
+      verdict.atMost("everything, rows written, against DuckDB", full.ms / yardstick.ms, 5);
       verdict.atMost("peak memory of this process in MB", peak, 1_536);
       const news = join(root, "news");
       writeNews(news, { of: lines, lines: newsLines, seed: 1 });
@@ -132,14 +156,11 @@ try {
     }
   });
   if (!values.small) {
-    const tenth = await measure(Math.max(1_000, Math.round(lines / 100)), join(root, "hundredth"));
-    const smallMs = await withServer(async (url) => {
-      const { opened, full } = await closeFresh(join(root, "hundredth"), url, root);
-      await opened.close();
-      return full.ms;
-    });
-    verdict.tell(`a hundredth of the lines: ${seconds(smallMs)}, core ${seconds(tenth.matched.ms)}`);
-    verdict.atMost("growth of the core, exponent", Math.log10(matched.ms / tenth.matched.ms) / 2, 1.1);
+    const few = Math.max(1_000, Math.round(lines / 100));
+    writeCloseData(join(root, "hundredth"), { lines: few, seed: 1 });
+    const less = await inOwnProcess("core", join(root, "hundredth"));
+    verdict.tell(`${few} lines: our core alone ${seconds(less.ms)} (${seconds(less.cpuMs)} of processor)`);
+    verdict.atMost("growth of the core's processor time, exponent", Math.log10(matched.cpuMs / less.cpuMs) / 2, 1.1);
   }
   writeCloseData(join(root, "few"), { lines: embeddedLines, seed: 2 });
   const { opened, full } = await closeFresh(join(root, "few"), null, join(root, "data"));

@@ -2,12 +2,14 @@
 import { amountText } from "../domain/finance/amount.ts";
 import { dayOf } from "../domain/finance/day.ts";
 import type { Evidence } from "../domain/finance/pack/evidence.ts";
-import { createExplainer } from "../domain/finance/pack/explainer.ts";
-import { closeFolder } from "./close.ts";
-import { type Command, textFlag } from "./command.ts";
+import { createExplainer, type Explained } from "../domain/finance/pack/explainer.ts";
+import type { NumberedFiles } from "../store/ledger-explain.ts";
+import type { Arguments } from "./arguments.ts";
+import { asFailure, closeFolder } from "./close.ts";
+import { type Command, type Shell, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { jsonOf } from "./json.ts";
-import type { ReadFile } from "./report-folder.ts";
+import { openLedger } from "./ledger-folder.ts";
 
 const hashShown = 12;
 
@@ -20,20 +22,31 @@ export const explainCommand: Command = {
   flags: [
     textFlag("folder", "folder", "the folder of the close"),
     textFlag("as-of", "YYYY-MM-DD", "the last day whose knowledge counts"),
+    textFlag("known-until", "YYYY-MM-DD", "with --data: only files that were kept by then"),
   ],
   about: `
 The id as it stands in the close pack: of a deposit, a payout, a money line, an agreement, an exception, or a credit
 (<deal>|<partner>|<kind>). Parts add up to what they are parts of; what nothing explains is a leaf UNEXPLAINED. Each leaf names
 its file, the beginning of the file's SHA-256 and the line; each join its rule and the rivals it turned away.`,
-  examples: ["cosell explain d-000123 --folder reports/2026-06 --as-of 2026-06-30"],
+  examples: [
+    "cosell explain d-000123 --folder reports/2026-06 --as-of 2026-06-30",
+    "cosell explain d-000123 --data .data --as-of 2026-06-30 --known-until 2026-07-05",
+  ],
   run: async (shell, typed) => {
     const [id = ""] = typed.operands;
     const folder = typed.text("folder");
-    if (folder === undefined) throw usageFailure("--folder is missing: the folder of the close", "cosell help explain");
-    const asOfDay = dayOf(typed.text("as-of") ?? "");
+    const data = typed.text("data");
+    if (folder === undefined && data === undefined)
+      throw usageFailure(
+        "--folder or --data is missing: the folder of the close, or where closes are kept",
+        "cosell help explain",
+      );
+    const asOfDay = dayFlag(typed, "as-of");
     if (asOfDay === null) throw usageFailure("--as-of is missing, or no day", "write it as 2026-06-30");
-    const { read, close } = await closeFolder(shell, folder, asOfDay);
-    const explained = createExplainer(close, read.facts)(id);
+    const { explained, files } =
+      folder === undefined
+        ? await explainKept(shell, data ?? "", { id, asOfDay, knownUntilDay: dayFlag(typed, "known-until") })
+        : await explainFolder(shell, folder, { id, asOfDay });
     if (explained.kind === "unknown") {
       const near = explained.near.length === 0 ? "" : `; there is ${explained.near.join(", ")}`;
       throw new Failure(`nothing in this close has the id ${id}${near}`, {
@@ -47,18 +60,57 @@ its file, the beginning of the file's SHA-256 and the line; each join its rule a
     const { evidence } = explained;
     return {
       exitCode: exitCodes.ok,
-      text: `${treeOf(evidence, read.files).join("\n")}\n`,
-      json: jsonOf(plain(evidence, read.files)),
+      text: `${treeOf(evidence, files).join("\n")}\n`,
+      json: jsonOf(plain(evidence, files)),
     };
   },
 };
 
-const whereOf = ({ where }: Evidence, files: readonly ReadFile[]) => {
-  const file = where === null ? undefined : files.find(({ number }) => number === where.file);
-  return where === null || file === undefined ? null : { file: file.path, sha256: file.digest, line: where.line };
+const dayFlag = (typed: Arguments, name: string): number | null => {
+  const text = typed.text(name);
+  if (text === undefined) return null;
+  const day = dayOf(text);
+  if (day === null) throw usageFailure(`--${name} ${text} is no day`, "write it as 2026-06-30");
+  return day;
 };
 
-const treeOf = (evidence: Evidence, files: readonly ReadFile[], indent = ""): readonly string[] => {
+interface Asked {
+  readonly id: string;
+  readonly asOfDay: number;
+}
+interface Answered {
+  readonly explained: Explained;
+  readonly files: NumberedFiles;
+}
+
+const explainFolder = async (shell: Shell, folder: string, { id, asOfDay }: Asked): Promise<Answered> => {
+  const { read, close } = await closeFolder(shell, folder, asOfDay);
+  const files = new Map(read.files.map(({ number, path, digest }) => [number, { path, sha256: digest }]));
+  return { explained: createExplainer(close, read.facts)(id), files };
+};
+
+/** From what closes with --data kept. */
+const explainKept = async (
+  shell: Shell,
+  data: string,
+  { id, asOfDay, knownUntilDay }: Asked & { readonly knownUntilDay: number | null },
+): Promise<Answered> => {
+  const opened = await openLedger(shell, data);
+  try {
+    return await opened.ledger.explain(opened.db.sql, id, { asOfDay, knownUntilDay });
+  } catch (error) {
+    throw asFailure(error);
+  } finally {
+    await opened.close();
+  }
+};
+
+const whereOf = ({ where }: Evidence, files: NumberedFiles) => {
+  const file = where === null ? undefined : files.get(where.file);
+  return where === null || file === undefined ? null : { file: file.path, sha256: file.sha256, line: where.line };
+};
+
+const treeOf = (evidence: Evidence, files: NumberedFiles, indent = ""): readonly string[] => {
   const { what, id, amount, says, because, rejected, isPart, parts } = evidence;
   const at = whereOf(evidence, files);
   const told = amount === null ? "" : `  ${amountText(amount.micros, amount.currency)} ${amount.currency}`;
@@ -72,7 +124,7 @@ const treeOf = (evidence: Evidence, files: readonly ReadFile[], indent = ""): re
   ];
 };
 
-const plain = (evidence: Evidence, files: readonly ReadFile[]): unknown => {
+const plain = (evidence: Evidence, files: NumberedFiles): unknown => {
   const { what, id, amount, says, because, rejected, isPart, parts } = evidence;
   return {
     ...{ what, id, says, because, rejected, isPart },

@@ -1,4 +1,4 @@
-/** What a next delivery brings to a folder of `writeCloseData`: late collections of agreements that it holds, spread over all of them. */
+/** What a next delivery brings to a folder of `writeCloseData`: late collections, a sale and its fee each, of agreements spread over all of it. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { idOf } from "./close-data.ts";
@@ -7,20 +7,24 @@ const header =
   "billing_event_id,end_user_account_id,action,transaction_type,parent_billing_event_id,disbursement_billing_event_id,currency,amount,invoice_date,action_date,invoice_id,line_item_id,bank_trace_id,agreement_id,offer_id,update_date";
 const linesPerAgreement = 10;
 
-/** Writes `lines` rows of one feed file: a further part of the second instalment's sale was collected. */
+/** Writes `lines` rows of one feed file: a further part of second instalments was collected. */
 export const writeNews = (
   out: string,
   size: { readonly of: number; readonly lines: number; readonly seed: number },
 ): void => {
   const agreements = Math.max(1, Math.floor(size.of / linesPerAgreement));
   const rows: string[] = [header];
-  for (let index = 0; index < size.lines; index += 1) {
+  for (let index = 0; index * 2 < size.lines; index += 1) {
     const number = (index * 7_919 + size.seed) % agreements;
     const agreement = idOf("agmt-", number);
-    const sale = `be${agreement.slice(5)}1s`;
-    rows.push(
-      `news${index},,COLLECTED,SELLER_REV_SHARE,${sale},,USD,1.00,2026-06-01T00:00:00Z,2026-06-20T00:00:00Z,,,,${agreement},,2026-06-21T00:00:00Z`,
-    );
+    const item = `${agreement.slice(5)}1`;
+    for (const [letter, type, amount] of [
+      ["s", "SELLER_REV_SHARE", "1.00"],
+      ["f", "AWS_REV_SHARE", "-0.03"],
+    ] as const)
+      rows.push(
+        `news${index}${letter},,COLLECTED,${type},be${item}${letter},,USD,${amount},2026-06-01T00:00:00Z,2026-06-20T00:00:00Z,,,,${agreement},,2026-06-21T00:00:00Z`,
+      );
   }
   const folder = join(out, "aws/billingeventfeed_v1/year=2026/month=06");
   mkdirSync(folder, { recursive: true });
