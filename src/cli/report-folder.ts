@@ -22,6 +22,9 @@ import { Failure } from "./failure.ts";
 
 const filesMax = 100_000;
 const documentBytesMax = 536_870_912;
+/** A table is read row by row, but what its rows say is held: a million rows need a good gigabyte. */
+const tableBytesMax = 1_073_741_824;
+const rowsMax = 2_500_000;
 
 export interface FolderFile {
   /** Path inside the folder, with `/`. */
@@ -82,7 +85,7 @@ export const readFolder = async (
     context.stopped.throwIfAborted();
     const named = { index, path: file.path, strings };
     const told = (bytes: number, count: number): void => context.watcher.read(bytesBefore + bytes, rows + count, index);
-    const { facts: own, digest, ...outcome } = await readOne(folder, file, { named, formats, told });
+    const { facts: own, digest, ...outcome } = await readOne(folder, file, { named, formats, told, rowsBefore: rows });
     addFacts(facts, own);
     read.push({ ...outcome, digest, bytes: file.bytes });
     bytesBefore += file.bytes;
@@ -115,13 +118,20 @@ interface Reading {
   readonly named: NamedFile;
   readonly formats: readonly ReportFormat[];
   readonly told: (bytes: number, rows: number) => void;
+  readonly rowsBefore: number;
 }
 type Digested = FileOutcome & { readonly digest: string };
 
 const readOne = async (folder: string, file: FolderFile, reading: Reading): Promise<Digested> => {
   const path = join(folder, file.path);
   try {
-    if (/\.(?:csv|tsv|txt)$/i.test(file.path)) return await readCsv(path, reading);
+    if (/\.(?:csv|tsv|txt)$/i.test(file.path)) {
+      if (file.bytes > tableBytesMax)
+        throw new Failure("the file is larger than 1 GiB", {
+          fix: "cut it by month, each part with the header line, and close fewer months at once; or let the service ingest it",
+        });
+      return await readCsv(path, reading);
+    }
     if (/\.(?:json|xml)$/i.test(file.path)) return await readWhole(path, reading);
     return { ...unknownFile(file.path), digest: "" };
   } catch (error) {
@@ -164,6 +174,13 @@ const readCsv = async (path: string, reading: Reading): Promise<Digested> => {
     for (const row of own) if (row.cells.length !== width) throw ragged(row.line, row.cells.length, width);
     intake.rows(own);
     count += own.length;
+    if (reading.rowsBefore + count > rowsMax)
+      throw new Failure(
+        `line ${own.at(-1)?.line ?? 1}: the folder holds more than ${rowsMax.toLocaleString("en")} rows`,
+        {
+          fix: "close fewer months at once, or let the service ingest the files",
+        },
+      );
     if (bytes > 0) reading.told(bytes, count);
   }
   if (intake === null) throw new Failure("the file has no header line", { fix: "download the report again" });
