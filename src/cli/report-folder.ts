@@ -22,6 +22,9 @@ import { Failure } from "./failure.ts";
 
 const filesMax = 100_000;
 const documentBytesMax = 536_870_912;
+/** A table is read row by row, but what its rows say is held: a million rows need a good gigabyte. */
+const tableBytesMax = 1_073_741_824;
+const rowsMax = 2_500_000;
 
 export interface FolderFile {
   /** Path inside the folder, with `/`. */
@@ -109,7 +112,7 @@ export const readFolder = async (
     const begun = (await keeper?.begin(file)) ?? index;
     const told = (bytes: number, count: number): void => context.watcher.read(bytesBefore + bytes, rows + count, index);
     const one =
-      typeof begun === "number" ? await readNumbered(folder, file, { index: begun, formats, strings, told }) : null;
+      typeof begun === "number" ? await readNumbered(folder, file, { index: begun, formats, strings, told, rowsBefore: rows }) : null;
     const found = one?.file ?? begun;
     if (typeof found !== "number") read.push(found);
     if (one !== null) {
@@ -130,11 +133,11 @@ export const readFolder = async (
 const readNumbered = async (
   folder: string,
   file: FolderFile,
-  given: Pick<Reading, "formats" | "told"> & Pick<NamedFile, "index" | "strings">,
+  given: Pick<Reading, "formats" | "told" | "rowsBefore"> & Pick<NamedFile, "index" | "strings">,
 ): Promise<{ readonly file: ReadFile; readonly facts: Facts }> => {
-  const { index, strings, formats, told } = given;
+  const { index, strings, formats, told, rowsBefore } = given;
   const named = { index, path: file.path, strings };
-  const { facts, ...outcome } = await readOne(folder, file, { named, formats, told });
+  const { facts, ...outcome } = await readOne(folder, file, { named, formats, told, rowsBefore });
   return { file: { ...outcome, number: index, bytes: file.bytes }, facts };
 };
 
@@ -161,13 +164,20 @@ interface Reading {
   readonly named: NamedFile;
   readonly formats: readonly ReportFormat[];
   readonly told: (bytes: number, rows: number) => void;
+  readonly rowsBefore: number;
 }
 type Digested = FileOutcome & { readonly digest: string };
 
 const readOne = async (folder: string, file: FolderFile, reading: Reading): Promise<Digested> => {
   const path = join(folder, file.path);
   try {
-    if (/\.(?:csv|tsv|txt)$/i.test(file.path)) return await readCsv(path, reading);
+    if (/\.(?:csv|tsv|txt)$/i.test(file.path)) {
+      if (file.bytes > tableBytesMax)
+        throw new Failure("the file is larger than 1 GiB", {
+          fix: "cut it by month, each part with the header line, and close fewer months at once; or let the service ingest it",
+        });
+      return await readCsv(path, reading);
+    }
     if (/\.(?:json|xml)$/i.test(file.path)) return await readWhole(path, reading);
     return { ...unknownFile(file.path), digest: "" };
   } catch (error) {
@@ -210,6 +220,13 @@ const readCsv = async (path: string, reading: Reading): Promise<Digested> => {
     for (const row of own) if (row.cells.length !== width) throw ragged(row.line, row.cells.length, width);
     intake.rows(own);
     count += own.length;
+    if (reading.rowsBefore + count > rowsMax)
+      throw new Failure(
+        `line ${own.at(-1)?.line ?? 1}: the folder holds more than ${rowsMax.toLocaleString("en")} rows`,
+        {
+          fix: "close fewer months at once, or let the service ingest the files",
+        },
+      );
     if (bytes > 0) reading.told(bytes, count);
   }
   if (intake === null) throw new Failure("the file has no header line", { fix: "download the report again" });
