@@ -21,10 +21,12 @@ import type { ClockDep, HttpDep, IdsDep, SecretsDep } from "../src/ports.ts";
 import type { Assisted } from "./contract-assisted.ts";
 import type { Hint, HookRegistration, Hooks, Pull } from "./contract-deliveries.ts";
 import type { Agreements, Landing, Offers } from "./contract-offers.ts";
+import type { ReportSource } from "./contract-report-sources.ts";
 
 export * from "./contract-assisted.ts";
 export * from "./contract-deliveries.ts";
 export * from "./contract-offers.ts";
+export * from "./contract-report-sources.ts";
 export * from "./contract-simulator.ts";
 
 export interface Marketplace {
@@ -94,6 +96,7 @@ export const capabilityNames = [
   "offerWithdrawal",
   "agreements",
   "landing",
+  "reports",
 ] as const;
 export type Capability = (typeof capabilityNames)[number];
 
@@ -112,6 +115,7 @@ export interface Session {
   readonly offers?: Offers;
   readonly agreements?: Agreements;
   readonly landing?: Landing;
+  readonly reports?: ReportSource;
   /** How often the partner is asked what changed, in minutes. Absent: as often as the installation sweeps. */
   readonly sweepMinutes?: number;
   /** How old what we know of a record may be before a sweep reads it again, in minutes. Absent: as the installation has it. */

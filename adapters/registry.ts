@@ -54,6 +54,7 @@ export const capabilitiesOf = (session: Session): Readonly<Record<Capability, bo
   offerWithdrawal: session.offers?.withdrawal !== undefined,
   agreements: session.agreements !== undefined,
   landing: session.landing !== undefined,
+  reports: session.reports !== undefined,
 });
 
 /** What share rules need to know of a connection's programme; null when the connection offers no co-sell. Nothing is contacted. */

@@ -29,6 +29,7 @@ import {
   feeScheduleFormat,
   keysFormat,
   offersFormat,
+  periodLocksFormat,
   policyFormat,
   rulesFormat,
 } from "./internal/documents.ts";
@@ -79,4 +80,5 @@ export const reportFormats: readonly ReportFormat[] = [
   keysFormat,
   feeScheduleFormat,
   policyFormat,
+  periodLocksFormat,
 ];

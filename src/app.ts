@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
 import { agreementEndpoints } from "./http/agreements.ts";
 import { answerRuleEndpoints } from "./http/answer-rules.ts";
+import { attributionEndpoints } from "./http/attribution.ts";
 import { backupEndpoints } from "./http/backup.ts";
 import { cloudEndpoints } from "./http/clouds.ts";
 import { companyEndpoints } from "./http/companies.ts";
@@ -31,9 +32,13 @@ import { offerDraftEndpoints } from "./http/offer-drafts.ts";
 import { offerTemplateEndpoints } from "./http/offer-templates.ts";
 import { offerEndpoints } from "./http/offers.ts";
 import { pageEndpoints } from "./http/pages.ts";
+import { periodEndpoints } from "./http/periods.ts";
 import { ProblemError } from "./http/problem.ts";
 import { queueEndpoints } from "./http/queues.ts";
+import { reconciliationEndpoints } from "./http/reconciliations.ts";
 import { createReference } from "./http/reference.ts";
+import { reportEndpoints } from "./http/reports.ts";
+import { revenueEndpoints } from "./http/revenue.ts";
 import { shareRuleTrialEndpoints } from "./http/share-rule-trial.ts";
 import { shareRuleEndpoints } from "./http/share-rules.ts";
 import { shareReadEndpoints } from "./http/share-views.ts";
@@ -71,6 +76,10 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...offerTemplateEndpoints(deps),
     ...agreementEndpoints(deps),
     ...feeScheduleEndpoints(deps),
+    ...reportEndpoints(deps),
+    ...revenueEndpoints(deps),
+    ...reconciliationEndpoints(deps),
+    ...attributionEndpoints(deps),
     ...landingEndpoints(deps),
     ...invitationEndpoints(deps),
     ...invitationAnswerEndpoints(deps),
@@ -80,6 +89,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...shareRuleEndpoints(deps),
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
+    ...periodEndpoints(deps),
     ...accessEndpoints(deps),
     ...backupEndpoints(deps),
     ...hookEndpoints(deps),

@@ -5,6 +5,9 @@
 import type { Tracer } from "@opentelemetry/api";
 import type { Marketplace, Simulator } from "../adapters/contract.ts";
 import { createRegistry, type Registry } from "../adapters/registry.ts";
+import { reportFormats } from "../adapters/report-formats.ts";
+import { createReportReader } from "../adapters/report-intake.ts";
+import type { BooksLimits } from "../workflows/deps.ts";
 import { createFunctions } from "../workflows/index.ts";
 import { createWebhookSender } from "../workflows/webhook.ts";
 import { createApp } from "./app.ts";
@@ -51,6 +54,10 @@ export interface ServiceDeps {
   readonly machineChecks?: readonly Check[];
   /** How often connections are swept, as a cron line with its time zone; default every 15 minutes. */
   readonly sweepCron?: string;
+  /** When reports are fetched and the books reconciled, as a cron line with its time zone; default once a day. */
+  readonly booksCron?: string;
+  /** What this process takes on of the books; default what fits a small server. */
+  readonly booksLimits?: BooksLimits;
   /** How old a look at an open share may be before a sweep refreshes it, in hours; default 24. */
   readonly refreshHours?: number;
   /** The least time between two looks at one record that webhooks cause, in seconds; default 60. */
@@ -103,6 +110,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     kicked = true;
     wakeDrain();
   };
+  const booksLimits = deps.booksLimits ?? serverLimits;
   const at = deps.at ?? (() => {});
   const webhooks = createWebhookSender({
     ...{ ...deps, store, actorId, at, kick },
@@ -126,6 +134,9 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       hintGapSeconds: deps.hintGapSeconds ?? 60,
       taskDays: deps.taskDays ?? 3,
       sweepCron: deps.sweepCron ?? "TZ=UTC */15 * * * *",
+      booksCron: deps.booksCron ?? "TZ=UTC 7 5 * * *",
+      reader: createReportReader(reportFormats, booksLimits.fileBytes),
+      booksLimits,
       purgeRuns: (before) => engine.runner.purge(before),
     }),
   );
@@ -160,6 +171,8 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
       checks: deps.machineChecks ?? [],
     },
     testWebhook: webhooks.test,
+    reportBytesMax: booksLimits.fileBytes,
+    bookLinesMax: Math.min(booksLimits.fullLines, questionLinesMax),
     ready: async () => {
       const missing = await pendingMigrations(db.sql);
       return [
@@ -208,6 +221,11 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     },
   };
 };
+
+/** A question waits for its answer: half a second for as many lines. */
+const questionLinesMax = 100_000;
+/** A file of 256 MiB holds about a million lines, whose facts take some 700 MB while they are read. */
+const serverLimits: BooksLimits = { fileBytes: 268_435_456, fullLines: 2_000_000 };
 
 /**
  * Told, but no reason not to be ready: deals and webhooks are taken while the server is away, and it may reach us through what

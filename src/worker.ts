@@ -25,6 +25,8 @@ const transactionMsMax = 30_000;
 const retrySeconds = 60;
 const failedPauseMs = 30_000;
 const pullMsMax = 40_000;
+/** An isolate has 128 MB: single files and increments, never the whole books. https://developers.cloudflare.com/workers/platform/limits/ */
+const booksLimits = { fileBytes: 16_777_216, fullLines: 20_000 };
 
 /** What the runtime hands to each invocation: it is kept alive until the work given here is done. */
 export interface Invocation {
@@ -152,6 +154,7 @@ const assemble = async (config: WorkerConfig, { db, log, memory }: Parts): Promi
     retentionDays: config.settings.COSELL_RETENTION_DAYS,
     consentNoticeDays: config.settings.COSELL_CONSENT_NOTICE_DAYS,
     taskDays: config.settings.COSELL_TASK_DAYS,
+    booksLimits,
     parallel: 1,
     ...(memory.actorId === null ? {} : { actorId: memory.actorId }),
   });

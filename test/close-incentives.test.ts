@@ -8,6 +8,7 @@ import { indicatorsTable } from "../src/domain/finance/pack/indicators.ts";
 import { journalsOf } from "../src/domain/finance/pack/journals.ts";
 import { balancesOf, movementsOf } from "../src/domain/finance/pack/movements.ts";
 import { csvRows } from "../src/domain/finance/pack/table.ts";
+import { postingsOf } from "../src/domain/finance/posting.ts";
 import { closeInMemory, drawLedger } from "./ledger.ts";
 
 const header =
@@ -62,7 +63,7 @@ describe("incentives and credits of buyers", () => {
     expect(balancesOf(wanting, "incentive_income").get("aws|USD")).toBe(-500_000_000n);
     // 500 earned and paid, 40 of a credit that we pay.
     expect(balancesOf(wanting, "incentive_receivable").get("aws|USD")).toBe(-40_000_000n);
-    const journals = journalsOf(wanting, plain.asOfDay);
+    const journals = journalsOf(postingsOf(wanting), plain.asOfDay);
     const own = journals.filter(({ lines }) =>
       lines.some(({ memo }) => memo.startsWith("incentive") || memo === "buyer_credit"),
     );

@@ -199,6 +199,8 @@ export const openHttp = async (extra: Partial<AppDeps> = {}) => {
   const deps: AppDeps = {
     publicHttp,
     testWebhook: sender.test,
+    reportBytesMax: 65_536,
+    bookLinesMax: 10_000,
     db,
     clock,
     ids,

@@ -21,7 +21,7 @@ const rooms: readonly (readonly [string, RegExp])[] = [
   ["store", /^src\/store\//],
   ["http", /^src\/http\//],
   ["app", /^src\/app\.ts$/],
-  ["contract", /^adapters\/contract(-[a-z]+)?\.ts$/],
+  ["contract", /^adapters\/contract(-[a-z]+)*\.ts$/],
   ["registry", /^adapters\/registry\.ts$/],
   ["list", /^adapters\/(marketplaces|report-formats)\.ts$/],
   ["simulators", /^adapters\/simulators\.ts$/],

@@ -5,13 +5,19 @@ import { dirname, join } from "node:path";
 import Papa from "papaparse";
 import { afterAll, describe, expect, it } from "vitest";
 import type { MarketplaceId } from "../src/domain/deal.ts";
-import type { OfferTermsInput } from "../src/domain/offer.ts";
+import { answerTypes } from "../src/domain/finance/exception.ts";
 import { cosell } from "./cli-shell.ts";
+import { simulatedTerms } from "./cloud-terms.ts";
 import { cloudsDeal } from "./deals.ts";
 import { openWorld } from "./world.ts";
 
 const clouds = ["aws", "azure", "gcp"] as const;
-const world = await openWorld({ seed: "offers", clouds, sweepCron: "TZ=UTC 0 5 * * 1" });
+/** Points at which the service's work breaks off, once each. */
+const crashesAt = new Set<string>();
+const at = (point: string): void => {
+  if (crashesAt.delete(point)) throw new Error(`killed at ${point}`);
+};
+const world = await openWorld({ seed: "offers", clouds, at, sweepCron: "TZ=UTC 0 5 * * 1" });
 const { call, timeline } = world;
 const directory = mkdtempSync(join(tmpdir(), "cosell-offers-"));
 afterAll(async () => {
@@ -38,30 +44,6 @@ const control = async (cloud: MarketplaceId, path: string, body: object = {}): P
   if (answer?.ok !== true) throw new Error(`${cloud} ${path}: ${answer?.status} ${await answer?.text()}`);
   return (await answer.json()) as Record<string, unknown>;
 };
-const legal = { kind: "standard" } as const;
-const terms: Readonly<Record<MarketplaceId, Partial<OfferTermsInput>>> = {
-  aws: {
-    product: "prod-simulated0001",
-    buyer: { accounts: ["444455556666"] },
-    price: {
-      model: "flat",
-      total: { amount: "120000.00", currency: "USD" },
-      grants: [{ dimension: "Seats", quantity: 100 }],
-    },
-    legal,
-  },
-  azure: {
-    product: "business-insights",
-    plan: "standard",
-    buyer: { accounts: ["ac357579-e860-54a6-80b3-66958aea67fe:7471d04e-f696-4d20-af34-fa78d51e419c_2019-05-31"] },
-  },
-  gcp: {
-    product: "core.endpoints.simulated-partner-public.cloud.goog",
-    plan: "enterprise-p1y",
-    buyer: { accounts: ["0AB1C2-34D5E6-F7890A"] },
-    legal,
-  },
-};
 /** Each cloud's buyer accepts, and does what else it takes until the contract is in force. */
 const accept: Readonly<Record<MarketplaceId, (remoteId: string) => Promise<void>>> = {
   aws: async (id) => void (await control("aws", `offers/${id}/accept`)),
@@ -86,7 +68,7 @@ describe("private offers of deals at three clouds", () => {
   it("are drafted from the deal and its terms, judged by each cloud's rules, and published", async () => {
     for (const cloud of clouds) {
       const deal = (await call<{ id: string }>("POST", "/v1/opportunities", cloudsDeal(`offered-${cloud}`))).body;
-      const given = { connectionId: world.connections[cloud], opportunityId: deal.id, terms: terms[cloud] };
+      const given = { connectionId: world.connections[cloud], opportunityId: deal.id, terms: simulatedTerms[cloud] };
       const drafted = await call<{ offer: Offer; gaps: readonly unknown[] }>("POST", "/v1/offers", given);
       expect([drafted.status, drafted.body.gaps]).toEqual([201, []]);
       offers[cloud] = drafted.body.offer.id;
@@ -141,6 +123,65 @@ describe("private offers of deals at three clouds", () => {
       for (const sale of sales)
         expect([cloud, sale.deal_id, sale.method]).toEqual([cloud, `test:offered-${cloud}`, "offer_id"]);
     }
+  }, 120_000);
+
+  it("are in the service's books as in the folder's: the same files sent to it, whatever crashes, come to the same", async () => {
+    const api = async (request: Request): Promise<Response> => world.service.app.fetch(request);
+    const cli = { api, token: world.token, settle: async () => void (await timeline.advance(hour)) };
+    for (const point of ["report.kept", "reconciliation.done"]) crashesAt.add(point);
+    const sent = await cosell(["reports", "add", folder, "--json"], cli);
+    expect([sent.code, crashesAt.size]).toEqual([0, 0]);
+    const until = world.clock.now().toISOString().slice(0, 10);
+    const [last] = (
+      await call<{ items: readonly { state: string; asOf: string; mode: string }[] }>("GET", "/v1/reconciliations")
+    ).body.items;
+    expect(last).toMatchObject({ state: "done", asOf: until });
+    const links = Papa.parse<Record<string, string>>(readFileSync(join(directory, "pack", "links.csv"), "utf8"), {
+      header: true,
+    }).data;
+    const revenue = (await cosell(["revenue", "--all", "--json"], cli)).json() as {
+      lines: readonly { marketplace: string; key: string; kind: string; dealId: string | null }[];
+    };
+    const linked = revenue.lines
+      .filter(({ kind }) => kind === "REVENUE")
+      .map(({ marketplace, key, dealId }) => [marketplace, key, dealId ?? ""]);
+    const expected = links
+      .filter(({ kind }) => kind === "REVENUE")
+      .map((row) => [row.marketplace, row.line_key, row.deal_id]);
+    expect(linked.toSorted()).toEqual(expected.toSorted());
+    expect(expected.length).toBeGreaterThan(2);
+    const answer = JSON.parse(readFileSync(join(directory, "pack", "answer.json"), "utf8"));
+    const money: Record<string, Record<string, Record<string, string>>> = {};
+    for (const total of (await call<{ items: readonly Record<string, string>[] }>("GET", "/v1/revenue/totals")).body
+      .items) {
+      const { marketplace = "", currency = "", measure = "", amount = "" } = total;
+      money[marketplace] = {
+        ...money[marketplace],
+        [currency]: { ...money[marketplace]?.[currency], [measure]: amount },
+      };
+    }
+    expect(money).toEqual(answer.money);
+    const open = (
+      await call<{ items: readonly { code: string; subject: string }[] }>("GET", "/v1/exceptions?limit=200")
+    ).body.items;
+    const types = new Set<string>(answerTypes);
+    expect(
+      open
+        .filter(({ code }) => types.has(code))
+        .map(({ code, subject }) => [code, subject])
+        .toSorted(),
+    ).toEqual(
+      answer.exceptions.map((one: { type: string; subjectId: string }) => [one.type, one.subjectId]).toSorted(),
+    );
+    const deposits = (await call<{ items: readonly { deposits: readonly { id: string }[] }[] }>("GET", "/v1/payouts"))
+      .body.items;
+    expect(deposits.length).toBeGreaterThan(2);
+    const again = await cosell(["reports", "add", folder, "--json"], cli);
+    expect(again.json()).toMatchObject({ new: 0 });
+    const lines = (await cosell(["revenue", "--all", "--json"], cli)).json();
+    expect(lines).toEqual(revenue);
+    const asOf = (await cosell(["revenue", "--all", "--json", "--as-of", until], cli)).json();
+    expect(asOf).toEqual(revenue);
   }, 120_000);
 
   it("keep no answer of a marketplace that may name a person once that person is forgotten", async () => {

@@ -5,10 +5,36 @@ import type { Registry } from "../adapters/registry.ts";
 import type { Connection } from "../src/domain/deal.ts";
 import { type EventData, type EventName, eventCatalogue } from "../src/domain/events.ts";
 import type { Fault } from "../src/domain/fault.ts";
+import type { Facts } from "../src/domain/finance/facts.ts";
 import type { ClockDep, DbDep, LogDep } from "../src/ports.ts";
 import type { EffectEntry } from "../src/store/effects.ts";
 import type { Store } from "../src/store/index.ts";
+import type { FileVerdict } from "../src/store/report-files.ts";
 import type { WebhookSender } from "./webhook.ts";
+
+/** Reads files of reports, whatever format they have. */
+export interface ReportReader {
+  /** What one file says; what is wrong with it is in the verdict. `mappings` say how files of unknown columns are read. */
+  readonly read: (
+    file: { readonly seq: number; readonly path: string; readonly mappings: readonly MappingText[] },
+    pieces: AsyncIterable<Uint8Array>,
+  ) => Promise<ReadReport>;
+  /** Ids of the formats whose files are mappings. */
+  readonly mappingFormats: readonly string[];
+}
+export interface MappingText {
+  readonly path: string;
+  readonly text: string;
+}
+export type ReadReport = FileVerdict & { readonly facts: Facts };
+
+/** What one process takes on of the books. */
+export interface BooksLimits {
+  /** A file larger than this is refused: its facts lie in memory while it is read. */
+  readonly fileBytes: number;
+  /** A full reconciliation of more money lines than this is left to a bigger machine. */
+  readonly fullLines: number;
+}
 
 export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
   readonly store: Store;
@@ -25,6 +51,10 @@ export interface WorkflowDeps extends DbDep, ClockDep, LogDep {
   readonly consentNoticeDays: number;
   /** How often connections are swept: a cron line with its time zone. */
   readonly sweepCron: string;
+  /** When reports are fetched and the books reconciled: a cron line with its time zone. */
+  readonly booksCron: string;
+  readonly reader: ReportReader;
+  readonly booksLimits: BooksLimits;
   /** How old a look may be before a sweep refreshes it, in hours: their advice changes without moving a version. */
   readonly refreshHours: number;
   /** After how many days an exception reminds of a person's task. */

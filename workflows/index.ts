@@ -3,11 +3,14 @@ import { createAgreementDuty } from "./agreement-duty.ts";
 import { createAnswer } from "./answer.ts";
 import { createAutoShare, createRuleChanged } from "./auto-share.ts";
 import type { Client, WorkflowDeps } from "./deps.ts";
+import { createIngest } from "./ingest.ts";
 import { createInvitation } from "./invitations.ts";
 import { createOfferChange } from "./offer-change.ts";
 import { createOfferPublish } from "./offer-publish.ts";
 import { createAgreementSync, createOfferSync } from "./offer-sync.ts";
 import { createPush } from "./push.ts";
+import { createBooksClock, createReconcile } from "./reconcile.ts";
+import { createReportFetch } from "./report-fetch.ts";
 import { createChanged, createRevise } from "./revise.ts";
 import { createSweep, createSweepClock, createSync } from "./sync.ts";
 import { createConsentWatch, createExpiry, createResumed } from "./upkeep.ts";
@@ -33,4 +36,8 @@ export const createFunctions = (client: Client, deps: WorkflowDeps) => [
   createOfferSync(client, deps),
   createAgreementSync(client, deps),
   createAgreementDuty(client, deps),
+  createIngest(client, deps),
+  createReportFetch(client, deps),
+  createReconcile(client, deps),
+  createBooksClock(client, deps),
 ];

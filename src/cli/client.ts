@@ -36,7 +36,11 @@ export interface Client {
   readonly get: <T>(path: string, schema: z.ZodType<T>, query?: Query) => Promise<T>;
   /** What is no JSON, for example a page. */
   readonly text: (path: string) => Promise<string>;
+  /** The same, or null where there is nothing. */
+  readonly textOrNull: (path: string) => Promise<string | null>;
   readonly post: <T>(path: string, body: unknown, schema: z.ZodType<T>) => Promise<T>;
+  /** Sends bytes as they are; they may be many. */
+  readonly upload: <T>(path: string, body: Blob, schema: z.ZodType<T>) => Promise<T>;
   /** Replaces what is there; with a version, refused when somebody changed it since. */
   readonly put: <T>(
     path: string,
@@ -83,21 +87,23 @@ interface Asked {
   readonly method: string;
   readonly path: string;
   readonly body?: unknown;
+  readonly bytes?: Blob;
   /** Only when it is at this version. */
   readonly version?: number;
 }
 
 export const createClient = (reached: Reached, sleep: (milliseconds: number) => Promise<void>): Client => {
-  const ask = async ({ method, path, body, version }: Asked): Promise<RawAnswer> => {
+  const ask = async ({ method, path, body, bytes, version }: Asked): Promise<RawAnswer> => {
     const headers: Record<string, string> = { accept: "application/json" };
     if (version !== undefined) headers["if-match"] = `"${version}"`;
     if (reached.token !== null) headers.authorization = `Bearer ${reached.token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
     // The same key on every attempt: a repeat of a write that was done gets its answer, not a second write.
     if (method === "POST") headers["idempotency-key"] = crypto.randomUUID();
-    const text = body === undefined ? null : JSON.stringify(body);
+    if (bytes !== undefined) headers["content-type"] = "application/octet-stream";
+    const content = bytes ?? (body === undefined ? null : JSON.stringify(body));
     for (let turn = 1; ; turn++) {
-      const answer = await send(reached, new Request(`http://cosell.local${path}`, { method, headers, body: text }));
+      const answer = await send(reached, new Request(`http://cosell.local${path}`, { method, headers, body: content }));
       if ((answer.status !== 429 && answer.status !== 503) || turn >= attemptsMax) return answer;
       await sleep(answer.retryAfterSeconds * 1000);
     }
@@ -122,8 +128,15 @@ export const createClient = (reached: Reached, sleep: (milliseconds: number) => 
       if (answer.status >= 400) throw problemFailure(answer, reached.where);
       return answer.text;
     },
+    textOrNull: async (path) => {
+      const answer = await ask({ method: "GET", path });
+      if (answer.status === 404) return null;
+      if (answer.status >= 400) throw problemFailure(answer, reached.where);
+      return answer.text;
+    },
     get: (path, schema, query) => demand({ method: "GET", path: withQuery(path, query) }, schema),
     post: (path, body, schema) => demand({ method: "POST", path, body }, schema),
+    upload: (path, bytes, schema) => demand({ method: "POST", path, bytes }, schema),
     put: (path, change, schema) => demand({ method: "PUT", path, ...change }, schema),
     patch: (path, change, schema) => demand({ method: "PATCH", path, ...change }, schema),
     remove: async (path) => {

@@ -44,7 +44,9 @@ import {
 } from "../domain/finance/pack/journals.ts";
 import { type ManifestVerdict, manifestSchema, signManifest, verifyManifest } from "../domain/finance/pack/manifest.ts";
 import { accounts, movementsOf } from "../domain/finance/pack/movements.ts";
+import { periodsTable } from "../domain/finance/pack/periods.ts";
 import { csvRows, type PackTable } from "../domain/finance/pack/table.ts";
+import { postingsOf } from "../domain/finance/posting.ts";
 import { plainText } from "../domain/finance/versions.ts";
 import { type PrivateKey, type PublicKey, privateKeySchema } from "../domain/signed-rule.ts";
 import { Failure } from "./failure.ts";
@@ -80,9 +82,10 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     await mkdir(dirname(join(out, path)), { recursive: true });
     outputs.push({ path, ...(await writeWhole(join(out, path), pieces)) });
   };
-  const tables = tablesOf(closed);
+  const posted = postingsOf(movementsOf(close), close.periodLocks);
+  const tables = [...tablesOf(closed), periodsTable(posted, close.periodLocks)];
   const lines = linesTable(close, pathsOf(read.files));
-  const journals = journalsOf(movementsOf(close), close.asOfDay);
+  const journals = journalsOf(posted, close.asOfDay);
   const entries = genericJournals(journals, options.accounts);
   await write("answer.json", [`${JSON.stringify(answerOf(close), null, 1)}\n`]);
   await write("links.csv", linkRows(close));
@@ -114,6 +117,9 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     }),
   ]);
   const manifest = manifestOf(closed, outputs);
+  // What is locked stays so: the file is ready for the next folder, with or without a month more.
+  const locks = read.facts.periodLocks.map(({ document }) => document);
+  if (locks.length > 0) await writeWhole(join(out, "period-locks.json"), [`${JSON.stringify(locks, null, 1)}\n`]);
   const today = options.now.toISOString().slice(0, 10);
   const signed = options.key === null ? manifest : await signManifest(manifest, options.key, today);
   await writeWhole(join(out, "manifest.json"), [`${JSON.stringify(signed, null, 1)}\n`]);
@@ -231,6 +237,14 @@ const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path:
     as_of: dayText(close.asOfDay),
     policy_sha256: hashOf(plainText(close.policy)),
     signatures_of_rules: close.policy.signatures,
+    period_locks: close.periodLocks.map(({ marketplace, period, asOfDay }) => ({
+      marketplace,
+      period,
+      as_of: dayText(asOfDay),
+    })),
+    unassigned_exceptions_above: Object.fromEntries(
+      Object.entries(close.policy.unassignedAbove).map(([currency, limit]) => [currency, amountText(limit, currency)]),
+    ),
     rules: Object.fromEntries([...rules].toSorted(([a], [b]) => (a < b ? -1 : 1))),
     inputs: read.files.map(({ path, digest, bytes, status, format }) => ({
       path,
@@ -243,7 +257,9 @@ const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path:
     signature: null,
   });
 };
-const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+const hashOf = (text: string | Uint8Array): string => createHash("sha256").update(text).digest("hex");
+
+export const hashOfFile = async (path: string): Promise<string> => hashOf(await readFile(path));
 
 export interface VerifiedPack {
   readonly files: number;

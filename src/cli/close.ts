@@ -4,6 +4,7 @@ import { amountText } from "../domain/finance/amount.ts";
 import { type Close, closeBooks, IncompleteFacts } from "../domain/finance/close.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";
 import { isAnswerType } from "../domain/finance/exception.ts";
+import { refusedLocks } from "../domain/finance/period-lock.ts";
 import { judgeDocuments } from "../domain/finance/signed-documents.ts";
 import type { Arguments } from "./arguments.ts";
 import { readAccountNames, readSigningKey, verifyClosePack, type WrittenPack, writeClosePack } from "./close-pack.ts";
@@ -29,7 +30,7 @@ close pack into --out: report.html, workbook.xlsx, a CSV of each table, journals
 ready to send, answer.json and links.csv, and manifest.json with the hash of everything that went in and came out. Needs no server and no account. With --data
 the files are kept in that directory's database (or in DATABASE_URL), and the next close knows what this one did: its folder need only hold what is
 new, credits stay locked, exceptions keep their history. Attribution reads attribution-rules.json, touches.csv, disputes.csv,
-attribution-decisions.json and what earlier packs locked (credit-locks.csv); where policy.json says "signatures": "verified", a rule
+attribution-decisions.json and what earlier packs locked (credit-locks.csv, period-locks.json); where policy.json says "signatures": "verified", a rule
 counts only if the public keys in keys.json verify both its signatures. Which deal an agreement is follows from agreement-links.csv (a
 person's word), the offer's id on the deal, opportunity-offers.csv, and where policy.json lets them link from aliases.csv, domain and
 name; other deals are suggested in suggestions.csv and linked by nobody but you. Co-sell incentives that no report has are read from
@@ -134,11 +135,27 @@ export const readReports = async (
         },
       },
     });
+    await refuseChangedLocks(read.facts);
     progress.show(bytes, "matching");
     return read;
   } finally {
     progress.end();
   }
+};
+
+const refuseChangedLocks = async (facts: ReadFolder["facts"]): Promise<void> => {
+  const [first] = await refusedLocks(facts);
+  if (first === undefined) return;
+  const { lock, verdict } = first;
+  const why = {
+    forged: "was changed after it was signed",
+    unsigned: "is not signed, and the policy asks for verified signatures",
+    unknown_key: "is signed with a key that keys.json does not have",
+    verified: "",
+  }[verdict];
+  throw new Failure(`the lock of ${lock.marketplace} ${lock.period} ${why}`, {
+    fix: "take period-locks.json as cosell close lock wrote it, and the signer's public key into keys.json",
+  });
 };
 
 const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPack): Report => {

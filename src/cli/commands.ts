@@ -11,8 +11,16 @@ import {
 import { attributionCompareCommand, attributionExportCommand, attributionReplayCommand } from "./attribution.ts";
 import { authorityCommand, authoritySetCommand } from "./authority.ts";
 import { backupCommand, backupVerifyCommand } from "./backup.ts";
+import {
+  creditsCommand,
+  payoutsCommand,
+  reconciliationRunCommand,
+  reconciliationsCommand,
+  revenueCommand,
+} from "./books.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import { closeCommand, closeVerifyCommand } from "./close.ts";
+import { closeDiffCommand, closeLockCommand, closeReopenCommand } from "./close-periods.ts";
 import { closePrepareCommand } from "./close-prepare.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
@@ -21,6 +29,12 @@ import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
+import {
+  exceptionAssignCommand,
+  exceptionMoveCommands,
+  exceptionShowCommand,
+  exceptionsCommand,
+} from "./exceptions.ts";
 import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { hookRegistrationCommand } from "./hook-registration.ts";
@@ -32,7 +46,7 @@ import {
   invitationShowCommand,
   invitationsCommand,
 } from "./invitations.ts";
-import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { eventsCommand } from "./journal.ts";
 import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import {
@@ -58,9 +72,17 @@ import {
   offersCommand,
   offerWatchCommand,
 } from "./offers.ts";
+import { periodDiffCommand, periodJournalsCommand, periodMoveCommands, periodsCommand } from "./periods.ts";
 import { queueCommand } from "./queue.ts";
+import { reportAddCommand, reportFetchCommand, reportShowCommand, reportsCommand } from "./reports.ts";
 import { restoreCommand } from "./restore.ts";
-import { ruleKeygenCommand, ruleSignCommand, ruleVerifyCommand } from "./rule-documents.ts";
+import {
+  ruleKeygenCommand,
+  rulePushCommand,
+  ruleSignCommand,
+  ruleTrustCommand,
+  ruleVerifyCommand,
+} from "./rule-documents.ts";
 import { runnerCommand } from "./runner.ts";
 import { demoCommand, serveCommand, versionCommand } from "./service.ts";
 import { shareCommand } from "./share.ts";
@@ -113,7 +135,19 @@ export const commands: readonly Command[] = [
   closeCommand,
   closePrepareCommand,
   closeVerifyCommand,
+  closeLockCommand,
+  closeDiffCommand,
+  closeReopenCommand,
   explainCommand,
+  reportsCommand,
+  reportAddCommand,
+  reportShowCommand,
+  reportFetchCommand,
+  reconciliationsCommand,
+  reconciliationRunCommand,
+  revenueCommand,
+  payoutsCommand,
+  creditsCommand,
   attributionReplayCommand,
   attributionExportCommand,
   attributionCompareCommand,
@@ -173,6 +207,8 @@ export const commands: readonly Command[] = [
   ruleKeygenCommand,
   ruleSignCommand,
   ruleVerifyCommand,
+  ruleTrustCommand,
+  rulePushCommand,
   ruleEnableCommand,
   ruleDisableCommand,
   ruleMoveCommand,
@@ -181,6 +217,13 @@ export const commands: readonly Command[] = [
   runnerCommand,
   eventsCommand,
   exceptionsCommand,
+  exceptionShowCommand,
+  exceptionAssignCommand,
+  ...exceptionMoveCommands,
+  periodsCommand,
+  periodDiffCommand,
+  periodJournalsCommand,
+  ...periodMoveCommands,
   webhooksCommand,
   webhookAddCommand,
   webhookShowCommand,

@@ -1,15 +1,18 @@
 /** `cosell explain`: why a deposit, payout, line, agreement, credit or exception is what it is, as a tree. */
+import { z } from "zod";
 import { amountText } from "../domain/finance/amount.ts";
 import { dayOf } from "../domain/finance/day.ts";
 import type { Evidence } from "../domain/finance/pack/evidence.ts";
-import { createExplainer, type Explained } from "../domain/finance/pack/explainer.ts";
-import type { NumberedFiles } from "../store/ledger-explain.ts";
+import { createExplainer } from "../domain/finance/pack/explainer.ts";
 import type { Arguments } from "./arguments.ts";
-import { asFailure, closeFolder } from "./close.ts";
+import { asOfFlags, asOfQuery } from "./books.ts";
+import { withClient } from "./client.ts";
+import { closeFolder } from "./close.ts";
 import { type Command, type Shell, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { jsonOf } from "./json.ts";
-import { openLedger } from "./ledger-folder.ts";
+import type { ReadFile } from "./report-folder.ts";
+import { whereabouts } from "./shares.ts";
 
 const hashShown = 12;
 
@@ -20,116 +23,87 @@ export const explainCommand: Command = {
   operandsMin: 1,
   operandsMax: 1,
   flags: [
-    textFlag("folder", "folder", "the folder of the close"),
-    textFlag("as-of", "YYYY-MM-DD", "the last day whose knowledge counts"),
-    textFlag("known-until", "YYYY-MM-DD", "with --data: only files that were kept by then"),
+    textFlag("folder", "folder", "explain from this folder alone; without it the service is asked"),
+    ...asOfFlags,
   ],
   about: `
 The id as it stands in the close pack: of a deposit, a payout, a money line, an agreement, an exception, or a credit
 (<deal>|<partner>|<kind>). Parts add up to what they are parts of; what nothing explains is a leaf UNEXPLAINED. Each leaf names
 its file, the beginning of the file's SHA-256 and the line; each join its rule and the rivals it turned away.`,
-  examples: [
-    "cosell explain d-000123 --folder reports/2026-06 --as-of 2026-06-30",
-    "cosell explain d-000123 --data .data --as-of 2026-06-30 --known-until 2026-07-05",
-  ],
+  examples: ["cosell explain d-000123", "cosell explain d-000123 --folder reports/2026-06 --as-of 2026-06-30"],
   run: async (shell, typed) => {
     const [id = ""] = typed.operands;
     const folder = typed.text("folder");
-    const data = typed.text("data");
-    if (folder === undefined && data === undefined)
-      throw usageFailure(
-        "--folder or --data is missing: the folder of the close, or where closes are kept",
-        "cosell help explain",
-      );
-    const asOfDay = dayFlag(typed, "as-of");
-    if (asOfDay === null) throw usageFailure("--as-of is missing, or no day", "write it as 2026-06-30");
-    const { explained, files } =
+    const told =
       folder === undefined
-        ? await explainKept(shell, data ?? "", { id, asOfDay, knownUntilDay: dayFlag(typed, "known-until") })
-        : await explainFolder(shell, folder, { id, asOfDay });
-    if (explained.kind === "unknown") {
-      const near = explained.near.length === 0 ? "" : `; there is ${explained.near.join(", ")}`;
-      throw new Failure(`nothing in this close has the id ${id}${near}`, {
-        fix: "take an id from a CSV of the close pack",
-      });
-    }
-    if (explained.kind === "ambiguous")
-      throw new Failure(`${id} is more than one thing: ${explained.ids.join(", ")}`, {
-        fix: "explain the agreement or the payout instead",
-      });
-    const { evidence } = explained;
-    return {
-      exitCode: exitCodes.ok,
-      text: `${treeOf(evidence, files).join("\n")}\n`,
-      json: jsonOf(plain(evidence, files)),
-    };
+        ? await withClient(shell, whereabouts(typed), (client) =>
+            client.get(`/v1/explain/${encodeURIComponent(id)}`, toldSchema, asOfQuery(typed)),
+          )
+        : await fromFolder(shell, typed, { folder, id });
+    return { exitCode: exitCodes.ok, text: `${treeOf(told).join("\n")}\n`, json: jsonOf(told) };
   },
 };
 
-const dayFlag = (typed: Arguments, name: string): number | null => {
-  const text = typed.text(name);
-  if (text === undefined) return null;
-  const day = dayOf(text);
-  if (day === null) throw usageFailure(`--${name} ${text} is no day`, "write it as 2026-06-30");
-  return day;
-};
+/** A node of the tree as the service tells it. */
+const toldSchema = z.object({
+  what: z.string(),
+  id: z.string(),
+  amount: z.object({ amount: z.string(), currency: z.string() }).nullable(),
+  says: z.array(z.string()),
+  where: z.object({ file: z.string(), sha256: z.string(), line: z.number() }).nullable(),
+  because: z.string().nullable(),
+  rejected: z.array(z.string()),
+  isPart: z.boolean(),
+  get parts() {
+    return z.array(toldSchema);
+  },
+});
+type Told = z.infer<typeof toldSchema>;
 
-interface Asked {
-  readonly id: string;
-  readonly asOfDay: number;
-}
-interface Answered {
-  readonly explained: Explained;
-  readonly files: NumberedFiles;
-}
-
-const explainFolder = async (shell: Shell, folder: string, { id, asOfDay }: Asked): Promise<Answered> => {
-  const { read, close } = await closeFolder(shell, folder, asOfDay);
-  const files = new Map(read.files.map(({ number, path, digest }) => [number, { path, sha256: digest }]));
-  return { explained: createExplainer(close, read.facts)(id), files };
-};
-
-/** From what closes with --data kept. */
-const explainKept = async (
+const fromFolder = async (
   shell: Shell,
-  data: string,
-  { id, asOfDay, knownUntilDay }: Asked & { readonly knownUntilDay: number | null },
-): Promise<Answered> => {
-  const opened = await openLedger(shell, data);
-  try {
-    return await opened.ledger.explain(opened.db.sql, id, { asOfDay, knownUntilDay });
-  } catch (error) {
-    throw asFailure(error);
-  } finally {
-    await opened.close();
+  typed: Arguments,
+  { folder, id }: { readonly folder: string; readonly id: string },
+): Promise<Told> => {
+  const asOfDay = dayOf(typed.text("as-of") ?? "");
+  if (asOfDay === null) throw usageFailure("--as-of is missing, or no day", "write it as 2026-06-30");
+  if (typed.text("as-known-at") !== undefined)
+    throw usageFailure("a folder does not tell when its files were known", "leave --as-known-at out, or --folder");
+  const { read, close } = await closeFolder(shell, folder, asOfDay);
+  const explained = createExplainer(close, read.facts)(id);
+  if (explained.kind === "unknown") {
+    const near = explained.near.length === 0 ? "" : `; there is ${explained.near.join(", ")}`;
+    throw new Failure(`nothing in this close has the id ${id}${near}`, {
+      fix: "take an id from a CSV of the close pack",
+    });
   }
+  if (explained.kind === "ambiguous")
+    throw new Failure(`${id} is more than one thing: ${explained.ids.join(", ")}`, {
+      fix: "explain the agreement or the payout instead",
+    });
+  return toldOf(explained.evidence, read.files);
 };
 
-const whereOf = ({ where }: Evidence, files: NumberedFiles) => {
-  const file = where === null ? undefined : files.get(where.file);
-  return where === null || file === undefined ? null : { file: file.path, sha256: file.sha256, line: where.line };
-};
-
-const treeOf = (evidence: Evidence, files: NumberedFiles, indent = ""): readonly string[] => {
-  const { what, id, amount, says, because, rejected, isPart, parts } = evidence;
-  const at = whereOf(evidence, files);
-  const told = amount === null ? "" : `  ${amountText(amount.micros, amount.currency)} ${amount.currency}`;
-  const place = at === null ? "" : `  [${at.file}:${at.line} sha256 ${at.sha256.slice(0, hashShown)}]`;
+const treeOf = (told: Told, indent = ""): readonly string[] => {
+  const { what, id, amount, says, where, because, rejected, isPart, parts } = told;
+  const sum = amount === null ? "" : `  ${amount.amount} ${amount.currency}`;
+  const place = where === null ? "" : `  [${where.file}:${where.line} sha256 ${where.sha256.slice(0, hashShown)}]`;
   const inner = `${indent}    `;
   return [
-    `${indent}${isPart ? "+ " : indent === "" ? "" : "- "}${what}${id === "" ? "" : ` ${id}`}${told}${says.length === 0 ? "" : `  (${says.join(", ")})`}${place}`,
+    `${indent}${isPart ? "+ " : indent === "" ? "" : "- "}${what}${id === "" ? "" : ` ${id}`}${sum}${says.length === 0 ? "" : `  (${says.join(", ")})`}${place}`,
     ...(because === null ? [] : [`${inner}because ${because}`]),
     ...rejected.map((rival) => `${inner}not ${rival}`),
-    ...parts.flatMap((part) => treeOf(part, files, `${indent}  `)),
+    ...parts.flatMap((part) => treeOf(part, `${indent}  `)),
   ];
 };
 
-const plain = (evidence: Evidence, files: NumberedFiles): unknown => {
-  const { what, id, amount, says, because, rejected, isPart, parts } = evidence;
+const toldOf = (evidence: Evidence, files: readonly ReadFile[]): Told => {
+  const { what, id, amount, says, where, because, rejected, isPart, parts } = evidence;
+  const file = where === null ? undefined : files.find(({ number }) => number === where.file);
   return {
-    ...{ what, id, says, because, rejected, isPart },
+    ...{ what, id, because, isPart, says: [...says], rejected: [...rejected] },
     amount: amount === null ? null : { amount: amountText(amount.micros, amount.currency), currency: amount.currency },
-    where: whereOf(evidence, files),
-    parts: parts.map((part) => plain(part, files)),
+    where: where === null || file === undefined ? null : { file: file.path, sha256: file.digest, line: where.line },
+    parts: parts.map((part) => toldOf(part, files)),
   };
 };

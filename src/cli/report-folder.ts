@@ -3,21 +3,17 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { RefusedDocument, type ReportFormat } from "../../adapters/contract-reports.ts";
+import { readReport } from "../../adapters/report-intake.ts";
 import {
   definedFormat,
   type FileOutcome,
   isDefining,
   type NamedFile,
-  openReport,
-  type ReadProblem,
-  readDocument,
   refusedFile,
-  unknownFile,
 } from "../../adapters/report-reading.ts";
-import { delimiterOf } from "../domain/csv.ts";
 import { addFacts, type Facts, noFacts } from "../domain/finance/facts.ts";
 import { createStrings } from "../domain/finance/sheet.ts";
-import { readHead, readRowBatches, refuseForeign } from "./csv-file.ts";
+import { fileBytesMax, readPieces } from "./csv-file.ts";
 import { Failure } from "./failure.ts";
 
 const filesMax = 100_000;
@@ -112,7 +108,9 @@ export const readFolder = async (
     const begun = (await keeper?.begin(file)) ?? index;
     const told = (bytes: number, count: number): void => context.watcher.read(bytesBefore + bytes, rows + count, index);
     const one =
-      typeof begun === "number" ? await readNumbered(folder, file, { index: begun, formats, strings, told, rowsBefore: rows }) : null;
+      typeof begun === "number"
+        ? await readNumbered(folder, file, { index: begun, formats, strings, told, rowsBefore: rows })
+        : null;
     const found = one?.file ?? begun;
     if (typeof found !== "number") read.push(found);
     if (one !== null) {
@@ -170,88 +168,35 @@ type Digested = FileOutcome & { readonly digest: string };
 
 const readOne = async (folder: string, file: FolderFile, reading: Reading): Promise<Digested> => {
   const path = join(folder, file.path);
+  const hash = createHash("sha256");
+  let seen = 0;
   try {
-    if (/\.(?:csv|tsv|txt)$/i.test(file.path)) {
-      if (file.bytes > tableBytesMax)
-        throw new Failure("the file is larger than 1 GiB", {
-          fix: "cut it by month, each part with the header line, and close fewer months at once; or let the service ingest it",
+    if (/\.(?:csv|tsv|txt)$/i.test(file.path) && file.bytes > tableBytesMax)
+      throw new Failure("the file is larger than 1 GiB", {
+        fix: "cut it by month, each part with the header line, and close fewer months at once; or let the service ingest it",
+      });
+    if (file.bytes > fileBytesMax) throw new Failure("the file is larger than 2 GiB", { fix: "split the file" });
+    const told = (bytes: number, rows: number): void => {
+      if (reading.rowsBefore + rows > rowsMax)
+        throw new Failure(`the folder holds more than ${rowsMax.toLocaleString("en")} rows`, {
+          fix: "close fewer months at once, or let the service ingest the files",
         });
-      return await readCsv(path, reading);
-    }
-    if (/\.(?:json|xml)$/i.test(file.path)) return await readWhole(path, reading);
-    return { ...unknownFile(file.path), digest: "" };
+      reading.told(bytes, rows);
+    };
+    const pieces = readPieces(path, (piece) => {
+      seen += piece.length;
+      hash.update(piece);
+    });
+    const outcome = await readReport({ ...reading, told, pieces, documentBytesMax });
+    return { ...outcome, digest: seen === file.bytes && seen > 0 ? hash.digest("hex") : "" };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return { ...refusedFile(file.path, null, problemOf(error, path)), digest: "" };
+    const problem = {
+      line: null,
+      column: null,
+      message: error.message.replaceAll(path, "the file"),
+      fix: error.fix ?? "",
+    };
+    return { ...refusedFile(file.path, null, problem), digest: "" };
   }
-};
-
-/** A failure names the file by the way it was opened; here its place in the folder says enough. */
-const problemOf = (failure: Failure, path: string): ReadProblem => {
-  const place = /^line (\d+)(?:, (?:character|column) (\d+))?: /.exec(failure.message);
-  return {
-    line: place === null ? null : Number(place[1]),
-    column: place?.[2] ?? null,
-    message: failure.message.slice(place?.[0].length ?? 0).replaceAll(path, "the file"),
-    fix: failure.fix ?? "",
-  };
-};
-
-const readCsv = async (path: string, reading: Reading): Promise<Digested> => {
-  const { head } = await readHead(path);
-  refuseForeign(path, head);
-  const delimiter = delimiterOf(new TextDecoder("utf-8").decode(head).split(/[\r\n]/, 1)[0] ?? "");
-  let digest = "";
-  const batches = readRowBatches(path, delimiter, (value) => {
-    digest = value;
-  });
-  let intake: ReturnType<typeof openReport> | null = null;
-  let width = 0;
-  let count = 0;
-  for await (const { rows, bytes } of batches) {
-    const [header] = rows;
-    const isFirst = intake === null && header !== undefined;
-    if (intake === null) {
-      if (header === undefined) continue;
-      width = header.cells.length;
-      intake = openReport(reading.formats, reading.named, header.cells);
-    }
-    const own = isFirst ? rows.slice(1) : rows;
-    for (const row of own) if (row.cells.length !== width) throw ragged(row.line, row.cells.length, width);
-    intake.rows(own);
-    count += own.length;
-    if (reading.rowsBefore + count > rowsMax)
-      throw new Failure(
-        `line ${own.at(-1)?.line ?? 1}: the folder holds more than ${rowsMax.toLocaleString("en")} rows`,
-        {
-          fix: "close fewer months at once, or let the service ingest the files",
-        },
-      );
-    if (bytes > 0) reading.told(bytes, count);
-  }
-  if (intake === null) throw new Failure("the file has no header line", { fix: "download the report again" });
-  return { ...intake.end(), digest };
-};
-
-const ragged = (line: number, found: number, width: number): Failure =>
-  new Failure(`line ${line}: the row has ${found} cells, the header line has ${width}`, {
-    fix:
-      found < width
-        ? "the file may be cut off; download it again"
-        : "a cell that contains the separator must stand in quotes; download the report again",
-  });
-
-const readWhole = async (path: string, { named, formats, told }: Reading): Promise<Digested> => {
-  const { bytes } = await readHead(path);
-  if (bytes > documentBytesMax) throw new Failure("the file is larger than 512 MiB", { fix: "split the file" });
-  const content = await readFile(path);
-  const digest = createHash("sha256").update(content).digest("hex");
-  told(content.length, 0);
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(content);
-  } catch {
-    throw new Failure("the file is not UTF-8", { fix: "save it as UTF-8" });
-  }
-  return { ...readDocument(formats, named, text), digest };
 };

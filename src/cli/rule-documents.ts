@@ -16,9 +16,11 @@ import {
   signRule,
   verifyRule,
 } from "../domain/signed-rule.ts";
+import { withClient } from "./client.ts";
 import { type Command, listFlag, type Shell, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { jsonOf } from "./json.ts";
+import { whereabouts } from "./shares.ts";
 import { renderTable } from "./table.ts";
 
 const fileCharactersMax = 10_000_000;
@@ -125,6 +127,51 @@ export const ruleVerifyCommand: Command = {
     };
   },
 };
+
+export const ruleTrustCommand: Command = {
+  name: "rules trust",
+  summary: "Register officers' public keys in the service, which verifies signed rules with them",
+  operands: "<key.pub>",
+  operandsMin: 1,
+  operandsMax: 1,
+  flags: [],
+  about: "The .pub file of rules keygen, or a list of keys. Needs a key of the service with the scope admin.",
+  examples: ["cosell rules trust ada.key.json.pub"],
+  run: (shell, typed) =>
+    withClient(shell, whereabouts(typed), async (client) => {
+      const keys = await readKeys(typed.operands);
+      for (const key of keys) await client.post("/v1/attribution/keys", key, z.unknown());
+      const named = keys.map(({ name, side }) => `${name} (${side})`).join(", ");
+      return { exitCode: exitCodes.ok, text: `registered: ${named}\n`, json: { keys: jsonOf(keys) } };
+    }),
+};
+
+export const rulePushCommand: Command = {
+  name: "rules push",
+  summary: "Bring signed attribution rules, or decisions about disputes, into force in the service",
+  operands: "<rule.json>",
+  operandsMin: 1,
+  operandsMax: 1,
+  flags: [],
+  about:
+    "One document or a list of them. The service takes only what an officer of each side signed with a key that it trusts (rules trust), and says of everything else which signature does not hold.",
+  examples: ["cosell rules push rule.json"],
+  run: (shell, typed) =>
+    withClient(shell, whereabouts(typed), async (client) => {
+      const [path = ""] = typed.operands;
+      const found = await readJson(path);
+      const lines: string[] = [];
+      for (const given of Array.isArray(found) ? found : [found]) {
+        const document = jsonObjectSchema.safeParse(given);
+        if (!document.success) throw notARule(path, document.error);
+        const kind = "dispute_id" in document.data ? "decisions" : "rules";
+        const kept = await client.post(`/v1/attribution/${kind}`, document.data, pushedSchema);
+        lines.push(`${kept.id}: verified for both sides, sha256 ${kept.contentSha256}`);
+      }
+      return { exitCode: exitCodes.ok, text: `${lines.join("\n")}\n`, json: { documents: lines } };
+    }),
+};
+const pushedSchema = z.looseObject({ id: z.string(), contentSha256: z.string() });
 
 interface Row {
   readonly rule: string;

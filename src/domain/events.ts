@@ -23,6 +23,8 @@ const offerFact = z.object({ offerId: z.string(), connectionId: z.string(), from
 const agreementFact = z.object({ agreementId: z.string(), connectionId: z.string(), from: z.string(), to: z.string() });
 const shareWish = z.object({ shareId: z.string(), connectionId: z.string() });
 
+const periodFact = z.object({ marketplace: z.string(), month: z.string() });
+
 export const eventCatalogue = {
   "opportunity.created": z.object({ opportunityId: z.string(), version: z.number() }),
   "opportunity.changed": z.object({ opportunityId: z.string(), version: z.number() }),
@@ -110,7 +112,27 @@ export const eventCatalogue = {
   "task.done": taskFact,
   "task.cancelled": taskFact,
   "share_rule.changed": z.object({ ruleId: z.string(), version: z.number() }),
+  /** Received byte for byte and to be read. */
+  "report.received": z.object({ fileId: z.string(), connectionId: z.string().nullable() }),
+  "report.read": z.object({ fileId: z.string(), format: z.string(), rows: z.number() }),
+  "report.refused": z.object({ fileId: z.string(), problems: z.number() }),
+  "report.fetch.requested": z.object({ connectionId: z.string() }),
+  "reconciliation.requested": z.object({ reconciliationId: z.string() }),
+  /** How many exceptions it opened and closed; each is told by itself where they are few. */
+  "reconciliation.completed": z.object({
+    reconciliationId: z.string(),
+    asOf: z.string(),
+    mode: z.enum(["full", "increment"]),
+    opened: z.number(),
+    closed: z.number(),
+  }),
+  "reconciliation.failed": z.object({ reconciliationId: z.string() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
+  /** A person took it, explained it, adjusted for it, accepted it or disputed it with the marketplace. */
+  "exception.changed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string(), state: z.string() }),
+  "period.soft_closed": periodFact,
+  "period.locked": periodFact,
+  "period.reopened": periodFact,
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "webhook.delivery.requested": z.object({
     messageId: z.string(),

@@ -21,6 +21,7 @@ export const capabilitySays: Readonly<Record<Capability, string>> = {
   offerWithdrawal: "a published offer can be taken back",
   agreements: "what became of an offer, and purchases without one, are followed",
   landing: "buyers arrive from the marketplace at landingUrl",
+  reports: "the marketplace's reports of money are fetched by themselves",
 };
 
 const capabilitiesSchema = z.object(

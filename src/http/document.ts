@@ -7,13 +7,14 @@ import { accountSchema, connectionSchema, contactSchema, opportunitySchema, shar
 import { eventSchema } from "../domain/events.ts";
 import { apiKeySchema } from "../store/access.ts";
 import { partnerSchema } from "../store/companies.ts";
-import { exceptionSchema, historySchema } from "../store/journal.ts";
+import { historySchema } from "../store/journal.ts";
 import { touchSchema } from "../store/opportunities.ts";
 import { pendingEditSchema } from "../store/revisions.ts";
 import { shareRuleSchema } from "../store/share-rules.ts";
 import { listedShareSchema } from "../store/shares.ts";
 import { dealInputSchema, dealSchema, dealWithContactsSchema } from "./deals.ts";
 import type { AnswerSpec, Endpoint } from "./endpoint.ts";
+import { shownExceptionSchema } from "./exception-view.ts";
 import { type ProblemKind, problemErrorSchema, problemKinds, problemSchema } from "./problem.ts";
 import { decisionSchema } from "./share-rule-trial.ts";
 import { gapSchema } from "./shares.ts";
@@ -40,7 +41,7 @@ const components: readonly (readonly [name: string, schema: z.ZodType, io: Io])[
   ["Edit", pendingEditSchema, "output"],
   ["History", historySchema, "output"],
   ["Event", eventSchema, "output"],
-  ["Exception", exceptionSchema, "output"],
+  ["Exception", shownExceptionSchema, "output"],
   ["ApiKey", apiKeySchema, "output"],
   ["Problem", problemSchema, "output"],
   ["ProblemItem", problemErrorSchema, "output"],
@@ -129,6 +130,7 @@ const operationOf = (endpoint: Endpoint, publicUrl: string): Operation => ({
   security: endpoint.scope === null ? [] : [{ key: [endpoint.scope] }],
   parameters: parametersOf(endpoint),
   ...(endpoint.body === null ? {} : { requestBody: bodyOf(endpoint, endpoint.body) }),
+  ...(endpoint.rawBody === undefined ? {} : { requestBody: rawBodyOf(endpoint.rawBody) }),
   responses: repliesOf(endpoint, publicUrl),
 });
 
@@ -140,6 +142,11 @@ const bodyOf = (endpoint: Endpoint, body: z.ZodType): NonNullable<Operation["req
       { schema: schemaOf(body, "input"), example: endpoint.bodyExample },
     ]),
   ),
+});
+
+const rawBodyOf = (description: string): NonNullable<Operation["requestBody"]> => ({
+  required: true,
+  content: { "application/octet-stream": { schema: { type: "string", format: "binary", description } } },
 });
 
 export const isWrite = (endpoint: Endpoint): boolean => endpoint.scope !== null && endpoint.method !== "GET";

@@ -64,6 +64,10 @@ export interface AppDeps extends DbDep, ClockDep, IdsDep, SealDep, SecretsDep, L
   readonly testWebhook: (
     webhookId: string,
   ) => Promise<{ readonly messageId: string; readonly attempt: WebhookAttempt }>;
+  /** The largest file of reports that is taken, in bytes. */
+  readonly reportBytesMax: number;
+  /** Of how many money lines the books are concluded anew for a question. */
+  readonly bookLinesMax: number;
   readonly ready: () => Promise<readonly Readiness[]>;
   /** The address people and partners call us on, without a trailing slash. */
   readonly publicUrl: string;
@@ -110,6 +114,8 @@ interface Meta {
   readonly bodyOptional?: boolean;
   readonly bodyExample?: unknown;
   readonly mediaTypes?: readonly string[];
+  /** The body is bytes, whatever they are: the route reads them itself as they come. The text is for the document. */
+  readonly rawBody?: string;
   readonly answers: Readonly<Record<number, AnswerSpec>>;
   /** Problems of its own, besides those that every route of its kind has. */
   readonly problems?: readonly ProblemKind[];

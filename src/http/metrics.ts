@@ -8,6 +8,7 @@ import Scrape from "prom-client/lib/registry.js";
 import { effectStates, invitationStates, shareStates } from "../domain/machine.ts";
 import type { Sample, WatchedConnection } from "../store/measures.ts";
 import { accountKey, quotaStanding } from "../store/quota.ts";
+import { fileStatuses } from "../store/report-files.ts";
 import { type AppDeps, type Endpoint, endpoint } from "./endpoint.ts";
 
 interface Metric {
@@ -72,6 +73,24 @@ export const metrics: readonly Metric[] = [
     help: "Tasks that a person has to do at the partner by hand.",
     by: "connection",
     zero: true,
+  },
+  {
+    name: "cosell_report_files",
+    help: "Files of reports: to be read, read, refused as damaged, of no known format.",
+    by: "service",
+    label: "status",
+    every: fileStatuses,
+  },
+  {
+    name: "cosell_reconciliations_waiting",
+    help: "Reconciliations that were asked for and have not ended.",
+    by: "service",
+    zero: true,
+  },
+  {
+    name: "cosell_reconciliation_last_timestamp_seconds",
+    help: "When the books were last reconciled to the end, seconds since 1970.",
+    by: "service",
   },
   { name: "cosell_exceptions_open", help: "Open exceptions, each for a person.", by: "service", label: "code" },
   {

@@ -71,7 +71,7 @@ export const problemKinds = {
   "too-large": {
     status: 413,
     title: "The body is too large",
-    help: "Send less at once: 1 MiB for most bodies, 8 MiB for imports, 256 KiB for webhooks.",
+    help: "Send less at once: 1 MiB for most bodies, 8 MiB for imports, 256 KiB for webhooks, 256 MiB for files of reports (16 MiB on Workers).",
   },
   "unsupported-media-type": {
     status: 415,

@@ -5,12 +5,14 @@ import { createAgreements } from "./agreements.ts";
 import { createAnswerRules } from "./answer-rules.ts";
 import { createApprovals } from "./approvals.ts";
 import { createAutoShare } from "./auto-share.ts";
+import { createBooks } from "./books.ts";
 import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
 import { createDrifts } from "./drifts.ts";
 import { createEffects } from "./effects.ts";
+import { createExceptions } from "./exceptions.ts";
 import { createFeeRows } from "./fee-rows.ts";
 import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
@@ -23,8 +25,12 @@ import { createOfferSuggestions } from "./offer-suggestions.ts";
 import { createOfferTemplates } from "./offer-templates.ts";
 import { createOffers } from "./offers.ts";
 import { createOpportunities } from "./opportunities.ts";
+import { createOwnFiles } from "./own-files.ts";
+import { createPeriods } from "./periods.ts";
+import { createReconciliations } from "./reconciliations.ts";
 import { createRecoveries } from "./recoveries.ts";
 import { createReportFiles } from "./report-files.ts";
+import { createReportListings } from "./report-listings.ts";
 import { createShareRules } from "./share-rules.ts";
 import { createShares } from "./shares.ts";
 import { createStatements } from "./statements.ts";
@@ -50,8 +56,12 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
   const tasks = createTasks({ ...deps, journal, effects });
   const shares = createShares({ ...deps, journal, contacts, opportunities, shareRules, tasks });
   const offerDates = createOfferDates(deps);
+  const feeRows = createFeeRows(deps);
+  const reportFiles = createReportFiles(deps);
   return {
     journal,
+    exceptions: createExceptions({ ...deps, journal }),
+    periods: createPeriods({ ...deps, journal }),
     contacts,
     opportunities,
     statements,
@@ -72,9 +82,13 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     offerSuggestions: createOfferSuggestions(deps),
     offerTemplates: createOfferTemplates(deps),
     approvals: createApprovals({ ...deps, journal }),
-    feeRows: createFeeRows(deps),
+    feeRows,
     agreements: createAgreements({ ...deps, journal, dates: offerDates }),
-    reportFiles: createReportFiles(deps),
+    reportFiles,
+    books: createBooks(),
+    ownFiles: createOwnFiles({ ...deps, reportFiles, feeRows }),
+    reconciliations: createReconciliations({ ...deps, journal }),
+    reportListings: createReportListings(deps),
     ledger: createLedger(deps),
     shares,
     shareRules,

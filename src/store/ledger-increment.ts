@@ -142,11 +142,16 @@ const conclude = async (query: Query, gathered: Gathered, context: Concluding): 
   const heard = createHeard();
   const close = async (of: Facts, day: number, hear?: typeof heard.hear): Promise<Close> => {
     for (const lock of locks) of.locks.push(lock);
-    return closeBooks(of, {
-      asOfDay: day,
-      judged: await judgeDocuments(of),
-      ...(hear === undefined ? {} : { hear }),
-    });
+    const judged = await judgeDocuments(of);
+    // Locked months are judged over whole months, not over what changed: see periods.ts.
+    return closeBooks(
+      { ...of, periodLocks: [] },
+      {
+        asOfDay: day,
+        judged,
+        ...(hear === undefined ? {} : { hear }),
+      },
+    );
   };
   const was = await close(wasFacts, lastDay);
   const is = await close(facts, asOfDay, heard.hear);

@@ -105,6 +105,16 @@ export interface MovementFilter extends CreditFilter {
   readonly period?: string;
 }
 
+const monthSumSchema = z.object({ marketplace, name: z.string(), currency: z.string(), amount: wholeText });
+/** What current lines add up to by month and measure (`2026-06|fee`), by the month of the invoice. */
+export type MonthSum = z.infer<typeof monthSumSchema>;
+export const listMonths = async (query: Query): Promise<readonly MonthSum[]> =>
+  parseRows(
+    monthSumSchema,
+    await query`select marketplace, name, currency, amount::text as amount from ledger_sum
+      where kind = 'month' and amount <> 0 order by marketplace, name, currency`,
+  );
+
 /** A cursor is the texts that the order is by. */
 const cursorOf = (...values: readonly (string | number)[]): string => JSON.stringify(values);
 const cursorSchema = z.array(z.union([z.string(), z.number()]));
@@ -187,11 +197,13 @@ export const listMovements = async (query: Query, filter: MovementFilter): Promi
   );
 };
 
+export const reconciliationModes = ["full", "increment"] as const;
+export const reconciliationStates = ["requested", "running", "done", "failed"] as const;
 export const reconciliationSchema = z.object({
   id: z.string(),
   asOf: z.string(),
-  mode: z.enum(["full", "increment"]),
-  state: z.enum(["running", "done", "failed"]),
+  mode: z.enum(reconciliationModes),
+  state: z.enum(reconciliationStates),
   untilSeq: z.number().int().nullable(),
   counts: z.record(z.string(), z.number()),
   /** By marketplace, currency and measure: micros. */
@@ -205,6 +217,12 @@ export type Reconciliation = z.infer<typeof reconciliationSchema>;
 
 const reconciliationColumns =
   "id, as_of::text, mode, state, until_seq, counts, totals, blocks, reason, started_at, ended_at";
+
+export const findReconciliation = async (query: Query, id: string): Promise<Reconciliation | null> =>
+  parseRows(
+    reconciliationSchema,
+    await query`select ${query.unsafe(reconciliationColumns)} from reconciliation where id = ${id}`,
+  )[0] ?? null;
 
 /** Newest first. */
 export const listReconciliations = async (

@@ -8,6 +8,7 @@ import {
   lastReconciliation,
   listAgreements,
   listCredits,
+  listMonths,
   listMovements,
   listPayouts,
   listReconciliations,
@@ -45,6 +46,7 @@ export const createLedger = (deps: ClockDep & IdsDep) => ({
   lines: { list: listLines },
   agreements: { list: listAgreements },
   payouts: { list: listPayouts },
+  months: listMonths,
   credits: { list: listCredits, movements: listMovements },
   reconciliations: { list: listReconciliations, last: lastReconciliation },
 });

@@ -51,6 +51,11 @@ export const createMeasures = () => ({
           where state = 'open' group by connection_id
         union all select 'cosell_exceptions_open', null, code, count(*)::float8 from exception
           where closed_at is null group by code
+        union all select 'cosell_report_files', null, status, count(*)::float8 from report_file group by status
+        union all select 'cosell_reconciliations_waiting', null, null, count(*)::float8 from reconciliation
+          where state in ('requested', 'running')
+        union all (select 'cosell_reconciliation_last_timestamp_seconds', null, null, extract(epoch from ended_at)::float8
+          from reconciliation where state = 'done' order by ended_at desc limit 1)
         union all select 'cosell_outgoing_webhook_messages', null, state, count(*)::float8 from webhook_message
           where state = 'pending' group by state
         union all select 'cosell_outgoing_webhook_lag_seconds', null, null,

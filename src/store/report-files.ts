@@ -114,13 +114,13 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
     const { sha256, bytes, pieces } = content;
     await query`delete from report_chunk where file_id = ${id} and n >= ${pieces}`;
     const changed = await query`update report_file set sha256 = ${sha256}, bytes = ${bytes} where id = ${id}
-      and not exists (select 1 from report_file other where other.path = report_file.path and other.sha256 = ${sha256} and other.id <> ${id})`;
+      and not exists (select 1 from report_file other where other.path = report_file.path and other.sha256 = ${sha256} and other.id <> ${id} and other.superseded_by is null)`;
     if (changed.count === 1) return { file: await mustGet(query, id), isNew: true };
     const { path } = await mustGet(query, id);
     await query`delete from report_file where id = ${id}`;
     const same = parseFirst(
       reportFileSchema,
-      await query`select * from report_file where path = ${path} and sha256 = ${sha256}`,
+      await query`select * from report_file where path = ${path} and sha256 = ${sha256} and superseded_by is null`,
     );
     if (same === null) throw new Error(`${path} was received twice at once: send it again`);
     // One that was received whole and never read is read now.
@@ -197,6 +197,28 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
       );
       const items = rows.slice(0, filter.limit);
       return { items, next: rows.length > filter.limit ? String(items.at(-1)?.seq ?? "") : null };
+    },
+    /** When the newest file came, and the newest of those that are not read. */
+    traffic: async (query: Query): Promise<{ readonly lastAt: Date | null; readonly unreadAt: Date | null }> => {
+      const [row] = await query<{ last_at: Date | null; unread_at: Date | null }[]>`select
+        (select received_at from report_file order by seq desc limit 1) as last_at,
+        (select max(received_at) from report_file where status = 'receiving') as unread_at`;
+      return { lastAt: row?.last_at ?? null, unreadAt: row?.unread_at ?? null };
+    },
+    /** Rows of all files that count: at least as many as there are money lines. */
+    rows: async (query: Query): Promise<number> => {
+      const [row] = await query<{ rows: number }[]>`select coalesce(sum(rows), 0)::float8 as rows from report_file
+        where status = 'read' and superseded_by is null`;
+      return row?.rows ?? 0;
+    },
+    /** Files that were received whole before `before` and never read; what broke off and nobody will send again goes. */
+    takeUp: async (query: Query, before: Date): Promise<readonly Pick<ReportFile, "id" | "connectionId">[]> => {
+      await query`delete from report_file where status = 'receiving' and sha256 is null and source_key is null and received_at < ${before}`;
+      return parseRows(
+        reportFileSchema.pick({ id: true, connectionId: true }),
+        await query`select id, connection_id from report_file
+          where status = 'receiving' and sha256 is not null and received_at < ${before} order by seq limit 200`,
+      );
     },
     /** The bytes as they came. Ends early where they were erased: compare with `bytes` of the file. */
     bytes: async function* (query: Query, id: string): AsyncGenerator<Uint8Array> {

@@ -6,6 +6,7 @@ import { agreementRate, checkAgreement, checkDeals } from "./check-agreement.ts"
 import { checkControls } from "./check-controls.ts";
 import { checkFiles, checkRestated } from "./check-files.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
+import { checkLocked } from "./check-periods.ts";
 import { checkConversion, checkSchedules, checkTax, taxParties } from "./check-terms.ts";
 import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
@@ -14,8 +15,10 @@ import type { Facts } from "./facts.ts";
 import type { ExpectedRate, FeeSchedule } from "./fee.ts";
 import type { MoneyLine } from "./line.ts";
 import { type Link, type LinkMethod, linkAgreements } from "./links.ts";
+import { movementsOf } from "./pack/movements.ts";
 import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
 import type { Policy } from "./policy.ts";
+import { locksKnown, type PostedPeriod, postingsOf } from "./posting.ts";
 import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
 import { type Absorbed, checkTolerance, type ToleranceUse, toleranceUses } from "./tolerance.ts";
@@ -50,6 +53,9 @@ export interface Close {
   /** Current versions in a fixed order: marketplace, then key. */
   readonly lines: readonly MoneyLine[];
   readonly linkOf: (line: MoneyLine) => LineLink;
+  readonly agreementIdOf: (line: MoneyLine) => string | null;
+  /** Months that were locked by the close's day. */
+  readonly periodLocks: readonly PostedPeriod[];
   readonly billingOf: (agreement: Agreement) => Billing;
   readonly settlementOf: (line: MoneyLine) => Settlement | undefined;
   /** The listing fee's rate that the schedule promises; null where no row covers the offer. */
@@ -118,6 +124,14 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const tolerance = toleranceUses(absorbed, payouts.payouts);
   add(checkTolerance(tolerance, policy));
   add(credited.exceptions);
+  const linkOf = linkReader(book, links);
+  const agreementIdOf = (line: MoneyLine): string | null => linkOf(line).agreement?.id ?? null;
+  const periodLocks = locksKnown(onlyLocks(facts.periodLocks), asOfDay);
+  // Without a locked month there is none to be late for, and nothing is posted twice for it.
+  if (periodLocks.length > 0) {
+    const moved = movementsOf({ asOfDay, lines, payouts: payouts.payouts, agreementIdOf });
+    add(checkLocked(postingsOf(moved, periodLocks), periodLocks));
+  }
   const raised = inFixedOrder(exceptions);
   return {
     asOfDay,
@@ -134,7 +148,9 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     links,
     payouts: payouts.payouts,
     lines,
-    linkOf: linkReader(book, links),
+    linkOf,
+    agreementIdOf,
+    periodLocks,
     billingOf: billing,
     settlementOf,
     rateOf: (agreement) => agreementRate(agreement, agreementContext),
@@ -173,6 +189,21 @@ const joinedSchedule = (facts: Facts): FeeSchedule | null => {
   if (facts.feeSchedules.some((other) => plainText(other) !== plainText(first)))
     throw new IncompleteFacts("there are two fee schedules that differ", "leave one fee-schedule.json in the folder");
   return first;
+};
+
+const onlyLocks = (locks: readonly PostedPeriod[]): readonly PostedPeriod[] => {
+  const byMonth = new Map<string, PostedPeriod>();
+  for (const lock of locks) {
+    const month = `${lock.marketplace} ${lock.period}`;
+    const other = byMonth.get(month) ?? lock;
+    if (plainText(other.postings) !== plainText(lock.postings))
+      throw new IncompleteFacts(
+        `there are two locks of ${month} that differ`,
+        "leave one period-locks.json in the folder",
+      );
+    byMonth.set(month, other);
+  }
+  return [...byMonth.values()];
 };
 
 /** The day an offer was published: what our own offers module wrote down, else what a feed says. */

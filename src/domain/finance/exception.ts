@@ -48,6 +48,7 @@ export const packTypes = [
   "TAX_MODEL_MISMATCH",
   "FX_RESIDUAL",
   "TOLERANCE_CAP",
+  "LATE_DATA_IN_CLOSED_PERIOD",
 ] as const;
 export type ExceptionType = (typeof answerTypes)[number] | (typeof packTypes)[number];
 

@@ -6,6 +6,7 @@ import { attributionRuleSchema, creditBases, influenceModels } from "./attributi
 import type { CreditLock } from "./credit-lock.ts";
 import { decisionSchema } from "./dispute.ts";
 import type { Facts } from "./facts.ts";
+import { periodLockOf, periodLockSchema } from "./period-lock.ts";
 
 /** Every kind of fact but money lines. */
 export type FactKind = Exclude<keyof Facts, "lines">;
@@ -200,14 +201,16 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
       z.object({ format: z.string(), fromDay: day, untilDay: day.nullable(), dueDays: z.number().int() }),
     ),
     taxModel: z.object({ aws: taxParty, azure: taxParty, gcp: taxParty }),
+    unassignedAbove: z.record(z.string(), whole),
   }),
+  periodLocks: z.object({ document: periodLockSchema }).transform(({ document }) => periodLockOf(document)),
 };
 
 export const factKinds: readonly FactKind[] = [
   ...(["agreements", "instalments", "offers", "aliases", "domains", "deals", "payments", "controls"] as const),
   ...(["deposits", "touches", "partners", "rules", "locks", "disputes", "decisions", "keys"] as const),
   ...(["feeSchedules", "policies", "learnedAliases", "recordedLinks", "associations"] as const),
-  ...(["taxItems", "received"] as const),
+  ...(["taxItems", "received", "periodLocks"] as const),
 ];
 
 /** A fact as JSON text. */

@@ -6,6 +6,7 @@ import type { CreditLock } from "./credit-lock.ts";
 import type { Decision, Dispute } from "./dispute.ts";
 import type { FeeSchedule } from "./fee.ts";
 import type { MoneyLine, Origin } from "./line.ts";
+import type { PeriodLock } from "./period-lock.ts";
 import type { Policy } from "./policy.ts";
 
 /** A report or internal file that was taken as a whole. */
@@ -194,6 +195,8 @@ export interface Facts {
   readonly keys: PublicKey[];
   readonly feeSchedules: FeeSchedule[];
   readonly policies: Policy[];
+  /** Months that earlier closes locked. */
+  readonly periodLocks: PeriodLock[];
 }
 
 export const noFacts = (): Facts => ({
@@ -221,6 +224,7 @@ export const noFacts = (): Facts => ({
   keys: [],
   feeSchedules: [],
   policies: [],
+  periodLocks: [],
 });
 
 /** Adds the facts of one more file. Order does not matter to what is concluded. */
@@ -252,4 +256,5 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.keys, more.keys);
   add(all.feeSchedules, more.feeSchedules);
   add(all.policies, more.policies);
+  add(all.periodLocks, more.periodLocks);
 };

@@ -42,6 +42,13 @@ export const policyFileSchema = z.object({
   auto_link: z.array(z.enum(["learned_alias", "name"])).default([]),
   fallback: z.object({ close_to_start_days: days, start_to_close_days: days.default(3) }).optional(),
   signatures: z.enum(["recorded", "verified"]).default("recorded"),
+  /** What must be somebody's before a month is locked: exceptions above so much, a plain decimal by currency. */
+  unassigned_exceptions_above: z
+    .record(
+      z.string(),
+      z.string().refine((text) => amountOf(text) !== null, 'a plain decimal, such as "1000.00"'),
+    )
+    .optional(),
   /** How a bank names the payer of a marketplace's payouts, upper case, as part of the counterparty. */
   payers: z.partialRecord(z.enum(marketplaceIds), z.array(z.string().min(1))).optional(),
 });
@@ -74,6 +81,8 @@ export interface Policy {
   /** Days after which a deal won at a marketplace should have an agreement there. */
   readonly dealWithoutAgreementDays: number;
   readonly signatures: "recorded" | "verified";
+  /** Micros by currency; a month is not locked while an exception above it is nobody's. */
+  readonly unassignedAbove: Readonly<Record<string, bigint>>;
   readonly payers: Readonly<Record<"aws" | "azure" | "gcp", readonly string[]>>;
 }
 
@@ -116,6 +125,12 @@ export const policyOf = (file: PolicyFile): Policy => {
     },
     dealWithoutAgreementDays: windows.deal_without_agreement,
     signatures: file.signatures,
+    unassignedAbove: Object.fromEntries(
+      Object.entries(file.unassigned_exceptions_above ?? {}).map(([currency, text]) => [
+        currency,
+        amountOf(text) ?? 0n,
+      ]),
+    ),
     payers: { ...payers, ...file.payers },
   };
 };

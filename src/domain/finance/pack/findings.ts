@@ -87,6 +87,10 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
     owner: "Finance",
     action: "look through what tolerances absorbed in tolerance.csv; raise the cap or claim the differences",
   },
+  LATE_DATA_IN_CLOSED_PERIOD: {
+    owner: "Finance",
+    action: "post the adjustment in the open month, or re-open the locked one and look at the difference",
+  },
   BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
 

@@ -94,8 +94,14 @@ export interface Movement {
   readonly subject: string;
 }
 
+/** What movements follow from: the lines and payouts of a close, or sums of them. */
+export type Moved = Pick<Close, "asOfDay" | "lines" | "payouts"> & {
+  /** The agreement that a line was found to belong to. */
+  readonly agreementIdOf: (line: MoneyLine) => string | null;
+};
+
 /** Every movement up to the close's day. */
-export const movementsOf = (close: Close): readonly Movement[] => {
+export const movementsOf = (close: Moved): readonly Movement[] => {
   const earned = purchaseEarnings(close.lines);
   const found: Movement[] = [];
   for (const line of close.lines) for (const one of ofLine(line, earned)) found.push(placed(close, line, one));
@@ -103,21 +109,21 @@ export const movementsOf = (close: Close): readonly Movement[] => {
   return found.filter((movement) => movement.amount !== 0n && movement.day <= close.asOfDay);
 };
 
-type Moved = readonly [kind: MovementKind, amount: bigint];
+type Step = readonly [kind: MovementKind, amount: bigint];
 type Earned = ReadonlyMap<string, readonly MoneyLine[]>;
 
-const placed = (close: Close, line: MoneyLine, [kind, amount]: Moved): Movement => ({
+const placed = (close: Moved, line: MoneyLine, [kind, amount]: Step): Movement => ({
   kind,
   marketplace: line.marketplace,
   currency: line.currency,
   amount,
   day: line.invoicedDay ?? line.occurredDay ?? line.collectedDay ?? 0,
-  agreementId: close.linkOf(line).agreement?.id ?? null,
+  agreementId: close.agreementIdOf(line),
   subject: line.key,
 });
 
 /** What a line does to the balance with the marketplace, without its being paid out. */
-const ofLine = (line: MoneyLine, earned: Earned): readonly Moved[] => {
+const ofLine = (line: MoneyLine, earned: Earned): readonly Step[] => {
   switch (line.kind) {
     case "REVENUE":
       return ofRevenue(line, earned);
@@ -161,7 +167,7 @@ const ofLine = (line: MoneyLine, earned: Earned): readonly Moved[] => {
 const writtenOff = (line: MoneyLine): MovementKind =>
   line.part === "fee" ? "fee" : line.part === "sellerTax" ? "seller_tax" : "bad_debt";
 
-const ofRevenue = (line: MoneyLine, earned: Earned): readonly Moved[] => {
+const ofRevenue = (line: MoneyLine, earned: Earned): readonly Step[] => {
   const own = line.marketplace === "gcp" ? line.fee : 0n;
   const expected = line.marketplace === "azure" && !earned.has(line.key) ? line.amount - line.net : 0n;
   return [
@@ -174,11 +180,11 @@ const ofRevenue = (line: MoneyLine, earned: Earned): readonly Moved[] => {
 };
 
 /** The lines that a payout pays, what its header rounds, and what the bank received. */
-const ofPayout = (close: Close, payout: Payout): readonly Movement[] => {
+const ofPayout = (close: Moved, payout: Payout): readonly Movement[] => {
   const base = { marketplace: payout.marketplace, day: payout.day, agreementId: null, subject: payout.id };
   const { currency } = payout;
   const paid = payout.lines.flatMap((line): readonly Movement[] => {
-    const agreementId = close.linkOf(line).agreement?.id ?? null;
+    const agreementId = close.agreementIdOf(line);
     const at = { ...base, agreementId, subject: line.key };
     const sign = line.marketplace === "aws" ? -1n : 1n;
     const isIncentive = line.part === "incentive";

@@ -1,0 +1,255 @@
+/** The internal files of a close, written from what the service knows: deals, touches, partners, offers, agreements, fees. */
+import type { z } from "zod";
+import { registrableDomain } from "../account.ts";
+import { csvRow } from "../csv.ts";
+import type { MarketplaceId } from "../deal.ts";
+import type { FeeRow } from "../fee.ts";
+import { decimalToMicros } from "../money.ts";
+import type { policyFileSchema } from "./policy.ts";
+
+export const ownFileNames = [
+  "deals.csv",
+  "touches.csv",
+  "partners.csv",
+  "offers.json",
+  "agreements.json",
+  "fee-schedule.json",
+] as const;
+export type OwnFileName = (typeof ownFileNames)[number];
+
+interface MoneyText {
+  readonly amount: string;
+  readonly currency: string;
+}
+export interface OwnDeal {
+  readonly id: string;
+  readonly source: string;
+  readonly key: string;
+  readonly stage: string;
+  /** YYYY-MM-DD. */
+  readonly closeDate: string | null;
+  readonly amount: MoneyText | null;
+  readonly accountName: string;
+  readonly website: string | null;
+}
+export interface OwnTouch {
+  readonly id: string;
+  readonly opportunityId: string;
+  readonly partner: string | null;
+  readonly kind: string;
+  readonly at: Date;
+  readonly recordedAt: Date;
+}
+interface OwnInstalment {
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  readonly amount: MoneyText;
+}
+export interface OwnOffer {
+  readonly id: string;
+  readonly marketplace: MarketplaceId;
+  readonly opportunityId: string | null;
+  readonly remoteId: string | null;
+  readonly state: string;
+  readonly publishedAt: Date | null;
+  readonly acceptedAt: Date | null;
+  /** YYYY-MM-DD. */
+  readonly acceptBy: string | null;
+  readonly total: MoneyText | null;
+  readonly name: string;
+  readonly isRenewal: boolean;
+  readonly isResold: boolean;
+  readonly schedule: readonly OwnInstalment[];
+}
+export interface OwnAgreement {
+  readonly marketplace: MarketplaceId;
+  readonly remoteId: string;
+  readonly offerId: string | null;
+  readonly remoteOfferId: string | null;
+  readonly state: string;
+  readonly lineage: string | null;
+  readonly buyerAccount: string | null;
+  readonly acceptedAt: Date | null;
+  readonly startsAt: Date | null;
+  readonly endsAt: Date | null;
+  readonly total: MoneyText | null;
+  readonly schedule: readonly OwnInstalment[];
+}
+
+/** What the service knows, in the order of its records: newest first, touches by deal and time. */
+export interface OwnRecords {
+  readonly deals: readonly OwnDeal[];
+  readonly touches: readonly OwnTouch[];
+  readonly offers: readonly OwnOffer[];
+  readonly agreements: readonly OwnAgreement[];
+  readonly feeRows: readonly FeeRow[];
+}
+
+/** The text of each file. The same records give the same bytes. */
+export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, string>> => {
+  const { deals, touches, offers, agreements } = records;
+  const names = new Map(deals.map((deal) => [deal.id, dealName(deal)]));
+  const byDeal = Map.groupBy(
+    offers.filter(({ remoteId }) => remoteId !== null),
+    ({ opportunityId }) => opportunityId,
+  );
+  const byId = new Map(offers.map((offer) => [offer.id, offer]));
+  const partners = [...new Set(touches.flatMap(({ partner }) => partner ?? []))].toSorted();
+  return {
+    "deals.csv": table(
+      dealHeader,
+      deals.map((deal) => dealCells(deal, byDeal.get(deal.id) ?? [])),
+    ),
+    "touches.csv": table(
+      touchHeader,
+      touches.map((touch) => touchCells(touch, names.get(touch.opportunityId) ?? "")),
+    ),
+    "partners.csv": table(
+      ["partner_id", "name"],
+      partners.map((name) => [name, name]),
+    ),
+    "offers.json": ownJson(offers.flatMap(offerRow)),
+    "agreements.json": ownJson(agreements.flatMap((one) => agreementRow(one, byId.get(one.offerId ?? "")))),
+    "fee-schedule.json": ownJson(feeSchedule(records.feeRows)),
+  };
+};
+
+const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [csvRow(header), ...rows.map(csvRow)].join("");
+/** As documents among the internal files are written. */
+export const ownJson = (value: unknown): string => `${JSON.stringify(value, null, 1)}\n`;
+const dayText = (at: Date | null | undefined): string | null => at?.toISOString().slice(0, 10) ?? null;
+
+const dealHeader = [
+  "deal_id",
+  "account_name",
+  "account_domain",
+  "amount",
+  "currency",
+  "close_date",
+  "stage",
+  "marketplace",
+  "private_offer_id",
+  "cosell_opportunity_id",
+  "partner_sourced",
+  "partner_influenced",
+];
+const wonStages = new Set(["committed", "launched"]);
+const dealName = ({ source, key }: OwnDeal): string => `${source}:${key}`;
+
+/** Of a deal's offers the one that became a contract, else the latest that is out. */
+const dealCells = (deal: OwnDeal, offers: readonly OwnOffer[]): readonly string[] => {
+  const offer = offers.find(({ state }) => state === "accepted") ?? offers.at(0);
+  const stage =
+    deal.stage === "closed_lost"
+      ? "Closed Lost"
+      : wonStages.has(deal.stage) || offer?.state === "accepted"
+        ? "Closed Won"
+        : deal.stage;
+  return [
+    dealName(deal),
+    deal.accountName,
+    registrableDomain(deal.website) ?? "",
+    deal.amount?.amount ?? "",
+    deal.amount?.currency ?? offer?.total?.currency ?? "USD",
+    dayText(offer?.acceptedAt) ?? deal.closeDate ?? "",
+    stage,
+    offer?.marketplace ?? "",
+    offer?.remoteId === undefined || offer.remoteId === null ? "" : reportOfferId(offer.remoteId),
+    ...["", "", ""],
+  ];
+};
+
+/** Reports name an offer by the last part of its name, without a revision. */
+const reportOfferId = (remoteId: string): string => (remoteId.split("/").at(-1) ?? remoteId).replace(/@\d+$/, "");
+
+const touchHeader = ["touch_id", "deal_id", "partner_id", "type", "date", "status", "recorded_at"];
+const touchCells = (touch: OwnTouch, deal: string): readonly string[] => [
+  touch.id,
+  deal,
+  touch.partner ?? "",
+  touch.kind,
+  dayText(touch.at) ?? "",
+  "accepted",
+  dayText(touch.recordedAt) ?? "",
+];
+
+const offerRow = (offer: OwnOffer) =>
+  offer.remoteId === null
+    ? []
+    : [
+        {
+          marketplace: offer.marketplace,
+          offer_id: reportOfferId(offer.remoteId),
+          name: offer.name,
+          status: offer.state.toUpperCase(),
+          published_at: dayText(offer.publishedAt),
+          expires_at: offer.acceptBy,
+          currency: offer.total?.currency ?? null,
+          total_contract_value: offer.total?.amount ?? null,
+        },
+      ];
+
+const agreementRow = (agreement: OwnAgreement, offer: OwnOffer | undefined) => {
+  // What we wrote into the offer goes before the marketplace's estimate.
+  const total = offer?.total ?? agreement.total;
+  const schedule = agreement.schedule.length > 0 ? agreement.schedule : (offer?.schedule ?? []);
+  const offerId = offer?.remoteId ?? agreement.remoteOfferId;
+  if (total === null) return [];
+  return [
+    {
+      marketplace: agreement.marketplace,
+      agreement_id: agreement.remoteId.split("/").at(-1) ?? agreement.remoteId,
+      offer_id: offerId === null ? null : reportOfferId(offerId),
+      customer_account: agreement.buyerAccount,
+      status: agreement.state.toUpperCase(),
+      intent: offer?.isRenewal === true || agreement.lineage === "renews" ? "RENEW" : "NEW",
+      cppo: offer?.isResold === true,
+      accepted_at: dayText(agreement.acceptedAt),
+      start: dayText(agreement.startsAt ?? agreement.acceptedAt),
+      end: dayText(agreement.endsAt),
+      currency: total.currency,
+      total_contract_value: total.amount,
+      schedule: schedule.map(({ date, amount }) => ({ date, amount: amount.amount })),
+    },
+  ];
+};
+
+/** The rows for software, as the close reads them: parts per million, tiers in US dollars. */
+const feeSchedule = (rows: readonly FeeRow[]) => {
+  const rates = rows.filter((row) => row.kind === "rate").toSorted((a, b) => (a.from < b.from ? -1 : 1));
+  const fees = rows.filter((row) => row.kind === "fee");
+  return {
+    tcv_currency: "USD",
+    fx_to_usd: Object.fromEntries([["USD", 1], ...rates.map(({ currency, usd }) => [currency, Number(usd)])]),
+    rows: fees
+      .filter(({ products }) => products === undefined || products.length === 0 || products.includes("saas"))
+      .map(({ marketplace, from, tiers, renewalPercent, channelPercent }) => ({
+        marketplace,
+        effective_from: from,
+        private_offer: tiers.map(({ below, percent }) => ({
+          ...(below === null ? {} : { tcv_lt: Number(below) }),
+          ppm: partsPerMillion(percent),
+        })),
+        ...(renewalPercent == null ? {} : { renewal_ppm: partsPerMillion(renewalPercent) }),
+        ...(channelPercent == null ? {} : { cppo_uplift_ppm: partsPerMillion(channelPercent) }),
+      })),
+  };
+};
+
+/** 1.5 percent are 15 000 parts per million. */
+const partsPerMillion = (percent: string): number => Number((decimalToMicros(percent) ?? 0n) / 100n);
+
+/** Usual tolerances and windows, where nobody has said others. Rules count only if both their signatures are verified. */
+export const usualPolicy = {
+  tolerance: { minor_units_per_instalment: 1 },
+  windows_days: {
+    invoice_overdue: 50,
+    accepted_no_revenue: { aws: 55, azure: 50, gcp: 50 },
+    aws_disbursement_after_collection: 45,
+    azure_disbursement_after_expected: 30,
+    gcp_disbursement_after_expected: 10,
+    bank_after_disbursement: 5,
+  },
+  signatures: "verified",
+} as const satisfies z.input<typeof policyFileSchema>;

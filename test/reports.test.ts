@@ -1,0 +1,106 @@
+/** Files of reports in the service: received byte for byte and once, read by the workflow, refused with place and remedy while others go on. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { openWorld } from "./world.ts";
+
+const world = await openWorld({ seed: "reports", sweepCron: "TZ=UTC 0 5 1 * *" });
+const { call, timeline } = world;
+afterAll(() => world.close());
+
+interface ReportFile {
+  readonly id: string;
+  readonly path: string;
+  readonly status: string;
+  readonly format: string | null;
+  readonly rows: number;
+  readonly sha256: string;
+  readonly problems: readonly { readonly line: number | null; readonly column: string | null; readonly fix: string }[];
+}
+const example = (path: string): string =>
+  readFileSync(join(import.meta.dirname, "../examples/reconciliation/input", path), "utf8");
+const fetchRaw = (method: string, path: string, body?: string | Uint8Array<ArrayBuffer>) =>
+  world.service.app.fetch(
+    new Request(`http://cosell.test${path}`, {
+      method,
+      headers: { authorization: `Bearer ${world.token}` },
+      ...(body === undefined ? {} : { body }),
+    }),
+  );
+const send = async (path: string, body: string | Uint8Array<ArrayBuffer>) => {
+  const answer = await fetchRaw("POST", `/v1/reports/files?path=${encodeURIComponent(path)}`, body);
+  return { status: answer.status, body: (await answer.json()) as { file: ReportFile; isNew: boolean; detail: string } };
+};
+const read = async (id: string) => (await call<ReportFile>("GET", `/v1/reports/files/${id}`)).body;
+const openExceptions = async (code: string) =>
+  (
+    await call<{ items: readonly { code: string; subject: string; message: string }[] }>("GET", "/v1/exceptions")
+  ).body.items.filter((one) => one.code === code);
+
+describe("a file of reports", () => {
+  const earnings = example("azure/earnings-2025-12.csv");
+
+  it("is received once, read soon, and given back byte for byte", async () => {
+    const first = await send("azure/earnings-2025-12.csv", earnings);
+    expect([first.status, first.body.file.status, first.body.isNew]).toEqual([201, "receiving", true]);
+    await timeline.settle();
+    expect(await read(first.body.file.id)).toMatchObject({ status: "read", format: "azure.earnings", problems: [] });
+    const again = await send("azure/earnings-2025-12.csv", earnings);
+    expect([again.status, again.body.isNew, again.body.file.id]).toEqual([200, false, first.body.file.id]);
+    const content = await fetchRaw("GET", `/v1/reports/files/${first.body.file.id}/content`);
+    expect(await content.text()).toBe(earnings);
+  });
+
+  it("that is damaged is refused with line, column and remedy, raises an exception, and stops no other", async () => {
+    const lines = earnings.split("\n");
+    const broken = [...lines.slice(0, 2), (lines[2] ?? "").split(",").slice(0, 4).join(","), ...lines.slice(3)].join(
+      "\n",
+    );
+    const sent = await send("azure/earnings-2025-05.csv", broken);
+    const other = await send("bank/statement.csv", example("bank/statement.csv"));
+    const strange = await send("notes/minutes.txt", "who,what\nAda,said nothing\n");
+    await timeline.settle();
+    const refused = await read(sent.body.file.id);
+    expect([refused.status, refused.problems[0]?.line, refused.problems[0]?.fix]).toEqual([
+      "refused",
+      3,
+      "the file may be cut off; download it again",
+    ]);
+    expect((await read(other.body.file.id)).status).toBe("read");
+    expect((await read(strange.body.file.id)).status).toBe("unknown");
+    expect(await openExceptions("REFUSED_FILE")).toMatchObject([
+      {
+        subject: "azure/earnings-2025-05.csv",
+        message: expect.stringMatching(/line 3: .*To do: the file may be cut off/),
+      },
+    ]);
+    await send("azure/earnings-2025-05.csv", example("azure/earnings-2025-05.csv"));
+    await timeline.settle();
+    expect(await openExceptions("REFUSED_FILE")).toEqual([]);
+  });
+
+  it("that is too large, empty or the service's own is not taken, and says what to do", async () => {
+    expect((await send("x.csv", "")).body).toMatchObject({ detail: expect.stringContaining("empty") });
+    expect((await send("internal/deals.csv", "a,b\n")).body).toMatchObject({
+      detail: expect.stringContaining("Import the deals"),
+    });
+    expect((await send("../x.csv", "a,b\n")).status).toBe(400);
+    const recorded = await send("internal/policy.json", example("internal/policy.json"));
+    await timeline.settle();
+    expect((await read(recorded.body.file.id)).problems).toMatchObject([{ column: "signatures" }]);
+  });
+
+  it("of unknown columns is read once a mapping tells what they are", async () => {
+    const sent = await send("bank/may.csv", "Buchung;Betrag;Auftraggeber;Zweck\n05.05.2026;1.234,50;MICROSOFT;EDI 1\n");
+    await timeline.settle();
+    expect((await read(sent.body.file.id)).status).toBe("unknown");
+    const mapping = {
+      format: "cosell.bank-mapping/1",
+      columns: { date: "Buchung", amount: "Betrag", payer: "Auftraggeber", reference: "Zweck" },
+      ...{ date: "DD.MM.YYYY", decimal: ",", thousands: ".", currency: "EUR" },
+    };
+    await send("bank/mapping.json", JSON.stringify(mapping));
+    await timeline.settle();
+    expect(await read(sent.body.file.id)).toMatchObject({ status: "read", format: "bank.mapped-statement", rows: 1 });
+  });
+});
