@@ -113,9 +113,7 @@ export const billedInstalments = (
 ): Billed => {
   const absorbed: { readonly day: number; readonly difference: bigint }[] = [];
   const open = new Set(schedule);
-  // A suspected double bills what its twin bills, and no other instalment.
-  const things = new Map(revenue.toReversed().map((line) => [commercialThing(line), line]));
-  let lines = [...things.values()].filter((line) => line.amount > 0n).toReversed();
+  let lines = withoutTwins(revenue).filter((line) => line.amount > 0n);
   const near = (line: MoneyLine, amount: bigint): boolean => {
     const difference = line.amount - amount;
     return difference <= tolerance && -difference <= tolerance;
@@ -142,6 +140,19 @@ export const billedInstalments = (
   pass((line, instalment) => dayOf(line) >= instalment.day && near(line, instalment.amount));
   for (const line of lines) billRun(open, line, near);
   return { open: [...open], absorbed };
+};
+
+/** A suspected double bills what its twin bills, and no other instalment. The first of twins stays. */
+const withoutTwins = (revenue: readonly MoneyLine[]): readonly MoneyLine[] => {
+  // Twins are of one day, and lines come in the order of their days.
+  if (!revenue.some((line, index) => index > 0 && line.invoicedDay === revenue[index - 1]?.invoicedDay)) return revenue;
+  const seen = new Set<string>();
+  return revenue.filter((line) => {
+    const thing = commercialThing(line);
+    if (seen.has(thing)) return false;
+    seen.add(thing);
+    return true;
+  });
 };
 
 const runMax = 12;

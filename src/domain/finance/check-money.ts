@@ -5,6 +5,7 @@ import { type Billing, type BillingUnit, commercialThing, purchaseEarnings } fro
 import type { CloseException, ExceptionType } from "./exception.ts";
 import type { MoneyLine } from "./line.ts";
 import type { Policy } from "./policy.ts";
+import type { Versions } from "./versions.ts";
 
 export interface MoneyContext {
   readonly policy: Policy;
@@ -21,20 +22,26 @@ export interface Settlement {
 }
 
 /** What was collected and disbursed of each line. */
-export const settlements = (lines: readonly MoneyLine[]): ReadonlyMap<string, Settlement> => {
-  const found = new Map<string, { collected: bigint; disbursed: bigint; collectedDay: number | null }>();
+export const settlements = (
+  lines: readonly MoneyLine[],
+  numberOf: Versions["numberOf"],
+): ((line: MoneyLine) => Settlement | undefined) => {
+  const found: ({ collected: bigint; disbursed: bigint; collectedDay: number | null } | undefined)[] = [];
   for (const line of lines) {
     if (line.parentKey === null || (line.kind !== "COLLECTED" && line.kind !== "DISBURSED")) continue;
-    const known = found.get(line.parentKey) ?? { collected: 0n, disbursed: 0n, collectedDay: null };
+    const number = numberOf(line.marketplace, line.parentKey);
+    if (number < 0) continue;
+    while (found.length <= number) found.push(undefined);
+    const known = found[number] ?? { collected: 0n, disbursed: 0n, collectedDay: null };
+    found[number] = known;
     if (line.kind === "DISBURSED") known.disbursed += line.amount;
     else {
       known.collected += line.amount;
       const day = line.collectedDay;
       if (day !== null && (known.collectedDay === null || day > known.collectedDay)) known.collectedDay = day;
     }
-    found.set(line.parentKey, known);
   }
-  return found;
+  return (line) => found[numberOf(line.marketplace, line.key)];
 };
 
 const raised = (type: ExceptionType, agreement: Agreement, line: MoneyLine, amount: bigint): CloseException => ({

@@ -10,7 +10,7 @@ import type { DealFact, Facts, RecordedLink } from "./facts.ts";
 import { plainName } from "./names.ts";
 import type { Policy } from "./policy.ts";
 import { type SuggestingRule, type Suggestion, suggestDeals } from "./suggestions.ts";
-import { latestByKey, plainText } from "./versions.ts";
+import { latestByKey, latestOf, plainText } from "./versions.ts";
 
 export const linkMethods = [
   ...(["recorded", "offer_id", "opportunity", "learned_alias", "fallback", "name"] as const),
@@ -81,7 +81,7 @@ const indexDeals = (agreements: readonly Agreement[], facts: Facts, knownUntil: 
   for (const agreement of agreements) if (agreement.offerId !== null) known.add(agreement.offerId);
   const opportunitiesOf = new Map<string, string[]>();
   const associated = new Set<string>();
-  for (const fact of latestByKey(facts.associations, knownUntil).values()) {
+  for (const fact of latestOf(facts.associations, knownUntil)) {
     pushTo(opportunitiesOf, `${fact.marketplace}|${fact.offerId}`, fact.opportunityId);
     if (known.has(fact.offerId)) associated.add(fact.opportunityId);
   }
