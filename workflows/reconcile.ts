@@ -110,7 +110,10 @@ const conclude = async (deps: WorkflowDeps, reconciliationId: string): Promise<C
     const asOfDay = dayOf(wished.asOf) ?? 0;
     const { opened, closed } = await store.ledger.reconcile(db, { id: wished.id, asOfDay, mode: wished.mode });
     await deps.at("reconciliation.done");
-    await db.transaction((tx) => tellOf(deps, tx, { wished, opened, closed }));
+    await db.transaction(async (tx) => {
+      const late = await store.periods.noteLate(tx, asOfDay);
+      await tellOf(deps, tx, { wished, opened: [...opened, ...late.opened], closed: [...closed, ...late.closed] });
+    });
     deps.kick();
     return { ...nothing, ended: "done", opened: opened.length, closed: closed.length };
   } catch (error) {

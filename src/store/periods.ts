@@ -111,7 +111,10 @@ export const createPeriods = (deps: ClockDep & { readonly journal: Journal }) =>
   };
 
   /** Opens and closes what is to be told of adjustments into open months. Needs the last reconciliation's day. */
-  const noteLate = async (tx: Tx, asOfDay: number): Promise<{ readonly opened: number; readonly closed: number }> => {
+  const noteLate = async (
+    tx: Tx,
+    asOfDay: number,
+  ): Promise<{ readonly opened: readonly string[]; readonly closed: readonly string[] }> => {
     const raised = [];
     for (const marketplace of marketplaceIds) {
       const locks = await held(tx, marketplace, null);
@@ -119,12 +122,7 @@ export const createPeriods = (deps: ClockDep & { readonly journal: Journal }) =>
       if (last !== undefined)
         raised.push(...checkLocked(await posted(tx, { marketplace, month: last.period, asOfDay }, locks), locks));
     }
-    const { opened, closed } = await writeExceptions(tx, raised, {
-      now: deps.clock.now(),
-      judged: null,
-      areLate: true,
-    });
-    return { opened: opened.length, closed: closed.length };
+    return writeExceptions(tx, raised, { now: deps.clock.now(), judged: null, areLate: true });
   };
 
   return {
