@@ -3,6 +3,7 @@ import { IncompleteFacts } from "../src/domain/finance/close.ts";
 import { dayOf } from "../src/domain/finance/day.ts";
 import type { Tx } from "../src/ports.ts";
 import type { Reconciliation } from "../src/store/ledger-lists.ts";
+import { periodTransactionMsMax } from "../src/store/periods.ts";
 import { type Client, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { askForReconciliation, readFile, tellReceived } from "./ingest.ts";
 
@@ -110,10 +111,13 @@ const conclude = async (deps: WorkflowDeps, reconciliationId: string): Promise<C
     const asOfDay = dayOf(wished.asOf) ?? 0;
     const { opened, closed } = await store.ledger.reconcile(db, { id: wished.id, asOfDay, mode: wished.mode });
     await deps.at("reconciliation.done");
-    await db.transaction(async (tx) => {
-      const late = await store.periods.noteLate(tx, asOfDay);
-      await tellOf(deps, tx, { wished, opened: [...opened, ...late.opened], closed: [...closed, ...late.closed] });
-    });
+    await db.transaction(
+      async (tx) => {
+        const late = await store.periods.noteLate(tx, asOfDay);
+        await tellOf(deps, tx, { wished, opened: [...opened, ...late.opened], closed: [...closed, ...late.closed] });
+      },
+      { msMax: periodTransactionMsMax },
+    );
     deps.kick();
     return { ...nothing, ended: "done", opened: opened.length, closed: closed.length };
   } catch (error) {

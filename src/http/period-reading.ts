@@ -1,7 +1,8 @@
 /** What the routes of months share: how a month is named, and what it posts by now. */
 import { z } from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
-import type { PostedPeriod, Posting } from "../domain/finance/posting.ts";
+import type { Movement } from "../domain/finance/pack/movements.ts";
+import { type PostedPeriod, type Posting, postingsOf } from "../domain/finance/posting.ts";
 import type { Query } from "../ports.ts";
 import { reconciledDay } from "../store/period-questions.ts";
 import type { PeriodName } from "../store/periods.ts";
@@ -27,4 +28,8 @@ interface Now extends PeriodName {
 }
 /** What a month that is not locked posts by now. */
 export const postingsNow = async (deps: AppDeps, query: Query, now: Now): Promise<readonly Posting[]> =>
-  (await deps.store.periods.posted(query, now, now.locks)).filter(({ period }) => period === now.month);
+  postedIn(await deps.store.periods.movements(query, now, now.locks), now);
+export const postedIn = (
+  moved: readonly Movement[],
+  { month, locks }: Pick<Now, "month" | "locks">,
+): readonly Posting[] => postingsOf(moved, locks).filter(({ period }) => period === month);
