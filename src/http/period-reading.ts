@@ -1,7 +1,6 @@
 /** What the routes of months share: how a month is named, and what it posts by now. */
 import { z } from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
-import type { Movement } from "../domain/finance/pack/movements.ts";
 import { type PostedPeriod, type Posting, postingsOf } from "../domain/finance/posting.ts";
 import type { Query } from "../ports.ts";
 import { reconciledDay } from "../store/period-questions.ts";
@@ -27,9 +26,9 @@ interface Now extends PeriodName {
   readonly locks: readonly PostedPeriod[];
 }
 /** What a month that is not locked posts by now. */
-export const postingsNow = async (deps: AppDeps, query: Query, now: Now): Promise<readonly Posting[]> =>
-  postedIn(await deps.store.periods.movements(query, now, now.locks), now);
-export const postedIn = (
-  moved: readonly Movement[],
-  { month, locks }: Pick<Now, "month" | "locks">,
-): readonly Posting[] => postingsOf(moved, locks).filter(({ period }) => period === month);
+export const postingsNow = async (deps: AppDeps, query: Query, now: Now): Promise<readonly Posting[]> => {
+  const { month, locks } = now;
+  const since = [month, ...locks.map(({ period }) => period)].toSorted()[0];
+  const moved = await deps.store.periods.movements(query, now, locks);
+  return postingsOf(moved, locks, since).filter(({ period }) => period === month);
+};

@@ -2,7 +2,6 @@
 import { z } from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { amountText } from "../domain/finance/amount.ts";
-import type { Movement } from "../domain/finance/pack/movements.ts";
 import { lastDayOf, lockRefusals, type Refusal, refusalSchema } from "../domain/finance/period.ts";
 import { periodLockFile } from "../domain/finance/period-lock.ts";
 import {
@@ -20,7 +19,7 @@ import { type Period, type PeriodName, periodSchema, periodTransactionMsMax } fr
 import { sha256Hex } from "../store/seal.ts";
 import { type AppDeps, checkMatch, type Endpoint, endpoint, listOf, pageQuery, retried, tagOf } from "./endpoint.ts";
 import { journalsEndpoint } from "./period-journals.ts";
-import { knownDay, periodParams, postedIn, postingsNow } from "./period-reading.ts";
+import { knownDay, periodParams, postingsNow } from "./period-reading.ts";
 import { ProblemError } from "./problem.ts";
 
 const differenceRow = z.object({
@@ -232,9 +231,17 @@ const move = async (deps: AppDeps, tx: Tx, moving: Moving) => {
   const asOfDay = await knownDay(tx);
   const locks = await periods.held(tx, name.marketplace, null);
   const books = await periods.movements(tx, { ...name, asOfDay }, locks);
-  const closing = event === "reopened" ? null : await closingOf(tx, { ...name, asOfDay, event, locks }, books);
+  const isLocked = ({ period: locked }: PostedPeriod): boolean => locked === name.month;
+  const others = event === "reopened" ? locks.filter((lock) => !isLocked(lock)) : locks;
+  const since = [name.month, ...locks.map(({ period: locked }) => locked)].toSorted()[0];
+  const posted = postingsOf(books, others, since);
+  const postings = posted.filter((one) => one.period === name.month);
+  const closing = event === "reopened" ? null : await closingOf(tx, { ...name, asOfDay, event, postings });
   const moved = await periods.move(tx, period, { event, actorId, reason: moving.reason ?? null, closing });
-  if (event !== "soft_closed") await periods.noteLateOf(tx, name.marketplace, books);
+  // What this month posts is posted once it is locked; nothing else moves by that.
+  const own = { marketplace: name.marketplace, period: name.month, asOfDay, postings };
+  const now = event === "locked" ? [...others, own] : others;
+  if (event !== "soft_closed") await periods.noteLateOf(tx, name.marketplace, { posted, locks: now });
   return { period: moved, refusals, difference };
 };
 
@@ -256,12 +263,10 @@ const closingOf = async (
   now: PeriodName & {
     readonly asOfDay: number;
     readonly event: PeriodEvent;
-    readonly locks: readonly PostedPeriod[];
+    readonly postings: readonly Posting[];
   },
-  books: readonly Movement[],
 ) => {
-  const { marketplace, month, asOfDay } = now;
-  const postings = postedIn(books, now);
+  const { marketplace, month, asOfDay, postings } = now;
   if (now.event !== "locked") return { asOfDay, postings, manifest: null };
   const inputs = await countedInputs(tx);
   const made = periodLockFile({

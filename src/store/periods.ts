@@ -61,6 +61,11 @@ const listed = `select months.marketplace, months.month, coalesce(period.state, 
 
 const eventNames = { soft_closed: "period.soft_closed", locked: "period.locked", reopened: "period.reopened" } as const;
 
+/** What is posted with these months locked. */
+export interface Posted {
+  readonly posted: readonly Posting[];
+  readonly locks: readonly PostedPeriod[];
+}
 /** Ids of exceptions that were opened, and of those that closed. */
 export interface Noted {
   readonly opened: readonly string[];
@@ -118,20 +123,22 @@ export const createPeriods = (deps: ClockDep & { readonly journal: Journal }) =>
   };
 
   /** Opens and closes what is to be told of adjustments into open months of one marketplace. */
-  const noteLateOf = async (tx: Tx, marketplace: MarketplaceId, moved: readonly Movement[] | null): Promise<Noted> => {
-    const locks = await held(tx, marketplace, null);
-    const raised = moved === null || locks.length === 0 ? [] : checkLocked(postingsOf(moved, locks), locks);
-    return writeExceptions(tx, raised, { now: deps.clock.now(), judged: null, lateOf: [marketplace] });
-  };
+  const noteLateOf = (tx: Tx, marketplace: MarketplaceId, late: Posted): Promise<Noted> =>
+    writeExceptions(tx, late.locks.length === 0 ? [] : checkLocked(late.posted, late.locks), {
+      ...{ now: deps.clock.now(), judged: null, lateOf: [marketplace] },
+    });
 
   /** The same of all, as of the last reconciliation's day. */
   const noteLate = async (tx: Tx, asOfDay: number): Promise<Noted> => {
     const noted: Noted[] = [];
     for (const marketplace of marketplaceIds) {
       const locks = await held(tx, marketplace, null);
-      const last = locks.at(-1)?.period;
-      const moved = last === undefined ? null : await movements(tx, { marketplace, month: last, asOfDay }, locks);
-      noted.push(await noteLateOf(tx, marketplace, moved));
+      const month = locks[0]?.period;
+      const posted =
+        month === undefined
+          ? []
+          : postingsOf(await movements(tx, { marketplace, month, asOfDay }, locks), locks, month);
+      noted.push(await noteLateOf(tx, marketplace, { posted, locks }));
     }
     return { opened: noted.flatMap(({ opened }) => opened), closed: noted.flatMap(({ closed }) => closed) };
   };
@@ -176,6 +183,8 @@ export const createPeriods = (deps: ClockDep & { readonly journal: Journal }) =>
 
     /** One at a time: whoever closes or opens a month of this marketplace waits for the other. */
     hold: async (tx: Tx, marketplace: MarketplaceId): Promise<void> => {
+      // Sums of a million lines fit into so much; they spill to disk in what a server gives by itself.
+      await tx`select set_config('work_mem', '131072', true)`;
       await tx`select pg_advisory_xact_lock(7241920, ${marketplaceIds.indexOf(marketplace)})`;
     },
 
