@@ -153,6 +153,22 @@ describe("sales tax", () => {
   });
 });
 
+describe("the tax item feed of AWS", () => {
+  const sale = { billing_event_id: "b1", invoice_id: "I1" };
+  const ours = { billing_event_id: "t2", transaction_type: "SELLER_TAX_SHARE", amount: "8.00" };
+  const items = (party: string) =>
+    `tax_item_id,invoice_id,line_item_id,tax_liable_party,tax_amount,tax_currency,update_date\ni1,I1,,${party},8.00,USD,2026-05-11\n`;
+  it("says who is liable for an invoice line, which tax that came to the other side contradicts", () => {
+    const mismatch = (party: string) => {
+      const files = { "billingevents.csv": events(sale, ours), "taxitemfeed_v1/data.csv": items(party) };
+      return told(closeOf(files), "TAX_MODEL_MISMATCH");
+    };
+    expect(mismatch("AWS")).toEqual(["agmt-1 8000000 USD"]);
+    expect([...mismatch("Seller"), ...mismatch("")]).toEqual([]);
+    expect(() => mismatch("Nobody")).toThrow(/tax_liable_party.*nobody/);
+  });
+});
+
 describe("conversion", () => {
   const sale = { billing_event_id: "b1", currency: "EUR", disbursement_currency: "USD", disbursement_amount: "110.00" };
   const paid = (settled: string) => ({

@@ -22,6 +22,8 @@ const tickMs = 20;
 const deliveryMsMax = 5_000;
 /** A point of a round that is not reached by then will not be. */
 const reachMsMax = 6_000;
+const busyTriesMax = 20;
+const startsMax = 5;
 
 export type KillRig = Awaited<ReturnType<typeof openKillRig>>;
 
@@ -59,25 +61,37 @@ export const openKillRig = async (at: { readonly cloud: MarketplaceId; readonly 
 
   let token = "";
   let running: Child | null = null;
+  /** Starts the service. One that dies at its start without being told to, as it may on a loaded machine, is started again. */
   const start = async (killAt: string | null): Promise<void> => {
-    running = spawnChild({
-      ...{ PORT: String(servicePort), COSELL_DATA: join(directory, "data"), KILL_CLOCK: `${beginMs}:${at.speed}` },
-      ...(killAt === null ? {} : { KILL_AT: killAt }),
-    });
-    const line = await Promise.race([running.firstLine, running.exited.then(() => "")]);
-    if (line.startsWith("ready ")) token = line.slice("ready ".length);
+    for (let tries = 0; tries < startsMax; tries++) {
+      running = spawnChild({
+        ...{ PORT: String(servicePort), COSELL_DATA: join(directory, "data"), KILL_CLOCK: `${beginMs}:${at.speed}` },
+        ...(killAt === null ? {} : { KILL_AT: killAt }),
+      });
+      const line = await Promise.race([running.firstLine, running.exited.then(() => "")]);
+      if (line.startsWith("ready ")) token = line.slice("ready ".length);
+      if (line !== "" || killAt !== null) return;
+    }
+    throw new Error(`the service did not start in ${startsMax} tries`);
   };
   const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
     running?.process.kill(signal);
     await running?.exited;
   };
-  const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-    const response = await fetch(`${publicUrl}${path}`, {
+  const send = (method: string, path: string, body: unknown): Promise<Response> =>
+    fetch(`${publicUrl}${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       signal: AbortSignal.timeout(10_000),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+  const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+    let response = await send(method, path, body);
+    // A loaded machine is slow, not wrong: nothing was changed, and whoever asks is told to come back.
+    for (let tries = 1; response.status === 503 && tries < busyTriesMax; tries++) {
+      await sleep(500);
+      response = await send(method, path, body);
+    }
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as T;
   };

@@ -53,7 +53,9 @@ describe("a file of reports", () => {
 
   it("that is damaged is refused with line, column and remedy, raises an exception, and stops no other", async () => {
     const lines = earnings.split("\n");
-    const broken = [...lines.slice(0, 2), (lines[2] ?? "").split(",").slice(0, 4).join(","), ...lines.slice(3)].join("\n");
+    const broken = [...lines.slice(0, 2), (lines[2] ?? "").split(",").slice(0, 4).join(","), ...lines.slice(3)].join(
+      "\n",
+    );
     const sent = await send("azure/earnings-2025-05.csv", broken);
     const other = await send("bank/statement.csv", example("bank/statement.csv"));
     const strange = await send("notes/minutes.txt", "who,what\nAda,said nothing\n");
@@ -67,7 +69,10 @@ describe("a file of reports", () => {
     expect((await read(other.body.file.id)).status).toBe("read");
     expect((await read(strange.body.file.id)).status).toBe("unknown");
     expect(await openExceptions("REFUSED_FILE")).toMatchObject([
-      { subject: "azure/earnings-2025-05.csv", message: expect.stringMatching(/line 3: .*To do: the file may be cut off/) },
+      {
+        subject: "azure/earnings-2025-05.csv",
+        message: expect.stringMatching(/line 3: .*To do: the file may be cut off/),
+      },
     ]);
     await send("azure/earnings-2025-05.csv", example("azure/earnings-2025-05.csv"));
     await timeline.settle();
@@ -76,7 +81,9 @@ describe("a file of reports", () => {
 
   it("that is too large, empty or the service's own is not taken, and says what to do", async () => {
     expect((await send("x.csv", "")).body).toMatchObject({ detail: expect.stringContaining("empty") });
-    expect((await send("internal/deals.csv", "a,b\n")).body).toMatchObject({ detail: expect.stringContaining("Import the deals") });
+    expect((await send("internal/deals.csv", "a,b\n")).body).toMatchObject({
+      detail: expect.stringContaining("Import the deals"),
+    });
     expect((await send("../x.csv", "a,b\n")).status).toBe(400);
     const recorded = await send("internal/policy.json", example("internal/policy.json"));
     await timeline.settle();

@@ -103,23 +103,22 @@ const conclude = async (deps: WorkflowDeps, reconciliationId: string): Promise<C
   const { db, store } = deps;
   const nothing = { reconciliationId, opened: 0, closed: 0 };
   const wished = await store.reconciliations.find(db.sql, reconciliationId);
-  if (wished === null || wished.state === "done" || wished.state === "failed")
-    return { ...nothing, ended: "it has ended before" };
+  if (wished === null) return { ...nothing, ended: "it is gone" };
+  // Killed between the end and the word of it: how many there were is written down.
+  if (wished.state === "done") {
+    const counts = { opened: wished.counts.opened ?? 0, closed: wished.counts.closed ?? 0 };
+    await tellEnd(deps, wished, { ...counts, ids: null });
+    return { ...nothing, ...counts, ended: "done" };
+  }
   const tooLarge = await refusalOf(deps, wished);
   if (tooLarge !== null) return fail(deps, wished, tooLarge);
   try {
     const asOfDay = dayOf(wished.asOf) ?? 0;
     const { opened, closed } = await store.ledger.reconcile(db, { id: wished.id, asOfDay, mode: wished.mode });
     await deps.at("reconciliation.done");
-    await db.transaction(
-      async (tx) => {
-        const late = await store.periods.noteLate(tx, asOfDay);
-        await tellOf(deps, tx, { wished, opened: [...opened, ...late.opened], closed: [...closed, ...late.closed] });
-      },
-      { msMax: periodTransactionMsMax },
-    );
-    deps.kick();
-    return { ...nothing, ended: "done", opened: opened.length, closed: closed.length };
+    const counts = { opened: opened.length, closed: closed.length };
+    await tellEnd(deps, wished, { ...counts, ids: { opened, closed } });
+    return { ...nothing, ...counts, ended: "done" };
   } catch (error) {
     if (!(error instanceof IncompleteFacts)) throw error;
     return fail(deps, wished, `${error.message}. To do: ${error.fix}.`);
@@ -144,21 +143,29 @@ const fail = async (deps: WorkflowDeps, wished: Reconciliation, reason: string):
   return { reconciliationId: wished.id, ended: "failed", opened: 0, closed: 0 };
 };
 
-const tellOf = async (
-  deps: WorkflowDeps,
-  tx: Tx,
-  {
-    wished,
-    opened,
-    closed,
-  }: { readonly wished: Reconciliation; readonly opened: readonly string[]; readonly closed: readonly string[] },
-): Promise<void> => {
-  const { journal } = deps.store;
-  const { id: reconciliationId, asOf, mode } = wished;
-  const counts = { opened: opened.length, closed: closed.length };
-  await journal.tell(tx, "reconciliation.completed", reconciliationId, { reconciliationId, asOf, mode, ...counts });
-  await journal.tellExceptions(tx, "exception.opened", opened.length <= toldMax ? opened : []);
-  await journal.tellExceptions(tx, "exception.closed", closed.length <= toldMax ? closed : []);
-  const because = "the books were reconciled";
-  await journal.settleException(tx, { code: incompleteCode, subject: "books", because, actorId: deps.actorId });
+interface Ended {
+  readonly opened: number;
+  readonly closed: number;
+  readonly ids: { readonly opened: readonly string[]; readonly closed: readonly string[] } | null;
+}
+
+/** Once for each reconciliation, together with what became known of locked months. */
+const tellEnd = async (deps: WorkflowDeps, { id, asOf, mode }: Reconciliation, ended: Ended): Promise<void> => {
+  const { journal, periods } = deps.store;
+  const name = "reconciliation.completed";
+  const work = async (tx: Tx): Promise<void> => {
+    const told = await journal.listEvents(tx, { after: 0n, limit: 1, name, subject: id });
+    if (told.items.length > 0) return;
+    const late = await periods.noteLate(tx, dayOf(asOf) ?? 0);
+    const [opened, closed] = [ended.opened + late.opened.length, ended.closed + late.closed.length];
+    const idsOf = (word: "opened" | "closed", count: number): readonly string[] =>
+      count <= toldMax ? [...(ended.ids?.[word] ?? []), ...late[word]] : [];
+    await journal.tell(tx, name, id, { reconciliationId: id, asOf, mode, opened, closed });
+    await journal.tellExceptions(tx, "exception.opened", idsOf("opened", opened));
+    await journal.tellExceptions(tx, "exception.closed", idsOf("closed", closed));
+    const because = "the books were reconciled";
+    await journal.settleException(tx, { code: incompleteCode, subject: "books", because, actorId: deps.actorId });
+  };
+  await deps.db.transaction(work, { msMax: periodTransactionMsMax });
+  deps.kick();
 };

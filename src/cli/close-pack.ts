@@ -32,6 +32,7 @@ import {
   suggestionsTable,
   toleranceTable,
 } from "../domain/finance/pack/findings.ts";
+import { incentivesTable } from "../domain/finance/pack/incentives.ts";
 import { indicatorsTable } from "../domain/finance/pack/indicators.ts";
 import {
   type AccountNames,
@@ -49,7 +50,7 @@ import { postingsOf } from "../domain/finance/posting.ts";
 import { plainText } from "../domain/finance/versions.ts";
 import { type PrivateKey, type PublicKey, privateKeySchema } from "../domain/signed-rule.ts";
 import { Failure } from "./failure.ts";
-import type { ReadFolder } from "./report-folder.ts";
+import { pathsOf, type ReadFolder } from "./report-folder.ts";
 import { type Chart, pageOf } from "./report-page.ts";
 import { type Written, writeWhole } from "./whole-file.ts";
 import { workbookOf } from "./workbook.ts";
@@ -83,10 +84,7 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
   };
   const posted = postingsOf(movementsOf(close), close.periodLocks);
   const tables = [...tablesOf(closed), periodsTable(posted, close.periodLocks)];
-  const lines = linesTable(
-    close,
-    read.files.map(({ path }) => path),
-  );
+  const lines = linesTable(close, pathsOf(read.files));
   const journals = journalsOf(posted, close.asOfDay);
   const entries = genericJournals(journals, options.accounts);
   await write("answer.json", [`${JSON.stringify(answerOf(close), null, 1)}\n`]);
@@ -103,10 +101,7 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     ...(isSmall
       ? [
           {
-            ...linesTable(
-              close,
-              read.files.map(({ path }) => path),
-            ),
+            ...linesTable(close, pathsOf(read.files)),
             rows: [...lineRows(closed)],
           },
         ]
@@ -131,11 +126,7 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
   return { files: outputs.length + 1, signedBy: options.key?.name ?? null };
 };
 
-const lineRows = ({ read, close }: Closed) =>
-  linesTable(
-    close,
-    read.files.map(({ path }) => path),
-  ).rows;
+const lineRows = ({ read, close }: Closed) => linesTable(close, pathsOf(read.files)).rows;
 
 const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
   const movements = movementsOf(close);
@@ -153,6 +144,7 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
     creditPeriodsTable(close),
     creditLocksTable(close),
     disputesTable(close),
+    incentivesTable(close),
     attributionTable(close),
     overlapTable(close, read.facts),
     indicatorsTable(close, read.facts),

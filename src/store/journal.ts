@@ -128,16 +128,10 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
   },
 
   /** Opens an exception for a person unless one with the same code and subject is open. Returns its id, or null. */
-  openException: async (query: Query, code: string, subject: string, message: string): Promise<string | null> => {
-    const id = deps.ids.next("exc");
-    const rows = await query`insert into exception (id, code, subject, message, opened_at)
-      values (${id}, ${code}, ${subject}, ${message}, ${deps.clock.now()})
-      on conflict (code, subject) where closed_at is null and key is null do nothing returning id`;
-    if (rows.length === 0) return null;
-    await query`insert into outbox (id, name, at, subject, data) values
-      (${deps.ids.uuid()}, 'exception.opened', ${deps.clock.now()}, ${subject}, ${query.json({ exceptionId: id, code, subject })})`;
-    return id;
-  },
+  openException: async (query: Query, code: string, subject: string, message: string): Promise<string | null> =>
+    (await openExceptions(deps, query, code, [{ subject, message }]))[0] ?? null,
+  /** The same for many of one code, in one statement. */
+  openExceptions: (query: Query, code: string, opened: readonly Opened[]) => openExceptions(deps, query, code, opened),
 
   /** Closes an open exception with a reason. Returns it, or null when there is no such open one. */
   closeException: async (tx: Query, id: string, reason: string, actorId: string): Promise<ExceptionRecord | null> => {
@@ -250,6 +244,35 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     };
   },
 });
+
+interface Opened {
+  readonly subject: string;
+  readonly message: string;
+}
+/** Opens exceptions for a person, each unless one with the same code and subject is open. Returns the ids of those that are new. */
+const openExceptions = async (
+  deps: ClockDep & IdsDep,
+  query: Query,
+  code: string,
+  opened: readonly Opened[],
+): Promise<readonly string[]> => {
+  if (opened.length === 0) return [];
+  const rows = opened.map((one) => ({ ...one, id: deps.ids.next("exc"), event: deps.ids.uuid() }));
+  const made = await query<{ id: string }[]>`with given as (
+      select * from json_to_recordset(${JSON.stringify(rows)}::text::json) as row (id text, subject text, message text, event uuid)
+    ), made as (
+      insert into exception (id, code, subject, message, opened_at)
+      select id, ${code}, subject, message, ${deps.clock.now()}::timestamptz from given
+      on conflict (code, subject) where closed_at is null and key is null do nothing returning id, subject
+    ), told as (
+      insert into outbox (id, name, at, subject, data)
+      select event, 'exception.opened', ${deps.clock.now()}::timestamptz, made.subject,
+        jsonb_build_object('exceptionId', made.id, 'code', ${code}::text, 'subject', made.subject)
+      from made join given on given.id = made.id
+    )
+    select id from made`;
+  return made.map(({ id }) => id);
+};
 
 /** The row that `query` returned must exist: a bug otherwise, not a user's error. */
 export const mustParse = <T>(

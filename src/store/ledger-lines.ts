@@ -205,6 +205,10 @@ export interface LineFilter {
   readonly payoutId?: string;
   readonly dealId?: string;
   readonly key?: string;
+  readonly kind?: string;
+  readonly currency?: string;
+  /** From the first of these days on and before the second: the day of the invoice, else what else happened to it. */
+  readonly days?: readonly [number, number];
   /** By default current ones alone. */
   readonly dispositions?: readonly Disposition[];
 }
@@ -227,6 +231,9 @@ export const listLines = async (query: Query, filter: LineFilter): Promise<ListP
         ${filter.payoutId === undefined ? query`` : query`and payout_key = ${filter.payoutId}`}
         ${filter.dealId === undefined ? query`` : query`and deal_id = ${filter.dealId}`}
         ${filter.key === undefined ? query`` : query`and key = ${filter.key}`}
+        ${filter.kind === undefined ? query`` : query`and kind = ${filter.kind}`}
+        ${filter.currency === undefined ? query`` : query`and ledger_line.currency = ${filter.currency}`}
+        ${filter.days === undefined ? query`` : query`and coalesce(invoiced_day, occurred_day, collected_day, disbursed_day) between ${filter.days[0]} and ${filter.days[1] - 1}`}
       order by key, file_seq, n limit ${filter.limit + 1}`,
   );
   const items = rows.slice(0, filter.limit);

@@ -105,6 +105,16 @@ export interface MovementFilter extends CreditFilter {
   readonly period?: string;
 }
 
+const monthSumSchema = z.object({ marketplace, name: z.string(), currency: z.string(), amount: wholeText });
+/** What current lines add up to by month and measure (`2026-06|fee`), by the month of the invoice. */
+export type MonthSum = z.infer<typeof monthSumSchema>;
+export const listMonths = async (query: Query): Promise<readonly MonthSum[]> =>
+  parseRows(
+    monthSumSchema,
+    await query`select marketplace, name, currency, amount::text as amount from ledger_sum
+      where kind = 'month' and amount <> 0 order by marketplace, name, currency`,
+  );
+
 /** A cursor is the texts that the order is by. */
 const cursorOf = (...values: readonly (string | number)[]): string => JSON.stringify(values);
 const cursorSchema = z.array(z.union([z.string(), z.number()]));

@@ -34,7 +34,7 @@ export const createReconciliations = (deps: ClockDep & IdsDep & { readonly journ
   fail: async (tx: Query, id: string, reason: string): Promise<void> => {
     const failed =
       await tx`update reconciliation set state = 'failed', reason = ${reason}, ended_at = ${deps.clock.now()}
-      where id = ${id} and state in ('requested', 'running') returning id`;
+      where id = ${id} and state <> 'done' returning id`;
     if (failed.length > 0) await deps.journal.tell(tx, "reconciliation.failed", id, { reconciliationId: id });
   },
   /** Asks again for those that wait since before `before`: their run was lost. Returns how many. */

@@ -3,7 +3,6 @@
 import { dayInMonth, dayText, monthNumber, monthOf, monthText } from "./day.ts";
 import { type CloseException, noCurrency } from "./exception.ts";
 import type { ReceivedFile } from "./facts.ts";
-import type { MoneyLine } from "./line.ts";
 import { isMarketplace } from "./marketplace.ts";
 import type { ExpectedFile, Policy } from "./policy.ts";
 import type { Restatement } from "./versions.ts";
@@ -11,7 +10,6 @@ import type { Restatement } from "./versions.ts";
 export interface ReceivedContext {
   readonly policy: Policy;
   readonly asOfDay: number;
-  readonly lines: readonly MoneyLine[];
 }
 
 export const checkFiles = (received: readonly ReceivedFile[], context: ReceivedContext): readonly CloseException[] => [
@@ -29,7 +27,7 @@ const marketplaceOf = (format: string): CloseException["marketplace"] => {
 const missingFiles = (received: readonly ReceivedFile[], context: ReceivedContext): readonly CloseException[] => {
   const { expectedFiles } = context.policy;
   if (expectedFiles.length === 0) return [];
-  const covered = coveredMonths(received, context.lines);
+  const covered = coveredMonths(received);
   return expectedFiles.flatMap((expected) => {
     const months = covered.get(expected.format);
     return dueMonths(expected, context.asOfDay).flatMap(({ month, dueDay }): readonly CloseException[] =>
@@ -61,30 +59,14 @@ const dueMonths = (expected: ExpectedFile, asOfDay: number) => {
   return due;
 };
 
-/** The month that a path names: `year=2025/month=12`, `2025-12-01 …`, `20251201 …`. */
-const monthInPath = /year=(\d{4})\/month=(\d{2})|(?<!\d)(20\d{2})-(\d{2})(?!\d)|(?<!\d)(20\d{2})(\d{2})\d{2}(?!\d)/;
-
-/** Months by format: the one that a file's path names, else those of the invoices in it. */
-const coveredMonths = (
-  received: readonly ReceivedFile[],
-  lines: readonly MoneyLine[],
-): ReadonlyMap<string, ReadonlySet<number>> => {
+/** Months by format. */
+const coveredMonths = (received: readonly ReceivedFile[]): ReadonlyMap<string, ReadonlySet<number>> => {
   const covered = new Map<string, Set<number>>();
-  const nameless = new Map<number, Set<number>>();
-  for (const { file, path, format } of received) {
-    const months = covered.get(format) ?? new Set<number>();
-    covered.set(format, months);
-    const found = monthInPath.exec(path);
-    const day =
-      found === null ? null : monthOf(`${found[1] ?? found[3] ?? found[5]}-${found[2] ?? found[4] ?? found[6]}`);
-    if (day === null) nameless.set(file, months);
-    else months.add(monthNumber(day));
+  for (const { format, months } of received) {
+    const known = covered.get(format) ?? new Set<number>();
+    covered.set(format, known);
+    for (const month of months) known.add(month);
   }
-  if (nameless.size > 0)
-    for (const line of lines) {
-      const day = line.invoicedDay ?? line.disbursedDay;
-      if (day !== null) nameless.get(line.file)?.add(monthNumber(day));
-    }
   return covered;
 };
 

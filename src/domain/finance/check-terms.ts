@@ -114,7 +114,11 @@ const scheduleText = (schedule: readonly Instalment[], currency: string): string
  * Tax that is handed over by the other side than the policy says, or by both sides under one agreement: what we have to hand over may
  * be wrong. The amount is the tax that was given to us to hand over.
  */
-export const checkTax = (agreement: Agreement, policy: Policy): readonly CloseException[] => {
+export const checkTax = (
+  agreement: Agreement,
+  policy: Policy,
+  liableFor: (line: MoneyLine) => TaxParty | null,
+): readonly CloseException[] => {
   let ours = 0n;
   let theirs = 0n;
   let first: MoneyLine | null = null;
@@ -126,7 +130,7 @@ export const checkTax = (agreement: Agreement, policy: Policy): readonly CloseEx
     if (isOurs || isTheirs) first ??= line;
   }
   if (first === null) return [];
-  const model = policy.taxModel[agreement.marketplace];
+  const model = policy.taxModel[agreement.marketplace] ?? liableParty(agreement, liableFor);
   const isOff = model === undefined ? ours !== 0n && theirs !== 0n : model === "seller" ? theirs !== 0n : ours !== 0n;
   if (!isOff) return [];
   return [
@@ -146,6 +150,32 @@ export const checkTax = (agreement: Agreement, policy: Policy): readonly CloseEx
       },
     },
   ];
+};
+
+type TaxParty = "marketplace" | "seller";
+
+/** Who is liable by the marketplace's own tax items, for an invoice line. */
+export const taxParties = (facts: Facts, knownUntil: number): ((line: MoneyLine) => TaxParty | null) => {
+  const parties = new Map<string, TaxParty>();
+  for (const { marketplace, invoiceLine, liable } of latestByKey(facts.taxItems, knownUntil).values())
+    if (liable !== null) parties.set(`${marketplace}|${invoiceLine}`, liable);
+  if (parties.size === 0) return () => null;
+  // A line's reference has the recipient behind invoice and item.
+  return ({ marketplace, reference }) =>
+    reference === null
+      ? null
+      : (parties.get(`${marketplace}|${reference.slice(0, reference.lastIndexOf(":"))}`) ?? null);
+};
+
+/** The one party of all sales of an agreement; nobody where tax items name two. */
+const liableParty = (agreement: Agreement, liableFor: (line: MoneyLine) => TaxParty | null): TaxParty | undefined => {
+  const parties = new Set<TaxParty>();
+  for (const line of agreement.lines) {
+    const party = line.kind === "REVENUE" ? liableFor(line) : null;
+    if (party !== null) parties.add(party);
+  }
+  const [only] = parties;
+  return parties.size === 1 ? only : undefined;
 };
 
 /**

@@ -7,7 +7,7 @@ import { checkControls } from "./check-controls.ts";
 import { checkFiles, checkRestated } from "./check-files.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
 import { checkLocked } from "./check-periods.ts";
-import { checkConversion, checkSchedules, checkTax } from "./check-terms.ts";
+import { checkConversion, checkSchedules, checkTax, taxParties } from "./check-terms.ts";
 import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
 import { blockingTypes, type CloseException, inFixedOrder } from "./exception.ts";
@@ -107,17 +107,18 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const add = (found: readonly CloseException[]): void => {
     for (const one of found) exceptions.push(one);
   };
+  const liableFor = taxParties(facts, knownUntil);
   for (const link of links) {
     add(checkAgreement(link, billing(link.agreement), agreementContext));
     add(checkMoney(link.agreement, billing(link.agreement), { policy, asOfDay, settlementOf }));
-    add(checkTax(link.agreement, policy));
+    add(checkTax(link.agreement, policy, liableFor));
     add(checkConversion(link.agreement));
   }
   add(checkDeals(facts, links, agreementContext));
   add(checkOrphans(book));
   add(checkBank(payouts, payoutContext));
   add(checkControls(facts, { lines, payouts: payouts.payouts, knownUntil }));
-  add(checkFiles(facts.received, { policy, asOfDay, lines }));
+  add(checkFiles(facts.received, { policy, asOfDay }));
   add(checkRestated(versions.restated));
   add(checkSchedules(facts, book.agreements, knownUntil));
   const tolerance = toleranceUses(absorbed, payouts.payouts);

@@ -37,6 +37,8 @@ export const creditLockSchema: z.ZodType<CreditLock> = z.object({
 
 const byMarketplace = <Value extends z.ZodType>(value: Value) => z.object({ aws: value, azure: value, gcp: value });
 
+const taxParty = z.exactOptional(z.enum(["marketplace", "seller"]));
+
 const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
   agreements: z.object({
     ...versioned,
@@ -88,6 +90,21 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     dealId: z.string(),
     decidedBy: z.string(),
     reason: z.string(),
+  }),
+  taxItems: z.object({
+    ...versioned,
+    marketplace,
+    invoiceLine: z.string(),
+    liable: z.enum(["marketplace", "seller"]).nullable(),
+    amount: whole,
+    currency: z.string(),
+  }),
+  received: z.object({
+    file: z.number().int(),
+    path: z.string(),
+    format: z.string(),
+    unknownColumns: z.array(z.string()),
+    months: z.array(z.number().int()),
   }),
   associations: z.object({ ...versioned, marketplace, opportunityId: z.string(), offerId: z.string() }),
   deals: z.object({
@@ -180,15 +197,11 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     autoLink: z.object({ learnedAlias: z.boolean(), name: z.boolean() }),
     dealWithoutAgreementDays: day,
     toleranceCaps: z.record(z.string(), whole),
-    expectedFiles: z.array(z.object({ format: z.string(), fromDay: day, untilDay: day.nullable(), dueDays: day })),
-    taxModel: z.partialRecord(z.enum(marketplaceIds), z.enum(["marketplace", "seller"])),
+    expectedFiles: z.array(
+      z.object({ format: z.string(), fromDay: day, untilDay: day.nullable(), dueDays: z.number().int() }),
+    ),
+    taxModel: z.object({ aws: taxParty, azure: taxParty, gcp: taxParty }),
     unassignedAbove: z.record(z.string(), whole),
-  }),
-  received: z.object({
-    file: z.number().int(),
-    path: z.string(),
-    format: z.string(),
-    unknownColumns: z.array(z.string()),
   }),
   periodLocks: z.object({ document: periodLockSchema }).transform(({ document }) => periodLockOf(document)),
 };
@@ -197,7 +210,7 @@ export const factKinds: readonly FactKind[] = [
   ...(["agreements", "instalments", "offers", "aliases", "domains", "deals", "payments", "controls"] as const),
   ...(["deposits", "touches", "partners", "rules", "locks", "disputes", "decisions", "keys"] as const),
   ...(["feeSchedules", "policies", "learnedAliases", "recordedLinks", "associations"] as const),
-  ...(["received", "periodLocks"] as const),
+  ...(["taxItems", "received", "periodLocks"] as const),
 ];
 
 /** A fact as JSON text. */

@@ -16,6 +16,8 @@ export interface ReceivedFile {
   /** The format's id, for example `aws.billing-event`. */
   readonly format: string;
   readonly unknownColumns: readonly string[];
+  /** Months that it covers, counted as `monthNumber` does: the one that its path names, else those of its money lines. */
+  readonly months: readonly number[];
 }
 
 /** A fact of which the source may send later versions: of two with one key, the later known wins. */
@@ -109,6 +111,17 @@ export interface OfferAssociation extends Versioned {
   readonly offerId: string;
 }
 
+/** Who is liable for the tax on an invoice line: null where none is collected. */
+export interface TaxItemFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  /** Invoice and line item as a money line's `reference` begins: `invoice:item`. */
+  readonly invoiceLine: string;
+  readonly liable: "marketplace" | "seller" | null;
+  readonly amount: bigint;
+  /** Empty where the feed says none. */
+  readonly currency: string;
+}
+
 export interface DealFact extends Origin {
   readonly dealId: string;
   readonly accountName: string;
@@ -166,6 +179,7 @@ export interface Facts {
   readonly learnedAliases: LearnedAlias[];
   readonly recordedLinks: RecordedLink[];
   readonly associations: OfferAssociation[];
+  readonly taxItems: TaxItemFact[];
   readonly deals: DealFact[];
   readonly payments: PaymentFact[];
   readonly controls: ControlFact[];
@@ -196,6 +210,7 @@ export const noFacts = (): Facts => ({
   learnedAliases: [],
   recordedLinks: [],
   associations: [],
+  taxItems: [],
   deals: [],
   payments: [],
   controls: [],
@@ -227,6 +242,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.learnedAliases, more.learnedAliases);
   add(all.recordedLinks, more.recordedLinks);
   add(all.associations, more.associations);
+  add(all.taxItems, more.taxItems);
   add(all.deals, more.deals);
   add(all.payments, more.payments);
   add(all.controls, more.controls);

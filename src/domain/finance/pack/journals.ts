@@ -6,7 +6,7 @@ import type { MarketplaceId } from "../../deal.ts";
 import { dayText } from "../day.ts";
 import { firstDayOf, lastDayOf } from "../period.ts";
 import type { Posting } from "../posting.ts";
-import { type AccountRole, type MovementKind, postings } from "./movements.ts";
+import { type AccountRole, incentiveKinds, type MovementKind, postings } from "./movements.ts";
 import { amount, type Cell, money, type PackTable, text } from "./table.ts";
 
 export interface JournalLine {
@@ -40,8 +40,7 @@ export const journalsOf = (posted: readonly Posting[], asOfDay: number): readonl
   const journals = new Map<string, Omit<Journal, "lines"> & { readonly lines: JournalLine[] }>();
   for (const posting of posted) {
     const { period, adjusts, marketplace, currency, agreementId } = posting;
-    const subject = agreementId ?? "payouts";
-    const id = `${period}-${marketplace}-${currency}-${subject}${adjusts === null ? "" : `-adjusts-${adjusts}`}`;
+    const id = `${period}-${marketplace}-${currency}-${subjectOf(posting)}${adjusts === null ? "" : `-adjusts-${adjusts}`}`;
     const journal = journals.get(id) ?? {
       ...{ id, period, adjusts, marketplace, currency, agreementId },
       date: dayText(Math.max(firstDayOf(period), Math.min(lastDayOf(period), asOfDay))),
@@ -54,6 +53,12 @@ export const journalsOf = (posted: readonly Posting[], asOfDay: number): readonl
 };
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Incentives are entries of their own, never among an agreement's revenue. */
+const subjectOf = ({ agreementId, kind }: Posting): string => {
+  const parts = [agreementId, incentiveKinds.has(kind) ? "incentives" : null].filter((part) => part !== null);
+  return parts.length === 0 ? "payouts" : parts.join("-");
+};
 
 const linesOf = ({ kind, amount: micros }: Posting): readonly JournalLine[] => {
   const { debit, credit } = postings[kind];
@@ -79,6 +84,9 @@ export const defaultAccountNames: AccountNames = {
   fx_clearing: "FX Clearing",
   rounding: "Rounding Differences",
   cash: "Cash",
+  incentive_receivable: "Incentives Receivable",
+  incentive_income: "Partner Incentives",
+  buyer_credits: "Buyer Credits",
 };
 
 type LineOf = (journal: Journal, line: JournalLine) => readonly Cell[];
@@ -96,7 +104,7 @@ export const genericJournals = (journals: readonly Journal[], names: AccountName
   name: "journals",
   title: "Journal entries",
   about:
-    "One balanced entry for each month, marketplace, currency and agreement. Months are those of the source's calendar. What became known of a locked month is posted into the first open one after it and names it as adjusts_period.",
+    "One balanced entry for each month, marketplace, currency and agreement; incentives in entries of their own. Months are those of the source's calendar. What became known of a locked month is posted into the first open one after it and names it as adjusts_period.",
   columns: [
     ...["journal_id", "date", "period", "adjusts_period", "marketplace", "agreement_id", "currency"].map(text),
     ...["movement", "account_role", "account"].map(text),

@@ -22,6 +22,9 @@ export const accounts = [
   "fx_clearing",
   "rounding",
   "cash",
+  "incentive_receivable",
+  "incentive_income",
+  "buyer_credits",
 ] as const;
 export type AccountRole = (typeof accounts)[number];
 
@@ -39,6 +42,10 @@ export const movementKinds = [
   "payout_rounding",
   "carried",
   "deposit",
+  "incentive",
+  "buyer_credit",
+  "incentive_paid",
+  "incentive_paid_elsewhere",
 ] as const;
 export type MovementKind = (typeof movementKinds)[number];
 
@@ -59,7 +66,20 @@ export const postings: Readonly<Record<MovementKind, { readonly debit: AccountRo
   // What a payout of less than nothing leaves is kept by the marketplace against what it owes next.
   carried: { debit: "cash_in_transit", credit: "receivable" },
   deposit: { debit: "cash", credit: "cash_in_transit" },
+  // Money of co-sell programmes never touches the accounts of sales.
+  incentive: { debit: "incentive_receivable", credit: "incentive_income" },
+  buyer_credit: { debit: "buyer_credits", credit: "incentive_receivable" },
+  incentive_paid: { debit: "cash_in_transit", credit: "incentive_receivable" },
+  incentive_paid_elsewhere: { debit: "fx_clearing", credit: "incentive_receivable" },
 };
+
+/** Movements that post into entries of their own. */
+export const incentiveKinds: ReadonlySet<MovementKind> = new Set([
+  "incentive",
+  "buyer_credit",
+  "incentive_paid",
+  "incentive_paid_elsewhere",
+]);
 
 export interface Movement {
   readonly kind: MovementKind;
@@ -135,6 +155,10 @@ const ofLine = (line: MoneyLine, earned: Earned): readonly Step[] => {
       return [["cost", -line.amount]];
     case "ADJUSTMENT":
       return [["adjustment", line.amount]];
+    case "INCENTIVE":
+      return line.paid === "lost" ? [] : [["incentive", line.net]];
+    case "BUYER_CREDIT":
+      return line.paid === "lost" ? [] : [["buyer_credit", -line.net]];
     default:
       return [];
   }
@@ -163,11 +187,17 @@ const ofPayout = (close: Moved, payout: Payout): readonly Movement[] => {
     const agreementId = close.agreementIdOf(line);
     const at = { ...base, agreementId, subject: line.key };
     const sign = line.marketplace === "aws" ? -1n : 1n;
+    const isIncentive = line.part === "incentive";
     if (line.settledCurrency === line.currency)
-      return [{ ...at, kind: "paid_out", currency, amount: sign * line.settled }];
-    const priced = line.marketplace === "aws" ? -line.amount : line.net;
+      return [{ ...at, kind: isIncentive ? "incentive_paid" : "paid_out", currency, amount: sign * line.settled }];
+    const priced = line.marketplace === "aws" && !isIncentive ? -line.amount : line.net;
     return [
-      { ...at, kind: "paid_out_elsewhere", currency: line.currency, amount: priced },
+      {
+        ...at,
+        kind: isIncentive ? "incentive_paid_elsewhere" : "paid_out_elsewhere",
+        currency: line.currency,
+        amount: priced,
+      },
       { ...at, kind: "received_elsewhere", currency, amount: sign * line.settled },
     ];
   });
