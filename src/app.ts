@@ -25,6 +25,7 @@ import { journalEndpoints } from "./http/journal.ts";
 import { landingEndpoints } from "./http/landing.ts";
 import { marketplaceEndpoints } from "./http/marketplaces.ts";
 import { metricEndpoints } from "./http/metrics.ts";
+import { decisionEndpoints } from "./http/money-decisions.ts";
 import { oauthEndpoints } from "./http/oauth.ts";
 import { oauthClientEndpoints } from "./http/oauth-clients.ts";
 import { offerDecisionEndpoints } from "./http/offer-decisions.ts";
@@ -90,6 +91,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
     ...periodEndpoints(deps),
+    ...decisionEndpoints(deps),
     ...accessEndpoints(deps),
     ...backupEndpoints(deps),
     ...hookEndpoints(deps),

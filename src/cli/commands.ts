@@ -28,6 +28,7 @@ import { connectAzureCommand } from "./connect-azure.ts";
 import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
+import { decisionAliasCommand, decisionLinkCommand, decisionRevokeCommand, decisionsCommand } from "./decisions.ts";
 import { doctorCommand } from "./doctor.ts";
 import {
   exceptionAssignCommand,
@@ -220,6 +221,10 @@ export const commands: readonly Command[] = [
   exceptionShowCommand,
   exceptionAssignCommand,
   ...exceptionMoveCommands,
+  decisionsCommand,
+  decisionLinkCommand,
+  decisionAliasCommand,
+  decisionRevokeCommand,
   periodsCommand,
   periodDiffCommand,
   periodJournalsCommand,
