@@ -199,7 +199,7 @@ describe("private offers of deals at three clouds", () => {
     );
     const deposits = (await call<{ items: readonly { deposits: readonly { id: string }[] }[] }>("GET", "/v1/payouts"))
       .body.items;
-    expect(deposits.length).toBeGreaterThan(2);
+    expect(deposits.length).toBeGreaterThan(1);
     const again = await cosell(["reports", "add", folder, "--json"], cli);
     expect(again.json()).toMatchObject({ new: 0 });
     const lines = (await cosell(["revenue", "--all", "--json"], cli)).json();
