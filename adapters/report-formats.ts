@@ -11,7 +11,9 @@ import {
   offerTargetFormat,
   productFormat,
 } from "./aws/reports/reference.ts";
+import { taxItemFormat } from "./aws/reports/tax-item.ts";
 import { earningsFormat, paymentsFormat } from "./azure/reports/earnings.ts";
+import { incentiveEarningsFormat } from "./azure/reports/incentives.ts";
 import { ordersFormat, usageFormat } from "./azure/reports/orders.ts";
 import { revenueFormat } from "./azure/reports/revenue.ts";
 import { camtFormat } from "./bank/camt.ts";
@@ -27,9 +29,11 @@ import {
   feeScheduleFormat,
   keysFormat,
   offersFormat,
+  periodLocksFormat,
   policyFormat,
   rulesFormat,
 } from "./internal/documents.ts";
+import { incentivesFormat } from "./internal/incentives.ts";
 import { agreementLinksFormat, associationsFormat, learnedAliasesFormat } from "./internal/links.ts";
 import { dealsFormat, disputesFormat, partnersFormat, touchesFormat } from "./internal/tables.ts";
 
@@ -44,12 +48,14 @@ export const reportFormats: readonly ReportFormat[] = [
   addressFormat,
   productFormat,
   legacyMappingFormat,
+  taxItemFormat,
   billedRevenueFormat,
   collectionsFormat,
   revenueFormat,
   ordersFormat,
   usageFormat,
   earningsFormat,
+  incentiveEarningsFormat,
   paymentsFormat,
   detailedFormat,
   summaryFormat,
@@ -60,6 +66,7 @@ export const reportFormats: readonly ReportFormat[] = [
   camtFormat,
   dealsFormat,
   agreementLinksFormat,
+  incentivesFormat,
   associationsFormat,
   learnedAliasesFormat,
   touchesFormat,
@@ -73,4 +80,5 @@ export const reportFormats: readonly ReportFormat[] = [
   keysFormat,
   feeScheduleFormat,
   policyFormat,
+  periodLocksFormat,
 ];

@@ -3,7 +3,8 @@
  * refused as a whole. A refused file says line, column and remedy; the other files go on without it.
  */
 import type { CsvRow } from "../src/domain/csv.ts";
-import { type Facts, noFacts } from "../src/domain/finance/facts.ts";
+import { monthNumber, monthOf } from "../src/domain/finance/day.ts";
+import { type Facts, noFacts, type ReceivedFile } from "../src/domain/finance/facts.ts";
 import {
   createSheet,
   headerKey,
@@ -102,6 +103,8 @@ const rowIntake = (format: CsvFormat, file: NamedFile, headers: readonly string[
       if (sheet.problemCount() === 0) reader.end?.();
       const refused = sheet.problemCount() > 0;
       const known = new Set([...format.required, ...format.optional].map(headerKey));
+      const unknownColumns = headers.filter((header) => !known.has(headerKey(header)));
+      report.facts.received.push(receivedFile(file, format, { unknownColumns, facts: report.facts }));
       return {
         path: file.path,
         status: refused ? "refused" : "read",
@@ -109,7 +112,7 @@ const rowIntake = (format: CsvFormat, file: NamedFile, headers: readonly string[
         rows: count,
         problems: sheet.problems.map((problem: SheetProblem) => ({ ...problem })),
         problemCount: sheet.problemCount(),
-        unknownColumns: headers.filter((header) => !known.has(headerKey(header))),
+        unknownColumns,
         notes,
         facts: refused ? noFacts() : report.facts,
       };
@@ -155,6 +158,7 @@ export const readDocument = (formats: readonly ReportFormat[], file: NamedFile, 
       problemCount: error.problems.length,
     };
   }
+  report.facts.received.push(receivedFile(file, format, { unknownColumns: [], facts: report.facts }));
   return {
     path: file.path,
     status: "read",
@@ -166,6 +170,25 @@ export const readDocument = (formats: readonly ReportFormat[], file: NamedFile, 
     notes,
     facts: report.facts,
   };
+};
+
+/** The month that a path names: `year=2025/month=12`, `2025-12-01 …`, `20251201 …`. */
+const monthInPath = /year=(\d{4})\/month=(\d{2})|(?<!\d)(20\d{2})-(\d{2})(?!\d)|(?<!\d)(20\d{2})(\d{2})\d{2}(?!\d)/;
+
+const receivedFile = (
+  file: NamedFile,
+  format: { readonly id: string },
+  { unknownColumns, facts }: { readonly unknownColumns: readonly string[]; readonly facts: Facts },
+): ReceivedFile => {
+  const found = monthInPath.exec(file.path);
+  const named =
+    found === null ? null : monthOf(`${found[1] ?? found[3] ?? found[5]}-${found[2] ?? found[4] ?? found[6]}`);
+  const days = new Set<number | null>([named]);
+  if (named === null) for (const line of facts.lines) days.add(line.invoicedDay ?? line.disbursedDay);
+  const months = new Set<number>();
+  for (const day of days) if (day !== null) months.add(monthNumber(day));
+  const { index, path } = file;
+  return { file: index, path, format: format.id, unknownColumns, months: [...months].toSorted((a, b) => a - b) };
 };
 
 const ended = (outcome: FileOutcome): CsvIntake => ({ rows: () => undefined, end: () => outcome });

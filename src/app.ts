@@ -32,6 +32,7 @@ import { offerDraftEndpoints } from "./http/offer-drafts.ts";
 import { offerTemplateEndpoints } from "./http/offer-templates.ts";
 import { offerEndpoints } from "./http/offers.ts";
 import { pageEndpoints } from "./http/pages.ts";
+import { periodEndpoints } from "./http/periods.ts";
 import { ProblemError } from "./http/problem.ts";
 import { queueEndpoints } from "./http/queues.ts";
 import { reconciliationEndpoints } from "./http/reconciliations.ts";
@@ -88,6 +89,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...shareRuleEndpoints(deps),
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
+    ...periodEndpoints(deps),
     ...accessEndpoints(deps),
     ...backupEndpoints(deps),
     ...hookEndpoints(deps),

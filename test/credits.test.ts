@@ -36,6 +36,7 @@ const policy = (signatures: "recorded" | "verified") =>
       deal_without_agreement: 30,
     },
     auto_link: [],
+    unassigned_exceptions_above: {},
     signatures,
   });
 

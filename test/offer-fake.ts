@@ -51,7 +51,7 @@ const settingsSchema = z.looseObject({ offerStages: z.boolean().optional(), duti
 const none = async () => ok({ items: [], cursor: null, more: false });
 const never = async () => failed({ kind: "unavailable", message: "not part of these tests" });
 
-export const createOfferFake = (clock: Clock) => {
+export const createOfferFake = (clock: Clock, pageSize = 2) => {
   const offers = new Map<string, LedgerOffer>();
   const agreements = new Map<string, LedgerAgreement>();
   const calls: string[] = [];
@@ -197,7 +197,7 @@ export const createOfferFake = (clock: Clock) => {
     body: JSON.stringify(agreement),
     seenAt: clock.now(),
   });
-  /** Two records a page, by the order in which they changed. */
+  /** A page of records, by the order in which they changed. */
   const pageOf = (
     records: readonly { readonly id: string; readonly changed: number }[],
     kind: Hint["kind"],
@@ -205,8 +205,8 @@ export const createOfferFake = (clock: Clock) => {
   ) => {
     const from = typeof cursor === "number" ? cursor : 0;
     const rows = records.filter(({ changed }) => changed > from).toSorted((a, b) => a.changed - b.changed);
-    const items = rows.slice(0, 2).map(({ id, changed }): Hint => ({ kind, id, at: String(changed) }));
-    return ok({ items, cursor: rows[1]?.changed ?? rows[0]?.changed ?? from, more: rows.length > 2 });
+    const items = rows.slice(0, pageSize).map(({ id, changed }): Hint => ({ kind, id, at: String(changed) }));
+    return ok({ items, cursor: rows.slice(0, pageSize).at(-1)?.changed ?? from, more: rows.length > pageSize });
   };
 
   const session = (settings: z.output<typeof settingsSchema>): Session => ({

@@ -19,6 +19,8 @@ export const openOffers = async (options: {
   readonly at?: (point: string) => void | Promise<void>;
   readonly sweepCron?: string;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** How many records the marketplace lists at once; default 2. */
+  readonly pageSize?: number;
 }) => {
   const database = await openTestDatabase();
   const { db } = database;
@@ -26,7 +28,7 @@ export const openOffers = async (options: {
   const ids = createSeededIds(clock, options.seed);
   const seal = await createSeal(testKey, ids);
   const quiet: Log = { info: () => {}, warn: () => {}, error: () => {} };
-  const fake = createOfferFake(clock);
+  const fake = createOfferFake(clock, options.pageSize);
   const service = await createService({
     ...{
       db,

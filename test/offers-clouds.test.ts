@@ -6,8 +6,8 @@ import Papa from "papaparse";
 import { afterAll, describe, expect, it } from "vitest";
 import type { MarketplaceId } from "../src/domain/deal.ts";
 import { answerTypes } from "../src/domain/finance/exception.ts";
-import type { OfferTermsInput } from "../src/domain/offer.ts";
 import { cosell } from "./cli-shell.ts";
+import { simulatedTerms } from "./cloud-terms.ts";
 import { cloudsDeal } from "./deals.ts";
 import { openWorld } from "./world.ts";
 
@@ -44,30 +44,6 @@ const control = async (cloud: MarketplaceId, path: string, body: object = {}): P
   if (answer?.ok !== true) throw new Error(`${cloud} ${path}: ${answer?.status} ${await answer?.text()}`);
   return (await answer.json()) as Record<string, unknown>;
 };
-const legal = { kind: "standard" } as const;
-const terms: Readonly<Record<MarketplaceId, Partial<OfferTermsInput>>> = {
-  aws: {
-    product: "prod-simulated0001",
-    buyer: { accounts: ["444455556666"] },
-    price: {
-      model: "flat",
-      total: { amount: "120000.00", currency: "USD" },
-      grants: [{ dimension: "Seats", quantity: 100 }],
-    },
-    legal,
-  },
-  azure: {
-    product: "business-insights",
-    plan: "standard",
-    buyer: { accounts: ["ac357579-e860-54a6-80b3-66958aea67fe:7471d04e-f696-4d20-af34-fa78d51e419c_2019-05-31"] },
-  },
-  gcp: {
-    product: "core.endpoints.simulated-partner-public.cloud.goog",
-    plan: "enterprise-p1y",
-    buyer: { accounts: ["0AB1C2-34D5E6-F7890A"] },
-    legal,
-  },
-};
 /** Each cloud's buyer accepts, and does what else it takes until the contract is in force. */
 const accept: Readonly<Record<MarketplaceId, (remoteId: string) => Promise<void>>> = {
   aws: async (id) => void (await control("aws", `offers/${id}/accept`)),
@@ -92,7 +68,7 @@ describe("private offers of deals at three clouds", () => {
   it("are drafted from the deal and its terms, judged by each cloud's rules, and published", async () => {
     for (const cloud of clouds) {
       const deal = (await call<{ id: string }>("POST", "/v1/opportunities", cloudsDeal(`offered-${cloud}`))).body;
-      const given = { connectionId: world.connections[cloud], opportunityId: deal.id, terms: terms[cloud] };
+      const given = { connectionId: world.connections[cloud], opportunityId: deal.id, terms: simulatedTerms[cloud] };
       const drafted = await call<{ offer: Offer; gaps: readonly unknown[] }>("POST", "/v1/offers", given);
       expect([drafted.status, drafted.body.gaps]).toEqual([201, []]);
       offers[cloud] = drafted.body.offer.id;

@@ -1,27 +1,33 @@
 /** The part of a sweep that is about offers and agreements: what changed since the last, page by page, and what was left undone. */
 import type { Page, Session } from "../adapters/contract.ts";
 import type { Hint } from "../adapters/contract-deliveries.ts";
-import type { Connection, Json } from "../src/domain/deal.ts";
+import type { Json } from "../src/domain/deal.ts";
 import type { Result } from "../src/domain/fault.ts";
 import type { Tx } from "../src/ports.ts";
 import { runStep, type Steps, type WorkflowDeps } from "./deps.ts";
-import { afterFault, openActive } from "./offer-look.ts";
+import { afterFault, lookAgreement, lookOffer, openActive } from "./offer-look.ts";
 
 const pagesMax = 200;
 const refreshMax = 200;
+const looksOfStep = 10;
 /**
  * Every change of an offer or an agreement moves its version, so the list of changes tells it: a record is read again by age
  * only in case that list has lost something.
  */
 const refreshMs = 90 * 86_400_000;
 /** A publication or a change that nobody has moved for so long has lost its run. */
-const lostMs = 3_600_000;
+export const lostMs = 3_600_000;
 
-type Kind = "offer" | "agreement";
-type Swept =
-  | { readonly kind: "more" | "last" }
-  | { readonly kind: "wait"; readonly until: string }
-  | { readonly kind: "stop"; readonly why: string };
+const kinds = ["offer", "agreement"] as const;
+type Kind = (typeof kinds)[number];
+/** What is left of a round over both lists, and which records were read too long ago. */
+interface Swept {
+  readonly [member: string]: readonly string[] | string | null;
+  readonly left: readonly Kind[];
+  readonly until: string | null;
+  readonly offer: readonly string[];
+  readonly agreement: readonly string[];
+}
 
 /** Whether a connection has offers or agreements to sweep. */
 export const hasOffers = (session: Session): boolean =>
@@ -32,33 +38,80 @@ export const sweepOffers = async (
   step: Steps,
   at: { readonly connectionId: string; readonly name: string },
 ): Promise<void> => {
-  for (const kind of ["offer", "agreement"] as const)
-    for (let page = 0; page < pagesMax; page++) {
-      const name = `${at.name}${kind}s-${page}`;
-      const swept = await runStep<Swept>(step, name, () => sweepPage(deps, { ...at, kind, attempt: page }));
-      if (swept.kind === "wait") await step.sleepUntil(`${at.name}${kind}s-wait-${page}`, swept.until);
-      if (swept.kind === "last" || swept.kind === "stop") break;
-    }
+  let left: readonly Kind[] = kinds;
+  for (let page = 0; page < pagesMax && left.length > 0; page++) {
+    const name = `${at.name}contracts-${page}`;
+    const swept = await runStep<Swept>(step, name, () => sweepPages(deps, { ...at, kinds: left, attempt: page }));
+    left = swept.left;
+    if (swept.until !== null) await step.sleepUntil(`${at.name}contracts-wait-${page}`, swept.until);
+    for (const kind of kinds) await lookAgain(deps, step, { ...at, name, kind, ids: swept[kind] });
+  }
+};
+
+/** Reads again what was read too long ago: a few records a step, so that what stops one leaves the others read. */
+const lookAgain = async (
+  deps: WorkflowDeps,
+  step: Steps,
+  at: { readonly connectionId: string; readonly name: string; readonly kind: Kind; readonly ids: readonly string[] },
+): Promise<void> => {
+  const look = at.kind === "offer" ? lookOffer : lookAgreement;
+  for (let from = 0; from < at.ids.length; from += looksOfStep) {
+    const waits = await runStep(step, `${at.name}-${at.kind}-looks-${from}`, async () => {
+      for (const remoteId of at.ids.slice(from, from + looksOfStep)) {
+        const looked = await look(deps, { connectionId: at.connectionId, remoteId, attempt: 0, isSure: true });
+        // What is left now is as stale at the next sweep.
+        if (looked.kind === "wait") return true;
+      }
+      return false;
+    });
+    if (waits) return;
+  }
 };
 
 type Door = { readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>> };
 const doorOf = (session: Session, kind: Kind): Door | undefined =>
   kind === "offer" ? session.offers : session.agreements;
 
+/** A page of each list. A list that has ended, or that nobody may read, is not asked for again in this sweep. */
+const sweepPages = async (
+  deps: WorkflowDeps,
+  at: { readonly connectionId: string; readonly kinds: readonly Kind[]; readonly attempt: number },
+): Promise<Swept> => {
+  const pages = new Map<Kind, SweptPage>();
+  for (const kind of at.kinds) pages.set(kind, await sweepPage(deps, { ...at, kind }));
+  const waits = [...pages.values()].flatMap((page) => (page.kind === "wait" ? [page.until] : []));
+  const staleOf = (kind: Kind): readonly string[] => {
+    const page = pages.get(kind);
+    return page?.kind === "last" ? page.stale : [];
+  };
+  return {
+    left: at.kinds.filter((kind) => ["wait", "more"].includes(pages.get(kind)?.kind ?? "")),
+    until: waits.toSorted().at(-1) ?? null,
+    offer: staleOf("offer"),
+    agreement: staleOf("agreement"),
+  };
+};
+
+type SweptPage =
+  | { readonly kind: "more" }
+  | { readonly kind: "last"; readonly stale: readonly string[] }
+  | { readonly kind: "wait"; readonly until: string }
+  | { readonly kind: "stop"; readonly why: string };
+
 const sweepPage = async (
   deps: WorkflowDeps,
   at: { readonly connectionId: string; readonly kind: Kind; readonly attempt: number },
-): Promise<Swept> => {
+): Promise<SweptPage> => {
   const { db, store } = deps;
   const { connectionId, kind } = at;
   const opened = await openActive(deps, connectionId);
   if (opened === null) return { kind: "stop", why: "the connection is parked" };
   const door = doorOf(opened.session, kind);
-  if (door === undefined) return { kind: "last" };
+  if (door === undefined) return { kind: "last", stale: [] };
   const result = await door.changes(await store.connections.readOfferSweep(db.sql, connectionId, kind));
   if (!result.ok) return afterFault(deps, { connectionId, subject: connectionId, attempt: at.attempt }, result.fault);
   const { items, cursor, more } = result.value;
-  await db.transaction(async (tx) => {
+  const stale = await db.transaction(async (tx) => {
     const news = await unseen(tx, { connectionId, kind, items });
     await store.journal.tellAll(
       tx,
@@ -66,10 +119,15 @@ const sweepPage = async (
       news.map((remoteId) => ({ subject: connectionId, data: { connectionId, remoteId } })),
     );
     await store.connections.saveOfferSweep(tx, connectionId, { kind, cursor });
+    if (more) return [];
+    const staleBefore = new Date(deps.clock.now().getTime() - refreshMs);
+    const records = kind === "offer" ? store.offers : store.agreements;
+    const due = await records.dueForLook(tx, connectionId, { staleBefore, limit: refreshMax });
+    return due.filter((id) => !news.includes(id));
   });
   await deps.at(`${kind}s.swept`);
   deps.kick();
-  return { kind: more ? "more" : "last" };
+  return more ? { kind: "more" } : { kind: "last", stale };
 };
 
 /** Ids that we do not know, or that changed since we looked: the overlap costs no read. */
@@ -79,6 +137,7 @@ const unseen = async (
 ): Promise<readonly string[]> => {
   const { connectionId, kind, items } = at;
   const ids = [...new Set(items.map(({ id }) => id))];
+  if (ids.length === 0) return [];
   const rows = await tx<{ remote_id: string; remote_version: string | null; looked_at: Date | null }[]>`
     select remote_id, remote_version, looked_at from ${tx(kind)} where connection_id = ${connectionId} and remote_id = any(${ids}::text[])`;
   const known = new Map(rows.map((row) => [row.remote_id, row]));
@@ -91,29 +150,6 @@ const unseen = async (
     const changedMs = Date.parse(changedAt);
     return Number.isNaN(changedMs) || changedMs > row.looked_at.getTime();
   });
-};
-
-/** Looks that are too old, and publications and changes whose run was lost. Returns how many. */
-export const catchUpOffers = async (
-  deps: WorkflowDeps,
-  tx: Tx,
-  at: { readonly connection: Connection; readonly session: Session },
-): Promise<number> => {
-  const { store } = deps;
-  const { connection, session } = at;
-  const staleBefore = new Date(deps.clock.now().getTime() - refreshMs);
-  const connectionId = connection.id;
-  const asHints = (ids: readonly string[]) =>
-    ids.map((remoteId) => ({ subject: connectionId, data: { connectionId, remoteId } }));
-  const offers =
-    session.offers === undefined ? [] : await store.offers.dueForLook(tx, connectionId, staleBefore, refreshMax);
-  await store.journal.tellAll(tx, "offer.hinted", asHints(offers));
-  const agreements =
-    session.agreements === undefined
-      ? []
-      : await store.agreements.dueForLook(tx, connectionId, { staleBefore, limit: refreshMax });
-  await store.journal.tellAll(tx, "agreement.hinted", asHints(agreements));
-  return offers.length + agreements.length + (await takeUpOffers(deps, tx, connectionId, lostMs));
 };
 
 /** Asks again for publications and changes that are unfinished for `ageMs`. Returns how many. */

@@ -24,7 +24,11 @@ export const watchDates = async (deps: WorkflowDeps, tx: Tx): Promise<number> =>
   let told = await offers.expireDue(tx, deps.actorId);
   for (let batch = 0; batch < batchesMax; batch++) {
     const due = await offerDates.takeDue(tx, batchMax);
-    for (const date of nearest(due)) told += await tell(deps, tx, date);
+    const dates = nearest(due);
+    const of = (kind: DueDate["kind"]) => dates.filter((date) => date.kind === kind);
+    told += await tellExpiries(deps, tx, of("expiry"));
+    told += await tellRenewals(deps, tx, of("renewal"));
+    for (const date of of("instalment")) told += await tellInstalment(deps, tx, date);
     if (due.length < batchMax) break;
   }
   return told;
@@ -41,57 +45,65 @@ const nearest = (due: readonly DueDate[]): readonly DueDate[] => {
   return [...kept.values()];
 };
 
-const tell = async (deps: WorkflowDeps, tx: Tx, date: DueDate): Promise<number> => {
-  if (date.kind === "expiry") return tellExpiry(deps, tx, date);
-  const agreement = await deps.store.agreements.find(tx, date.subject);
-  if (agreement === null || agreement.state !== "active") return 0;
-  return date.kind === "renewal" ? tellRenewal(deps, tx, agreement) : tellInstalment(deps, tx, { agreement, date });
+/** Whole days from now to an instant, none of them begun twice. */
+const daysTo = (deps: WorkflowDeps, at: number): number =>
+  Math.max(0, Math.ceil((at - deps.clock.now().getTime()) / dayMs));
+
+const tellExpiries = async (deps: WorkflowDeps, tx: Tx, dates: readonly DueDate[]): Promise<number> => {
+  const { offers, journal } = deps.store;
+  const daysOf = new Map(dates.map(({ subject, days }) => [subject, days]));
+  const open = await offers.waiting(tx, [...daysOf.keys()]);
+  await journal.tellAll(
+    tx,
+    "offer.expiring",
+    open.map(({ id: offerId, acceptBy }) => ({
+      subject: offerId,
+      data: { offerId, acceptBy, daysLeft: daysTo(deps, Date.parse(acceptBy)) },
+    })),
+  );
+  const late = open.filter(({ id }) => (daysOf.get(id) ?? 0) <= escalationDays);
+  await journal.openExceptions(
+    tx,
+    "OFFER_EXPIRING",
+    late.map(({ id, acceptBy }) => ({
+      subject: id,
+      message: `The buyer can accept this offer until ${acceptBy} and has not. Call them, or extend it: cosell offers extend ${id} --until <day>.`,
+    })),
+  );
+  return open.length;
 };
 
-const tellExpiry = async (deps: WorkflowDeps, tx: Tx, date: DueDate): Promise<number> => {
-  const { store } = deps;
-  const offer = await store.offers.find(tx, date.subject);
-  if (offer?.acceptBy == null || (offer.state !== "published" && offer.state !== "viewed")) return 0;
-  const { acceptBy, id: offerId } = offer;
-  const daysLeft = Math.max(0, Math.ceil((Date.parse(acceptBy) - deps.clock.now().getTime()) / dayMs));
-  await store.journal.tell(tx, "offer.expiring", offerId, { offerId, acceptBy, daysLeft });
-  if (date.days <= escalationDays)
-    await store.journal.openException(
-      tx,
-      "OFFER_EXPIRING",
-      offerId,
-      `The buyer can accept this offer until ${acceptBy} and has not. Call them, or extend it: cosell offers extend ${offerId} --until <day>.`,
-    );
-  return 1;
-};
-
-const tellRenewal = async (deps: WorkflowDeps, tx: Tx, agreement: Agreement): Promise<number> => {
-  const { store } = deps;
-  const { id: agreementId, endsAt } = agreement;
-  if (endsAt === null) return 0;
-  const daysLeft = Math.max(0, Math.ceil((endsAt.getTime() - deps.clock.now().getTime()) / dayMs));
-  await store.journal.tell(tx, "agreement.renewal_due", agreementId, {
-    agreementId,
-    endsAt: endsAt.toISOString(),
-    daysLeft,
-  });
-  if (daysLeft <= renewalCallDays && agreement.autoRenews !== true)
-    await store.journal.openException(
-      tx,
-      "RENEWAL_DUE",
-      agreementId,
-      `This agreement ends on ${endsAt.toISOString().slice(0, 10)} and does not renew by itself. Make the buyer an offer marked as a renewal: a new one costs a higher fee.`,
-    );
-  return 1;
+const tellRenewals = async (deps: WorkflowDeps, tx: Tx, dates: readonly DueDate[]): Promise<number> => {
+  const { agreements, journal } = deps.store;
+  const ending = (await agreements.ending(tx, [...new Set(dates.map(({ subject }) => subject))])).map((agreement) => ({
+    ...agreement,
+    daysLeft: daysTo(deps, agreement.endsAt.getTime()),
+  }));
+  await journal.tellAll(
+    tx,
+    "agreement.renewal_due",
+    ending.map(({ id: agreementId, endsAt, daysLeft }) => ({
+      subject: agreementId,
+      data: { agreementId, endsAt: endsAt.toISOString(), daysLeft },
+    })),
+  );
+  const late = ending.filter(({ daysLeft, autoRenews }) => daysLeft <= renewalCallDays && autoRenews !== true);
+  await journal.openExceptions(
+    tx,
+    "RENEWAL_DUE",
+    late.map(({ id, endsAt }) => ({
+      subject: id,
+      message: `This agreement ends on ${endsAt.toISOString().slice(0, 10)} and does not renew by itself. Make the buyer an offer marked as a renewal: a new one costs a higher fee.`,
+    })),
+  );
+  return ending.length;
 };
 
 /** Judged on a reading that is younger than the instalment, and only where the marketplace tells its invoices. */
-const tellInstalment = async (
-  deps: WorkflowDeps,
-  tx: Tx,
-  { agreement, date }: { readonly agreement: Agreement; readonly date: DueDate },
-): Promise<number> => {
+const tellInstalment = async (deps: WorkflowDeps, tx: Tx, date: DueDate): Promise<number> => {
   const { store } = deps;
+  const agreement = await store.agreements.find(tx, date.subject);
+  if (agreement === null || agreement.state !== "active") return 0;
   const connection = await store.connections.find(tx, agreement.connectionId);
   if (connection === null || deps.registry.open(connection).agreements?.tellsInvoices !== true) return 0;
   const { id: agreementId, connectionId, remoteId } = agreement;

@@ -8,7 +8,7 @@ import { isByHand, remindOfTasks, tellOfRestore } from "./by-hand.ts";
 import { type Client, comeBackAt, coSellOf, dataOf, runStep, type Steps, type WorkflowDeps } from "./deps.ts";
 import { hintMissed, listPending, remindOfExpiry } from "./invitations.ts";
 import { lookOnce } from "./look.ts";
-import { catchUpOffers, hasOffers, sweepOffers } from "./offer-sweep.ts";
+import { hasOffers, lostMs, sweepOffers, takeUpOffers } from "./offer-sweep.ts";
 import { watchDates } from "./offer-watch.ts";
 import { nextSweepAt, requestAt } from "./pace.ts";
 import { forgetTaken, isForgotten, recover } from "./recover.ts";
@@ -262,10 +262,9 @@ const catchUp = async (deps: WorkflowDeps, connectionId: string): Promise<Caught
         invitationId: invitation.id,
         connectionId,
       });
-    const active = connection?.state === "active" ? connection : null;
-    const offered =
-      active === null || session === null ? 0 : await catchUpOffers(deps, tx, { connection: active, session });
-    return { refreshed: due.length + offered, resumed: lost.length + unanswered.length, invited };
+    const isOffering = connection?.state === "active" && session !== null && hasOffers(session);
+    const offered = isOffering ? await takeUpOffers(deps, tx, connectionId, lostMs) : 0;
+    return { refreshed: due.length, resumed: lost.length + unanswered.length + offered, invited };
   });
   deps.kick();
   return { connectionId, ...counts };

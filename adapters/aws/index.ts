@@ -21,6 +21,7 @@ import { offerFieldsSchema } from "./offers/fields.ts";
 import type { MarketplaceDeps } from "./offers/reading.ts";
 import { createPull } from "./queue.ts";
 import { dealOf } from "./referred.ts";
+import { createReportSource, reportChecks, reportsUnset } from "./report-source.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { example, fieldsSchema, settingsSchema, type Target, targetOf } from "./settings.ts";
@@ -62,6 +63,7 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
       const at = { clock: deps.clock, wire, target };
       const { hookKeys, hookOAuth } = target.settings;
       const offering = marketplaceOf(deps, target, finder);
+      const feeds = target.reports === null ? null : { bucket: target.reports, finder };
       const hasHooks = hookKeys !== undefined || hookOAuth !== undefined;
       return {
         lacks: {
@@ -72,12 +74,16 @@ export const createAws = (options: AwsOptions = {}): Marketplace => {
           assisted: "AWS's programme has an API for all of it",
           ...(offering === null ? lacking(target.catalog) : {}),
           landing: "AWS registers a buyer at your own address",
-          reports: "no place of reports is set: settings.reports",
+          ...(feeds === null ? { reports: reportsUnset } : {}),
         },
         check: () => check(at),
-        diagnose: (known) => checksOf({ deps, target, wire, finder, known, marketplace: offering }),
+        diagnose: (known) => [
+          ...checksOf({ deps, target, wire, finder, known, marketplace: offering }),
+          ...reportChecks(deps, target, feeds),
+        ],
         ...(hasHooks ? { hooks: createHooks(deps, target) } : {}),
         ...(offering === null ? {} : { offers: offersDoor(offering), agreements: agreementsDoor(offering) }),
+        ...(feeds === null ? {} : { reports: createReportSource(deps, target, feeds) }),
         ...(target.queue === null ? {} : { pull: createPull(deps, target, { queue: target.queue, finder }) }),
         coSell: {
           gaps: (draft) => submissionGaps(draft, target),

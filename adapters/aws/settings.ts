@@ -95,6 +95,7 @@ const credentialsSchema = z.union([
 ]);
 export type Credentials = z.infer<typeof credentialsSchema>;
 
+const regionSchema = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "a region such as us-east-1");
 const queueUrlPattern = /^https?:\/\/[^/?#]+(?:\/[^?#]*)?\/(\d{12})\/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)$/;
 const queueSchema = z.strictObject({
   url: endpointSchema
@@ -103,12 +104,23 @@ const queueSchema = z.strictObject({
       "the queue's URL as AWS shows it: https://sqs.<region>.amazonaws.com/<account>/<name>",
     )
     .describe("URL of the SQS queue that an EventBridge rule fills"),
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "a region such as us-east-1")
-    .exactOptional()
-    .describe("default: the one in the URL, else us-east-1"),
+  region: regionSchema.exactOptional().describe("default: the one in the URL, else us-east-1"),
   endpoint: endpointSchema.exactOptional().describe("other address of SQS, for example a simulator or a VPC endpoint"),
+});
+
+const bucketSchema = z.strictObject({
+  bucket: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the name of an S3 bucket")
+    .describe("the bucket that AWS Marketplace writes your data feeds into"),
+  prefix: z
+    .string()
+    .max(512)
+    .regex(/^(?!\/)[\x20-\x7e]*$/, "the beginning of the files' names, without a leading slash")
+    .default("")
+    .describe("where in the bucket they lie, for example feeds/; default: at its top"),
+  region: regionSchema.default(eventRegion).describe("the bucket's region"),
+  endpoint: endpointSchema.exactOptional().describe("other address of S3, for example a simulator or a VPC endpoint"),
 });
 
 export const settingsSchema = z.strictObject({
@@ -175,6 +187,9 @@ export const settingsSchema = z.strictObject({
     .describe(
       "private offers at AWS Marketplace, sold by this account; {} is enough. Absent: none are made or followed",
     ),
+  reports: bucketSchema
+    .exactOptional()
+    .describe("where your reports of money are fetched from, read with the connection's credentials; absent: nowhere"),
   industryMap: z
     .record(z.string(), z.enum(industries))
     .exactOptional()
@@ -192,6 +207,7 @@ export const example = {
     hookKeys: { headerName: "x-cosell-key", keyRefs: ["secret:hook-key"] },
     queue: { url: "https://sqs.us-east-1.amazonaws.com/123456789012/partner-central-events" },
     offers: {},
+    reports: { bucket: "example-marketplace-feeds" },
   },
 } as const;
 
@@ -206,6 +222,17 @@ export interface Target {
   readonly queue: QueueTarget | null;
   /** Null: this connection makes no private offers. */
   readonly marketplace: MarketplaceTarget | null;
+  /** Null: no reports are fetched. */
+  readonly reports: BucketTarget | null;
+}
+/** Where the data feeds lie. */
+export interface BucketTarget {
+  readonly name: string;
+  readonly prefix: string;
+  readonly region: string;
+  /** The bucket's address, without a slash at its end. */
+  readonly url: string;
+  readonly host: string;
 }
 /** Where AWS Marketplace is asked. */
 export interface MarketplaceTarget {
@@ -260,8 +287,22 @@ export const targetOf = (connection: Connection): Target => {
     );
   if (environment === "simulated" && addresses.some((address) => new URL(address).host.endsWith(".amazonaws.com")))
     refuse("environment simulated names real AWS Marketplace in settings.offers; give the simulator's address");
+  const reports = bucketOf(settings, environment === "simulated" ? endpoint : undefined);
+  if (environment === "simulated" && reports?.host.endsWith(".amazonaws.com"))
+    refuse("environment simulated names real S3; give the simulator's address in settings.reports.endpoint");
   const { accountId: account } = settings;
-  return { connectionId: connection.id, account, queue, marketplace, catalog, endpoint, host, settings };
+  return { connectionId: connection.id, account, queue, marketplace, reports, catalog, endpoint, host, settings };
+};
+
+/** The bucket's name stands in the host, or in the path where another host was given or no certificate would fit. */
+const bucketOf = ({ reports }: Settings, standIn: string | undefined): BucketTarget | null => {
+  if (reports === undefined) return null;
+  const { bucket: name, prefix, region } = reports;
+  const given = (reports.endpoint ?? standIn)?.replace(/\/+$/, "");
+  const home = given ?? `https://s3.${region}.amazonaws.com`;
+  const url =
+    given === undefined && !name.includes(".") ? `https://${name}.s3.${region}.amazonaws.com` : `${home}/${name}`;
+  return { name, prefix, region, url, host: new URL(url).host };
 };
 
 const marketplaceOf = ({ offers }: Settings, endpoint: string | undefined): MarketplaceTarget | null =>

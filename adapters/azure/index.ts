@@ -5,7 +5,7 @@
 import { failed, ok } from "../../src/domain/fault.ts";
 import type { CoSell, Limits, Marketplace, Session, SessionDeps } from "../contract.ts";
 import { newer } from "../timestamp.ts";
-import { type AppOptions, createAppCredentials } from "./app-credential.ts";
+import { type AppCredentials, type AppOptions, createAppCredentials } from "./app-credential.ts";
 import { bodyBytesMax, type Credential, createClient, timeoutMs } from "./client.ts";
 import { changes, check, locate, look, run } from "./cosell.ts";
 import { createUserCredential, type UserCredential } from "./credential.ts";
@@ -19,6 +19,7 @@ import { offerRulePack } from "./offers/rules.ts";
 import type { CoSellDeps } from "./reading.ts";
 import { dealOf } from "./referred.ts";
 import { createRegistration } from "./registration.ts";
+import { createReportSource, type ReportParts, reportChecks, reportsUnset } from "./report-source/source.ts";
 import { baseOf, revise, withdraw } from "./revision.ts";
 import { rulePack, submissionGaps } from "./rules.ts";
 import { example, fieldsSchema, settingsSchema, type Target, targetOf } from "./settings.ts";
@@ -77,6 +78,8 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
           ? null
           : createHooks({ ...deps, signers }, { organization: organizationDefault, ...hooks, endpoint });
       const joined = joinedHooks(signed, market.hooks);
+      const money = moneyOf(deps, target, { credential, apps });
+      const source = money === null ? null : createReportSource(deps, target, money);
       return {
         lacks: {
           ...(credential === null
@@ -96,7 +99,7 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
             : {}),
           queue: "Partner Center delivers webhooks only; nothing waits to be fetched",
           assisted: "Microsoft's programme has an API for all of it",
-          reports: "no place of reports is set: settings.reports",
+          ...(source === null ? { reports: reportsUnset } : {}),
           ...market.lacks,
         },
         check: () => check(at),
@@ -106,9 +109,11 @@ export const createAzure = (options: AzureOptions = {}): Marketplace => {
         diagnose: (known) => [
           ...checksOf({ deps, target, credential, app: app === undefined ? null : bearer, known }),
           ...market.checks(),
+          ...reportChecks(deps, target, money),
         ],
         coSell: coSellOf(at),
         ...market.doors,
+        ...(source === null ? {} : { reports: source }),
       };
     },
   };
@@ -160,6 +165,20 @@ const credentialOf = (deps: SessionDeps, target: Target, tokens: Tokens): UserCr
       renew: renewOf(target),
     },
   );
+};
+
+interface Signing {
+  readonly credential: UserCredential | null;
+  readonly apps: AppCredentials;
+}
+/** Who signs in for reports of money; null: none are set up. */
+const moneyOf = (deps: SessionDeps, target: Target, { credential, apps }: Signing): ReportParts | null => {
+  const { reports, app, marketplace, tenantId, endpoint } = target.settings;
+  if (reports === undefined) return null;
+  const seller = app ?? marketplace?.app;
+  const { connectionId } = target;
+  const alone = seller === undefined ? null : apps.of(deps, { connectionId, tenantId, app: seller, endpoint });
+  return { settings: reports, app: alone, user: credential ?? alone, renew: renewOf(target) };
 };
 
 const renewOf = (target: Target): string => `cosell connect azure --renew ${JSON.stringify(target.label)}`;

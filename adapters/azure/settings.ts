@@ -5,6 +5,7 @@ import { moneyJsonSchema } from "../../src/domain/money.ts";
 import { offerStagesSchema } from "../connection-settings.ts";
 import { appSchema, clientIdSchema, secretRefSchema, tenantSchema } from "./app-settings.ts";
 import { marketplaceSchema } from "./offers/settings.ts";
+import { reportsSchema } from "./report-source/settings.ts";
 import { assistanceCodes, customerSizes, dealTypes } from "./taxonomy.ts";
 
 /** A secret that is renewed by use is written back, so it must be one of the service's own. */
@@ -106,6 +107,9 @@ export const settingsSchema = z.strictObject({
   marketplace: marketplaceSchema
     .exactOptional()
     .describe("private offers and SaaS subscriptions; absent: the connection is for co-sell alone"),
+  reports: reportsSchema
+    .exactOptional()
+    .describe("reports of money that are fetched by themselves; {} is enough. Absent: none"),
   hooks: z
     .strictObject({
       certificateHosts: z
@@ -184,6 +188,7 @@ export const example = {
         tenantId: "0f7d0e0a-0000-4000-8000-00000000000a",
       },
     },
+    reports: {},
     solutions: [{ id: "SOL-34104-EBA", name: "Business Insights and Analytics" }],
     defaults: { dealType: "co_sell", solutions: ["SOL-34104-EBA"], consentToContact: true },
   },

@@ -342,11 +342,23 @@ const analyticsOf = <T extends z.ZodType>(schema: T) =>
   z.looseObject({ value: several(schema), totalCount: z.number().nullish().catch(null), message: text });
 /** Which columns there are is asked, never assumed: they differ by account and year. */
 export const analyticsDatasetsSchema = analyticsOf(
-  z.looseObject({ datasetName: z.string(), selectableColumns: several(z.string()) }),
+  z.looseObject({
+    datasetName: z.string(),
+    selectableColumns: several(z.string()),
+    availableDateRanges: several(z.string()),
+  }),
 );
 export const analyticsQuerySchema = analyticsOf(z.looseObject({ queryId: identifier, query: text }));
 export const analyticsReportSchema = analyticsOf(
-  z.looseObject({ reportId: identifier, queryId: text, reportStatus: text }),
+  z.looseObject({
+    reportId: identifier,
+    queryId: text,
+    /** Active, Inactive, Paused. */
+    reportStatus: text,
+    startTime: text,
+    recurrenceInterval: z.number().positive().nullish().catch(null),
+    recurrenceCount: z.number().positive().nullish().catch(null),
+  }),
 );
 /** 404 is answered before the first execution of the status that is asked for. */
 export const analyticsExecutionsSchema = analyticsOf(

@@ -18,6 +18,7 @@ import { createPushKeys } from "./offers/push-keys.ts";
 import { offerRulePack } from "./offers/rules.ts";
 import { changes, pageSize } from "./query.ts";
 import type { CoSellDeps } from "./reading.ts";
+import { createReportSource, reportChecks, reportsUnset } from "./report-source.ts";
 import { baseOf, revise } from "./revision.ts";
 import { notices, rulePack, submissionGaps } from "./rules.ts";
 import { example, fieldsSchema, settingsSchema, targetOf } from "./settings.ts";
@@ -34,7 +35,6 @@ const lacks = {
   queue: "Google puts nothing of co-sell into a queue",
   consent: "Google takes a service account's key; nobody signs in",
   landing: "Google registers a buyer at your own address",
-  reports: "no place of reports is set: settings.reports",
 } as const satisfies Session["lacks"];
 
 /** The Google marketplace. `open` throws, by name, on a connection whose environment, account and settings contradict. */
@@ -68,20 +68,28 @@ export const createGcp = (): Marketplace => {
       };
       const wire = createWire(deps, target, tokens);
       const market = marketDoors(deps, target, { wire, keys });
+      const { reports: bucket } = target.settings;
+      const stored = bucket === undefined ? null : { bucket, tokens };
+      const own = stored === null ? {} : { reports: createReportSource(deps, target, stored) };
+      const owing = { ...market.lacks, ...(stored === null ? { reports: reportsUnset } : {}) };
       if (target.isAssisted)
         return {
-          lacks: { ...lacks, ...market.lacks },
+          lacks: { ...lacks, ...owing },
           check: async () => ok({ partner: `partners/${target.partnerId}`, mode: "assisted" }),
-          diagnose: (known) => marketChecksOf({ deps, target, wire, known }),
+          diagnose: (known) => [
+            ...marketChecksOf({ deps, target, wire, known }),
+            ...reportChecks(deps, target, stored),
+          ],
           coSell: byHand(judge, assistedOf(target)),
           ...market.doors,
+          ...own,
         };
       const at: CoSellDeps = { clock: deps.clock, wire, target };
       const isLeads = target.surface === "crm_partners";
       return {
         lacks: {
           ...lacks,
-          ...market.lacks,
+          ...owing,
           assisted: "a service account does it; without the role Integrator connect with mode assisted",
         },
         ...pace,
@@ -90,9 +98,11 @@ export const createGcp = (): Marketplace => {
         diagnose: (known) => [
           ...checksOf({ deps, target, wire, known }),
           ...marketChecksOf({ deps, target, wire, known }),
+          ...reportChecks(deps, target, stored),
         ],
         coSell: { ...judge, ...(isLeads ? leadDoors(at) : channelDoors(at)) },
         ...market.doors,
+        ...own,
       };
     },
   };

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { endpointSchema, loose, offerStagesSchema, secretRefSchema } from "../connection-settings.ts";
 import { type Market, marketOf, marketplaceSchema } from "./offers/settings.ts";
-import { channelHost, crmHost, tokenHost } from "./wire.ts";
+import { channelHost, crmHost, storageHost, tokenHost } from "./wire.ts";
 import { procurementHost, producerHost, pushKeysHost } from "./wire-offers.ts";
 import { type StageWords, seen, stageDefaults, wordPattern } from "./words.ts";
 
@@ -131,6 +131,20 @@ const credentialsSchema = z.strictObject({
 });
 export type Credentials = z.infer<typeof credentialsSchema>;
 
+const bucketSchema = z.strictObject({
+  bucket: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, "the name of a Cloud Storage bucket, without gs://")
+    .describe("the bucket that Google's marketplace writes your reports into, as Producer Portal shows it"),
+  prefix: z
+    .string()
+    .max(512)
+    .regex(/^(?!\/)[\x20-\x7e]*$/, "the beginning of the files' names, without a leading slash")
+    .default("")
+    .describe("where in the bucket they lie; default: at its top"),
+});
+export type BucketSettings = z.infer<typeof bucketSchema>;
+
 export const settingsSchema = z.strictObject({
   partnerId: z
     .string()
@@ -186,6 +200,9 @@ export const settingsSchema = z.strictObject({
   marketplace: marketplaceSchema
     .exactOptional()
     .describe("private offers and what becomes of them, with the same service account, linked in Producer Portal"),
+  reports: bucketSchema
+    .exactOptional()
+    .describe("where your reports of money are fetched from, with the same service account; absent: nowhere"),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
@@ -211,6 +228,7 @@ export const example = {
         email: "cosell-push@example-public.iam.gserviceaccount.com",
       },
     },
+    reports: { bucket: "example-marketplace-reports" },
   },
 } as const;
 
@@ -243,6 +261,7 @@ const googleHosts: ReadonlySet<string> = new Set([
   producerHost,
   procurementHost,
   pushKeysHost,
+  storageHost,
 ]);
 
 /**
@@ -267,6 +286,8 @@ export const targetOf = (connection: Connection): Target => {
     refuse("settings.credentials is missing; give a service account's key, or use mode assisted");
   if (settings.marketplace !== undefined && credentials === undefined)
     refuse("settings.marketplace needs settings.credentials: a service account that is linked in Producer Portal");
+  if (settings.reports !== undefined && credentials === undefined)
+    refuse("settings.reports needs settings.credentials: a service account that may read the bucket");
   const { required = demandedDefault[surface] } = settings;
   return {
     connectionId: connection.id,

@@ -10,6 +10,9 @@ import { timestampSchema } from "../timestamp.ts";
 export const tokenHost = "oauth2.googleapis.com";
 export const channelHost = "cloudchannel.googleapis.com";
 export const crmHost = "cloudcrmpartners.googleapis.com";
+/** Where the marketplace's reports lie, and the scope that reads them. https://cloud.google.com/storage/docs/authentication#oauth-scopes */
+export const storageHost = "storage.googleapis.com";
+export const storageScope = "https://www.googleapis.com/auth/devstorage.read_only";
 /** The surface's scope. https://developers.google.com/identity/protocols/oauth2/scopes */
 export const scopes = {
   channel: "https://www.googleapis.com/auth/apps.order",

@@ -6,6 +6,7 @@ import { attributionRuleSchema } from "../../src/domain/finance/attribution-rule
 import { dayOf, secondOf } from "../../src/domain/finance/day.ts";
 import { decisionSchema } from "../../src/domain/finance/dispute.ts";
 import { feeScheduleFileSchema, feeScheduleOf } from "../../src/domain/finance/fee.ts";
+import { periodLockOf, periodLockSchema } from "../../src/domain/finance/period-lock.ts";
 import { policyFileSchema, policyOf } from "../../src/domain/finance/policy.ts";
 import { isCurrency } from "../../src/domain/money.ts";
 import { publicKeysSchema } from "../../src/domain/signed-rule.ts";
@@ -139,6 +140,17 @@ export const keysFormat = document({
   schema: publicKeysSchema,
   take: (keys, file) => {
     for (const key of keys) file.facts.keys.push(key);
+  },
+});
+
+/** Months that earlier closes locked: `cosell close lock` writes it beside the pack. */
+export const periodLocksFormat = document({
+  id: "internal.period-locks",
+  title: "Locked months",
+  path: /period-locks\.json$/i,
+  schema: z.array(periodLockSchema).max(10_000),
+  take: (locks, file) => {
+    for (const lock of locks) file.facts.periodLocks.push(periodLockOf(lock));
   },
 });
 

@@ -30,7 +30,9 @@ import {
   exceptionsTable,
   feesTable,
   suggestionsTable,
+  toleranceTable,
 } from "../domain/finance/pack/findings.ts";
+import { incentivesTable } from "../domain/finance/pack/incentives.ts";
 import { indicatorsTable } from "../domain/finance/pack/indicators.ts";
 import {
   type AccountNames,
@@ -42,11 +44,13 @@ import {
 } from "../domain/finance/pack/journals.ts";
 import { type ManifestVerdict, manifestSchema, signManifest, verifyManifest } from "../domain/finance/pack/manifest.ts";
 import { accounts, movementsOf } from "../domain/finance/pack/movements.ts";
+import { periodsTable } from "../domain/finance/pack/periods.ts";
 import { csvRows, type PackTable } from "../domain/finance/pack/table.ts";
+import { postingsOf } from "../domain/finance/posting.ts";
 import { plainText } from "../domain/finance/versions.ts";
 import { type PrivateKey, type PublicKey, privateKeySchema } from "../domain/signed-rule.ts";
 import { Failure } from "./failure.ts";
-import type { ReadFolder } from "./report-folder.ts";
+import { pathsOf, type ReadFolder } from "./report-folder.ts";
 import { type Chart, pageOf } from "./report-page.ts";
 import { type Written, writeWhole } from "./whole-file.ts";
 import { workbookOf } from "./workbook.ts";
@@ -78,12 +82,10 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     await mkdir(dirname(join(out, path)), { recursive: true });
     outputs.push({ path, ...(await writeWhole(join(out, path), pieces)) });
   };
-  const tables = tablesOf(closed);
-  const lines = linesTable(
-    close,
-    read.files.map(({ path }) => path),
-  );
-  const journals = journalsOf(movementsOf(close), close.asOfDay);
+  const posted = postingsOf(movementsOf(close), close.periodLocks);
+  const tables = [...tablesOf(closed), periodsTable(posted, close.periodLocks)];
+  const lines = linesTable(close, pathsOf(read.files));
+  const journals = journalsOf(posted, close.asOfDay);
   const entries = genericJournals(journals, options.accounts);
   await write("answer.json", [`${JSON.stringify(answerOf(close), null, 1)}\n`]);
   await write("links.csv", linkRows(close));
@@ -99,10 +101,7 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     ...(isSmall
       ? [
           {
-            ...linesTable(
-              close,
-              read.files.map(({ path }) => path),
-            ),
+            ...linesTable(close, pathsOf(read.files)),
             rows: [...lineRows(closed)],
           },
         ]
@@ -118,17 +117,16 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
     }),
   ]);
   const manifest = manifestOf(closed, outputs);
+  // What is locked stays so: the file is ready for the next folder, with or without a month more.
+  const locks = read.facts.periodLocks.map(({ document }) => document);
+  if (locks.length > 0) await writeWhole(join(out, "period-locks.json"), [`${JSON.stringify(locks, null, 1)}\n`]);
   const today = options.now.toISOString().slice(0, 10);
   const signed = options.key === null ? manifest : await signManifest(manifest, options.key, today);
   await writeWhole(join(out, "manifest.json"), [`${JSON.stringify(signed, null, 1)}\n`]);
   return { files: outputs.length + 1, signedBy: options.key?.name ?? null };
 };
 
-const lineRows = ({ read, close }: Closed) =>
-  linesTable(
-    close,
-    read.files.map(({ path }) => path),
-  ).rows;
+const lineRows = ({ read, close }: Closed) => linesTable(close, pathsOf(read.files)).rows;
 
 const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
   const movements = movementsOf(close);
@@ -136,6 +134,7 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
     summaryTable(close, movements),
     exceptionsTable(close),
     suggestionsTable(close),
+    toleranceTable(close),
     feesTable(close),
     ageingTable(close, movements),
     dueTable(close, movements),
@@ -145,6 +144,7 @@ const tablesOf = ({ read, close }: Closed): readonly PackTable[] => {
     creditPeriodsTable(close),
     creditLocksTable(close),
     disputesTable(close),
+    incentivesTable(close),
     attributionTable(close),
     overlapTable(close, read.facts),
     indicatorsTable(close, read.facts),
@@ -182,6 +182,14 @@ const toldOf = ({ read, close }: Closed): readonly string[] => {
   return [
     `${read.files.length} files with ${read.rows.toLocaleString("en")} rows; ${close.lines.length.toLocaleString("en")} money lines, ${close.exceptions.length} exceptions, ${close.credits.length} credits.`,
     `Signatures of attribution rules: ${close.policy.signatures}.${close.policy.signatures === "recorded" ? " Dates only, as the folder declares; nothing was verified." : ` Each was verified against the ${close.publicKeys} public keys of the folder; what was not credits nobody.`}`,
+    ...(close.blocks.length === 0
+      ? []
+      : [
+          `${close.blocks.length} exceptions block the close: ${close.blocks
+            .slice(0, 5)
+            .map(({ type, subjectId }) => `${type} ${subjectId}`)
+            .join("; ")}.`,
+        ]),
     ...(refused === 0 ? [] : [`${refused} files were refused and count for nothing: see Files.`]),
   ];
 };
@@ -229,6 +237,14 @@ const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path:
     as_of: dayText(close.asOfDay),
     policy_sha256: hashOf(plainText(close.policy)),
     signatures_of_rules: close.policy.signatures,
+    period_locks: close.periodLocks.map(({ marketplace, period, asOfDay }) => ({
+      marketplace,
+      period,
+      as_of: dayText(asOfDay),
+    })),
+    unassigned_exceptions_above: Object.fromEntries(
+      Object.entries(close.policy.unassignedAbove).map(([currency, limit]) => [currency, amountText(limit, currency)]),
+    ),
     rules: Object.fromEntries([...rules].toSorted(([a], [b]) => (a < b ? -1 : 1))),
     inputs: read.files.map(({ path, digest, bytes, status, format }) => ({
       path,
@@ -241,7 +257,9 @@ const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path:
     signature: null,
   });
 };
-const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+const hashOf = (text: string | Uint8Array): string => createHash("sha256").update(text).digest("hex");
+
+export const hashOfFile = async (path: string): Promise<string> => hashOf(await readFile(path));
 
 export interface VerifiedPack {
   readonly files: number;

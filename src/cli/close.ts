@@ -4,13 +4,15 @@ import { amountText } from "../domain/finance/amount.ts";
 import { type Close, closeBooks, IncompleteFacts } from "../domain/finance/close.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";
 import { isAnswerType } from "../domain/finance/exception.ts";
+import { refusedLocks } from "../domain/finance/period-lock.ts";
 import { judgeDocuments } from "../domain/finance/signed-documents.ts";
 import type { Arguments } from "./arguments.ts";
 import { readAccountNames, readSigningKey, verifyClosePack, type WrittenPack, writeClosePack } from "./close-pack.ts";
 import { type Command, listFlag, type Report, type Shell, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
+import { closeIntoLedger, openLedger } from "./ledger-folder.ts";
 import { createProgress } from "./progress.ts";
-import { listFolder, type ReadFile, type ReadFolder, readFolder } from "./report-folder.ts";
+import { type Keeper, listFolder, type ReadFile, type ReadFolder, readFolder } from "./report-folder.ts";
 import { readKeys } from "./rule-documents.ts";
 import { counted } from "./table.ts";
 
@@ -25,8 +27,10 @@ export const closeCommand: Command = {
   about: `
 Reads every report in the folder and those in it, ties each line to its agreement, deal, payout and deposit, and writes the
 close pack into --out: report.html, workbook.xlsx, a CSV of each table, journals for NetSuite and QuickBooks Online, fee claims
-ready to send, answer.json and links.csv, and manifest.json with the hash of everything that went in and came out. Needs no server and no account. Attribution reads attribution-rules.json, touches.csv, disputes.csv,
-attribution-decisions.json and what earlier packs locked (credit-locks.csv); where policy.json says "signatures": "verified", a rule
+ready to send, answer.json and links.csv, and manifest.json with the hash of everything that went in and came out. Needs no server and no account. With --data
+the files are kept in that directory's database (or in DATABASE_URL), and the next close knows what this one did: its folder need only hold what is
+new, credits stay locked, exceptions keep their history. Attribution reads attribution-rules.json, touches.csv, disputes.csv,
+attribution-decisions.json and what earlier packs locked (credit-locks.csv, period-locks.json); where policy.json says "signatures": "verified", a rule
 counts only if the public keys in keys.json verify both its signatures. A file that is damaged is refused whole, with line,
 column and remedy, and the command ends with exit code 1; all other files are closed.`,
   flags: [
@@ -39,7 +43,10 @@ column and remedy, and the command ends with exit code 1; all other files are cl
       "a JSON document with the names of your ledger's accounts; examples/accounts.json shows it",
     ),
   ],
-  examples: ["cosell close reports/2026-06 --as-of 2026-06-30 --out close-2026-06"],
+  examples: [
+    "cosell close reports/2026-06 --as-of 2026-06-30 --out close-2026-06",
+    "cosell close reports/2026-07 --as-of 2026-07-31 --out close-2026-07 --data .data",
+  ],
   run: (shell, typed) => runClose(shell, typed),
 };
 
@@ -61,6 +68,18 @@ const runClose = async (shell: Shell, typed: Arguments): Promise<Report> => {
   if (out === undefined) throw usageFailure("--out is missing: the directory to write into", help);
   const accounts = await readAccountNames(typed.text("accounts"));
   const key = await readSigningKey(typed.text("key"));
+  const data = typed.text("data");
+  if (data !== undefined) {
+    const ledger = await openLedger(shell, data);
+    try {
+      const closed = await closeIntoLedger(shell, ledger, { folder, asOfDay });
+      const written = await writeClosePack(out, closed, { accounts, key, now: shell.now() });
+      await ledger.lockCredits(asOfDay);
+      return reportOf(closed, out, written);
+    } finally {
+      await ledger.close();
+    }
+  }
   const closed = await closeFolder(shell, folder, asOfDay);
   const written = await writeClosePack(out, closed, { accounts, key, now: shell.now() });
   return reportOf(closed, out, written);
@@ -72,6 +91,24 @@ export const closeFolder = async (
   folder: string,
   asOfDay: number,
 ): Promise<ClosedFolder> => {
+  const read = await readReports(shell, folder);
+  try {
+    return { folder, read, close: closeBooks(read.facts, { asOfDay, judged: await judgeDocuments(read.facts) }) };
+  } catch (error) {
+    throw asFailure(error);
+  }
+};
+
+/** What is wanting in facts, as it is told at the command line. */
+export const asFailure = (error: unknown): unknown =>
+  error instanceof IncompleteFacts ? new Failure(error.message, { fix: error.fix }) : error;
+
+/** Reads the files of a folder, and keeps them where there is a keeper. Throws a `Failure` where there is none. */
+export const readReports = async (
+  shell: Pick<Shell, "progress" | "tell" | "now" | "stopped">,
+  folder: string,
+  keeper?: Keeper,
+): Promise<ReadFolder> => {
   const files = await listFolder(folder);
   if (files.length === 0) throw new Failure(`${folder} holds no file`, { fix: "put the reports into the folder" });
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -81,6 +118,7 @@ export const closeFolder = async (
     const read = await readFolder(folder, files, {
       formats: reportFormats,
       stopped: shell.stopped,
+      ...(keeper === undefined ? {} : { keeper }),
       watcher: {
         read: (done, rows, at) => {
           const seconds = Math.max(0.001, (shell.now().getTime() - startedMs) / 1_000);
@@ -93,14 +131,27 @@ export const closeFolder = async (
         },
       },
     });
+    await refuseChangedLocks(read.facts);
     progress.show(bytes, "matching");
-    return { folder, read, close: closeBooks(read.facts, { asOfDay, judged: await judgeDocuments(read.facts) }) };
-  } catch (error) {
-    if (error instanceof IncompleteFacts) throw new Failure(error.message, { fix: error.fix });
-    throw error;
+    return read;
   } finally {
     progress.end();
   }
+};
+
+const refuseChangedLocks = async (facts: ReadFolder["facts"]): Promise<void> => {
+  const [first] = await refusedLocks(facts);
+  if (first === undefined) return;
+  const { lock, verdict } = first;
+  const why = {
+    forged: "was changed after it was signed",
+    unsigned: "is not signed, and the policy asks for verified signatures",
+    unknown_key: "is signed with a key that keys.json does not have",
+    verified: "",
+  }[verdict];
+  throw new Failure(`the lock of ${lock.marketplace} ${lock.period} ${why}`, {
+    fix: "take period-locks.json as cosell close lock wrote it, and the signer's public key into keys.json",
+  });
 };
 
 const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPack): Report => {
@@ -114,6 +165,7 @@ const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPa
     `${counted(close.exceptions.filter(({ type }) => isAnswerType(type)).length, "exception")}, ${counted(close.credits.length, "credit")}, ${counted(close.lines.length, "money line")}`,
     ...[...types].toSorted().map(([type, count]) => `  ${type} ${count}`),
     `${counted(written.files, "file")} in ${out}: begin with report.html or workbook.xlsx; ${written.signedBy === null ? "the manifest is not signed (--key)" : `the manifest is signed by ${written.signedBy}`}`,
+    ...close.blocks.slice(0, problemsShownMax).map(({ type, subjectId }) => `blocks the close: ${type} ${subjectId}`),
     ...refused.flatMap(refusedLines),
     ...unknown.map((file) => `not a report that is known, left alone: ${file.path}`),
     ...read.files.flatMap(noteLines),
@@ -128,6 +180,7 @@ const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPa
       lines: close.lines.length,
       exceptions: Object.fromEntries([...types].toSorted()),
       credits: close.credits.length,
+      blocks: close.blocks.length,
       ignored: { ...close.ignored },
       files: read.files.map((file) => ({
         path: file.path,

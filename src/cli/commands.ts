@@ -20,6 +20,7 @@ import {
 } from "./books.ts";
 import { capabilitiesCommand } from "./capabilities.ts";
 import { closeCommand, closeVerifyCommand } from "./close.ts";
+import { closeDiffCommand, closeLockCommand, closeReopenCommand } from "./close-periods.ts";
 import { closePrepareCommand } from "./close-prepare.ts";
 import type { Command } from "./command.ts";
 import { connectAwsCommand } from "./connect-aws.ts";
@@ -28,6 +29,12 @@ import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
 import { doctorCommand } from "./doctor.ts";
+import {
+  exceptionAssignCommand,
+  exceptionMoveCommands,
+  exceptionShowCommand,
+  exceptionsCommand,
+} from "./exceptions.ts";
 import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { hookRegistrationCommand } from "./hook-registration.ts";
@@ -39,7 +46,7 @@ import {
   invitationShowCommand,
   invitationsCommand,
 } from "./invitations.ts";
-import { eventsCommand, exceptionsCommand } from "./journal.ts";
+import { eventsCommand } from "./journal.ts";
 import { migrateCommand } from "./migrate.ts";
 import { oauthCommand } from "./oauth.ts";
 import {
@@ -65,6 +72,7 @@ import {
   offersCommand,
   offerWatchCommand,
 } from "./offers.ts";
+import { periodDiffCommand, periodJournalsCommand, periodMoveCommands, periodsCommand } from "./periods.ts";
 import { queueCommand } from "./queue.ts";
 import { reportAddCommand, reportFetchCommand, reportShowCommand, reportsCommand } from "./reports.ts";
 import { restoreCommand } from "./restore.ts";
@@ -127,6 +135,9 @@ export const commands: readonly Command[] = [
   closeCommand,
   closePrepareCommand,
   closeVerifyCommand,
+  closeLockCommand,
+  closeDiffCommand,
+  closeReopenCommand,
   explainCommand,
   reportsCommand,
   reportAddCommand,
@@ -206,6 +217,13 @@ export const commands: readonly Command[] = [
   runnerCommand,
   eventsCommand,
   exceptionsCommand,
+  exceptionShowCommand,
+  exceptionAssignCommand,
+  ...exceptionMoveCommands,
+  periodsCommand,
+  periodDiffCommand,
+  periodJournalsCommand,
+  ...periodMoveCommands,
   webhooksCommand,
   webhookAddCommand,
   webhookShowCommand,

@@ -116,7 +116,8 @@ const textFailure = (error: unknown, path: string): unknown => {
   return new Failure(`${at}${error.message.replace("the file", path)}`, { fix: error.fix });
 };
 
-async function* readRows(path: string, done: (digest: string) => void): AsyncGenerator<CsvRow> {
+/** The rows of a CSV, the header line first. Throws a `Failure` that names line and character. */
+export async function* readRows(path: string, done: (digest: string) => void): AsyncGenerator<CsvRow> {
   const hash = createHash("sha256");
   try {
     for await (const { rows } of readCsvPieces(readPieces(path, (piece) => hash.update(piece)))) yield* rows;

@@ -99,7 +99,7 @@ const treeOf = (told: Told, indent = ""): readonly string[] => {
 
 const toldOf = (evidence: Evidence, files: readonly ReadFile[]): Told => {
   const { what, id, amount, says, where, because, rejected, isPart, parts } = evidence;
-  const file = where === null ? undefined : files[where.file];
+  const file = where === null ? undefined : files.find(({ number }) => number === where.file);
   return {
     ...{ what, id, because, isPart, says: [...says], rejected: [...rejected] },
     amount: amount === null ? null : { amount: amountText(amount.micros, amount.currency), currency: amount.currency },

@@ -1,14 +1,13 @@
-/** `cosell events`, `cosell exceptions`: what happened, and what waits for a person. */
+/** `cosell events`: what happened. */
 import { z } from "zod";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, usageFailure } from "./failure.ts";
 import { whereabouts } from "./shares.ts";
-import { counted, renderTable } from "./table.ts";
+import { renderTable } from "./table.ts";
 
 const eventsReadMax = 200_000;
-const exceptionsMax = 10_000;
 const followEveryMs = 2_000;
 const followRoundsMax = 43_200;
 
@@ -84,53 +83,3 @@ const renderEvents = (events: readonly Event[], columns: number): string =>
     ],
     columns,
   );
-
-const exceptionSchema = z.looseObject({
-  id: z.string(),
-  code: z.string(),
-  subject: z.string(),
-  message: z.string().default(""),
-  openedAt: z.string().default(""),
-  closedAt: z.string().nullish(),
-});
-
-export const exceptionsCommand: Command = {
-  name: "exceptions",
-  summary: "List what waits for a person",
-  operands: "[<exception>]",
-  operandsMin: 0,
-  operandsMax: 1,
-  flags: [switchFlag("all", "closed ones too")],
-  about: "With the id of a DRIFT exception: what the partner answered, as it came. It may name people.",
-  examples: ["cosell exceptions", "cosell exceptions --all --json", "cosell exceptions exc_…"],
-  run: (shell, typed) =>
-    withClient(shell, whereabouts(typed), async (client) => {
-      const [id] = typed.operands;
-      if (id !== undefined) {
-        const { answer } = await client.get(
-          `/v1/exceptions/${encodeURIComponent(id)}/answer`,
-          z.object({ answer: z.string() }),
-        );
-        return { exitCode: exitCodes.ok, text: `${answer}\n`, json: { answer } };
-      }
-      const rows: z.infer<typeof exceptionSchema>[] = [];
-      const query = { open: typed.on("all") ? "false" : "true" };
-      for await (const row of client.each("/v1/exceptions", exceptionSchema, query, exceptionsMax)) rows.push(row);
-      const table = renderTable(
-        rows,
-        [
-          { title: "since", cell: (row) => row.openedAt.slice(0, 16).replace("T", " ") },
-          { title: "code", cell: (row) => row.code },
-          { title: "about", cell: (row) => row.subject },
-          { title: "what", cell: (row) => row.message, shrink: true },
-          { title: "closed", cell: (row) => (row.closedAt ?? "").slice(0, 10) },
-        ],
-        shell.columns,
-      );
-      return {
-        exitCode: exitCodes.ok,
-        text: rows.length === 0 ? "nothing waits for a person\n" : `${table}\n${counted(rows.length, "exception")}\n`,
-        json: { exceptions: z.json().parse(JSON.parse(JSON.stringify(rows))) },
-      };
-    }),
-};

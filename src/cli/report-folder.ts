@@ -26,6 +26,8 @@ export interface FolderFile {
 }
 
 export interface ReadFile extends Omit<FileOutcome, "facts"> {
+  /** The number that stands for it in the origins of facts. */
+  readonly number: number;
   readonly bytes: number;
   /** SHA-256 of the file's bytes, in hex; empty where it could not be read. */
   readonly digest: string;
@@ -62,30 +64,74 @@ export interface Watcher {
   readonly read: (bytes: number, rows: number, files: number) => void;
 }
 
+/** Paths by the numbers of files. */
+export const pathsOf = (files: readonly ReadFile[]): readonly string[] => {
+  const paths: string[] = [];
+  for (const { number, path } of files) paths[number] = path;
+  return paths;
+};
+
+/** Where files are kept besides. */
+export interface Keeper {
+  /** Gives a file its number; or what was read of it before, so that it is not read again. */
+  readonly begin: (file: FolderFile) => Promise<number | ReadFile>;
+  /** Keeps what was read of a file. The facts may be read on until the next file begins. */
+  readonly keep: (file: ReadFile, facts: Facts) => Promise<void>;
+  /** Whether the facts are wanted in memory too. */
+  readonly holds: () => boolean;
+}
+
 /** Reads all files. What one of them says wrong refuses that file alone. */
 export const readFolder = async (
   folder: string,
   files: readonly FolderFile[],
-  context: { readonly formats: readonly ReportFormat[]; readonly watcher: Watcher; readonly stopped: AbortSignal },
+  context: {
+    readonly formats: readonly ReportFormat[];
+    readonly watcher: Watcher;
+    readonly stopped: AbortSignal;
+    readonly keeper?: Keeper;
+  },
 ): Promise<ReadFolder> => {
+  const { keeper } = context;
   const facts = noFacts();
   const strings = createStrings();
   const read: ReadFile[] = [];
   const formats = [...context.formats, ...(await definedFormats(folder, files, context.formats))];
+  let keeping: Promise<void> = Promise.resolve();
   let bytesBefore = 0;
   let rows = 0;
   for (const [index, file] of files.entries()) {
     context.stopped.throwIfAborted();
-    const named = { index, path: file.path, strings };
+    const begun = (await keeper?.begin(file)) ?? index;
     const told = (bytes: number, count: number): void => context.watcher.read(bytesBefore + bytes, rows + count, index);
-    const { facts: own, digest, ...outcome } = await readOne(folder, file, { named, formats, told });
-    addFacts(facts, own);
-    read.push({ ...outcome, digest, bytes: file.bytes });
+    const one =
+      typeof begun === "number" ? await readNumbered(folder, file, { index: begun, formats, strings, told }) : null;
+    const found = one?.file ?? begun;
+    if (typeof found !== "number") read.push(found);
+    if (one !== null) {
+      if (keeper === undefined || keeper.holds()) addFacts(facts, one.facts);
+      // What is kept of one file is written while the next is read.
+      await keeping;
+      keeping = keeper?.keep(one.file, one.facts) ?? keeping;
+      keeping.catch(() => {});
+    }
+    rows += typeof found === "number" ? 0 : found.rows;
     bytesBefore += file.bytes;
-    rows += outcome.rows;
     context.watcher.read(bytesBefore, rows, index + 1);
   }
+  await keeping;
   return { facts, files: read, rows };
+};
+
+const readNumbered = async (
+  folder: string,
+  file: FolderFile,
+  given: Pick<Reading, "formats" | "told"> & Pick<NamedFile, "index" | "strings">,
+): Promise<{ readonly file: ReadFile; readonly facts: Facts }> => {
+  const { index, strings, formats, told } = given;
+  const named = { index, path: file.path, strings };
+  const { facts, ...outcome } = await readOne(folder, file, { named, formats, told });
+  return { file: { ...outcome, number: index, bytes: file.bytes }, facts };
 };
 
 /** Mapping files say how others are read, so they come first. A damaged one is refused when its own turn comes. */

@@ -101,7 +101,7 @@ const runSimulator = async (shell: Shell, typed: Arguments): Promise<Report> => 
   );
   try {
     if (wanted.destination !== null) await putDestination(simulators, wanted.destination);
-    const server = await listen(wanted.port, (request) => answer(simulators, request));
+    const server = await listen(wanted.port, (request) => answerAsSimulator(simulators, request));
     const facts = welcome(`http://${host}:${server.port}`, wanted);
     await shell.write(typed.on("json") ? `${JSON.stringify(facts.json)}\n` : facts.text);
     await live(shell, Object.values(simulators));
@@ -137,7 +137,7 @@ const openLedgers = async (directory: string) => {
 const ledgerPath = (directory: string, id: MarketplaceId): string => join(directory, `${id}-simulator.jsonl`);
 
 /** `/<cloud>/…` is the vendor's wire protocol, `/<cloud>/control/…` the controls. */
-const answer = async (simulators: Simulators, request: Request): Promise<Response> => {
+export const answerAsSimulator = async (simulators: Simulators, request: Request): Promise<Response> => {
   const url = new URL(request.url);
   const [, id = "", rest = ""] = /^\/([a-z]+)(\/.*)?$/.exec(url.pathname) ?? [];
   const simulator = Object.entries(simulators).find(([known]) => known === id)?.[1];

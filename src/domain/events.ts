@@ -23,6 +23,8 @@ const offerFact = z.object({ offerId: z.string(), connectionId: z.string(), from
 const agreementFact = z.object({ agreementId: z.string(), connectionId: z.string(), from: z.string(), to: z.string() });
 const shareWish = z.object({ shareId: z.string(), connectionId: z.string() });
 
+const periodFact = z.object({ marketplace: z.string(), month: z.string() });
+
 export const eventCatalogue = {
   "opportunity.created": z.object({ opportunityId: z.string(), version: z.number() }),
   "opportunity.changed": z.object({ opportunityId: z.string(), version: z.number() }),
@@ -126,6 +128,11 @@ export const eventCatalogue = {
   }),
   "reconciliation.failed": z.object({ reconciliationId: z.string() }),
   "exception.opened": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
+  /** A person took it, explained it, adjusted for it, accepted it or disputed it with the marketplace. */
+  "exception.changed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string(), state: z.string() }),
+  "period.soft_closed": periodFact,
+  "period.locked": periodFact,
+  "period.reopened": periodFact,
   "exception.closed": z.object({ exceptionId: z.string(), code: z.string(), subject: z.string() }),
   "webhook.delivery.requested": z.object({
     messageId: z.string(),

@@ -275,6 +275,57 @@ export const webhookMessageTable: Table<WebhookMessageState, WebhookMessageEvent
   ["failed", "replayed", "pending"],
 ];
 
+export const periodStates = ["open", "soft", "locked"] as const;
+export type PeriodState = (typeof periodStates)[number];
+export const periodEvents = ["soft_closed", "locked", "reopened"] as const;
+export type PeriodEvent = (typeof periodEvents)[number];
+/** A month of one marketplace's books. Soft: whatever still changes in it is told of; locked: nothing in it changes. */
+export const periodTable: Table<PeriodState, PeriodEvent> = [
+  ["open", "soft_closed", "soft"],
+  ["open", "locked", "locked"],
+  ["soft", "locked", "locked"],
+  ["soft", "reopened", "open"],
+  ["locked", "reopened", "open"],
+];
+
+export const exceptionStates = ["open", "assigned", "explained", "adjusted", "accepted", "disputed", "closed"] as const;
+export type ExceptionState = (typeof exceptionStates)[number];
+export const exceptionEvents = [
+  "assigned",
+  "explained",
+  "adjusted",
+  "accepted",
+  "disputed",
+  "closed",
+  "reopened",
+] as const;
+export type ExceptionEvent = (typeof exceptionEvents)[number];
+/** What a person says of an exception. Somebody owns it before anything is said of it; anybody may close one with a reason. */
+export const exceptionTable: Table<ExceptionState, ExceptionEvent> = [
+  ["open", "assigned", "assigned"],
+  ["open", "closed", "closed"],
+  ["assigned", "assigned", "assigned"],
+  ["assigned", "explained", "explained"],
+  ["assigned", "adjusted", "adjusted"],
+  ["assigned", "accepted", "accepted"],
+  ["assigned", "disputed", "disputed"],
+  ["assigned", "closed", "closed"],
+  // What was said may be taken back: whoever gets it next begins again.
+  ["explained", "assigned", "assigned"],
+  ["explained", "closed", "closed"],
+  ["adjusted", "assigned", "assigned"],
+  ["adjusted", "closed", "closed"],
+  ["accepted", "assigned", "assigned"],
+  ["accepted", "closed", "closed"],
+  // The marketplace's answer decides what a dispute comes to.
+  ["disputed", "assigned", "assigned"],
+  ["disputed", "explained", "explained"],
+  ["disputed", "adjusted", "adjusted"],
+  ["disputed", "accepted", "accepted"],
+  ["disputed", "closed", "closed"],
+  ["closed", "reopened", "open"],
+];
+
 /** The next state, or null when the table has no such row. */
 export const step = <State extends string, Event extends string>(
   table: Table<State, Event>,

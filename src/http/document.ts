@@ -7,13 +7,14 @@ import { accountSchema, connectionSchema, contactSchema, opportunitySchema, shar
 import { eventSchema } from "../domain/events.ts";
 import { apiKeySchema } from "../store/access.ts";
 import { partnerSchema } from "../store/companies.ts";
-import { exceptionSchema, historySchema } from "../store/journal.ts";
+import { historySchema } from "../store/journal.ts";
 import { touchSchema } from "../store/opportunities.ts";
 import { pendingEditSchema } from "../store/revisions.ts";
 import { shareRuleSchema } from "../store/share-rules.ts";
 import { listedShareSchema } from "../store/shares.ts";
 import { dealInputSchema, dealSchema, dealWithContactsSchema } from "./deals.ts";
 import type { AnswerSpec, Endpoint } from "./endpoint.ts";
+import { shownExceptionSchema } from "./exception-view.ts";
 import { type ProblemKind, problemErrorSchema, problemKinds, problemSchema } from "./problem.ts";
 import { decisionSchema } from "./share-rule-trial.ts";
 import { gapSchema } from "./shares.ts";
@@ -40,7 +41,7 @@ const components: readonly (readonly [name: string, schema: z.ZodType, io: Io])[
   ["Edit", pendingEditSchema, "output"],
   ["History", historySchema, "output"],
   ["Event", eventSchema, "output"],
-  ["Exception", exceptionSchema, "output"],
+  ["Exception", shownExceptionSchema, "output"],
   ["ApiKey", apiKeySchema, "output"],
   ["Problem", problemSchema, "output"],
   ["ProblemItem", problemErrorSchema, "output"],

@@ -1,18 +1,9 @@
 /** What happened and what waits for a person: events, exceptions, workflow runs. */
 import { z } from "zod";
 import { eventNames, eventSchema } from "../domain/events.ts";
-import { exceptionSchema } from "../store/journal.ts";
-import {
-  type AppDeps,
-  commit,
-  type Endpoint,
-  endpoint,
-  idOf,
-  listOf,
-  pageQuery,
-  runStates,
-  seqPageQuery,
-} from "./endpoint.ts";
+import { type AppDeps, type Endpoint, endpoint, idOf, listOf, pageQuery, runStates, seqPageQuery } from "./endpoint.ts";
+import { bulkAssignEndpoint } from "./exception-pick.ts";
+import { exceptionEndpoints } from "./exceptions.ts";
 import { notFound } from "./problem.ts";
 
 const subject = z.string().min(1).max(64).optional().describe("only about this id");
@@ -37,29 +28,9 @@ export const journalEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       return { status: 200, body: page };
     },
   }),
-  endpoint({
-    method: "GET",
-    path: "/v1/exceptions",
-    tag: "Exceptions",
-    scope: "read",
-    summary: "What waits for a person, newest first",
-    query: pageQuery.extend({
-      open: z.enum(["true", "false"]).default("true").describe("false: also those that were closed"),
-      subject,
-    }),
-    answers: { 200: { description: "one page", schema: listOf(exceptionSchema) } },
-    handle: async ({ query }) => {
-      const page = await deps.store.journal.listExceptions(deps.db.sql, {
-        open: query.open === "true",
-        after: query.after ?? null,
-        limit: query.limit,
-        ...(query.subject === undefined ? {} : { subject: query.subject }),
-      });
-      return { status: 200, body: page };
-    },
-  }),
+  bulkAssignEndpoint(deps),
+  ...exceptionEndpoints(deps),
   answerEndpoint(deps),
-  closeEndpoint(deps),
   ...runEndpoints(deps),
 ];
 
@@ -80,28 +51,6 @@ const answerEndpoint = (deps: AppDeps): Endpoint =>
       const answer = await deps.store.drifts.bodyOf(deps.db.sql, params.id);
       if (answer === null) throw notFound("answer kept with exception", params.id);
       return { status: 200, body: { answer } };
-    },
-  });
-
-const closeEndpoint = (deps: AppDeps): Endpoint =>
-  endpoint({
-    method: "POST",
-    path: "/v1/exceptions/{id}/close",
-    tag: "Exceptions",
-    scope: "write",
-    summary: "Close an exception with a reason",
-    params: z.strictObject({ id: idOf("exc", "exception") }),
-    body: z.strictObject({ reason: z.string().trim().min(1).max(500) }),
-    bodyExample: { reason: "Mended in the partner's portal." },
-    answers: { 200: { description: "the closed exception", schema: exceptionSchema } },
-    problems: ["not-found"],
-    handle: async ({ params, body, caller }) => {
-      const closed = await commit(deps, async (tx) => {
-        const exception = await deps.store.journal.closeException(tx, params.id, body.reason, caller.actorId);
-        if (exception === null) throw notFound("open exception", params.id);
-        return exception;
-      });
-      return { status: 200, body: closed };
     },
   });
 

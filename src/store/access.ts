@@ -57,6 +57,13 @@ export const createAccess = (deps: ClockDep & IdsDep & SealDep) => ({
     return row?.id ?? "";
   },
 
+  /** A person or service by id or by name; null when there is none. */
+  findActor: async (query: Query, idOrName: string): Promise<string | null> => {
+    const [row] = await query<{ id: string }[]>`select id from actor
+      where id = ${idOrName} or (name = ${idOrName} and kind in ('person', 'service')) order by (id = ${idOrName}) desc, kind limit 1`;
+    return row?.id ?? null;
+  },
+
   /** Makes a key. The returned secret is shown once and never stored. */
   createKey: async (
     tx: Query,

@@ -135,35 +135,44 @@ export const createAgreements = (
     return lock(tx, id);
   };
 
+  const lockByRemote = async (tx: Query, connectionId: string, remoteId: string): Promise<Agreement | null> =>
+    read(
+      await tx`select * from agreement where connection_id = ${connectionId} and remote_id = ${remoteId} for update`,
+    );
+
   /** The row of an agreement, made on first sight. Renewals and public purchases have no offer of ours. */
   const meet = async (tx: Query, { connectionId, observation, actorId }: Seen) => {
+    const remoteId = observation.ref.id;
+    const known = await lockByRemote(tx, connectionId, remoteId);
+    if (known !== null) return { isNew: false, agreement: known };
     const now = deps.clock.now();
     const id = deps.ids.next("agr");
     const rows =
       await tx`insert into agreement (id, connection_id, remote_id, remote_arn, state, created_at, updated_at)
-      values (${id}, ${connectionId}, ${observation.ref.id}, ${observation.ref.arn ?? null}, 'pending', ${now}, ${now})
+      values (${id}, ${connectionId}, ${remoteId}, ${observation.ref.arn ?? null}, 'pending', ${now}, ${now})
       on conflict (connection_id, remote_id) do nothing returning id`;
     const isNew = rows.length > 0;
-    const known = await findByRemote(tx, connectionId, observation.ref.id);
-    if (known === null) throw new Error(`agreement ${observation.ref.id} is neither new nor known`);
     if (isNew) {
       await deps.journal.note(tx, { subject: id, actorId, what: "found", to: "pending" });
       await deps.journal.tell(tx, "agreement.found", id, { agreementId: id, connectionId });
       // Agreements that named it as the one before came first.
-      await tx`update agreement set previous_id = ${id} where connection_id = ${connectionId} and previous_remote_id = ${observation.ref.id}`;
+      await tx`update agreement set previous_id = ${id} where connection_id = ${connectionId} and previous_remote_id = ${remoteId}`;
     }
-    return { isNew, agreement: await lock(tx, known.id) };
+    const agreement = await lockByRemote(tx, connectionId, remoteId);
+    if (agreement === null) throw new Error(`agreement ${remoteId} is neither new nor known`);
+    return { isNew, agreement };
   };
 
-  /** What they say of it. Returns whether its terms are others than before. */
-  const keep = async (tx: Query, agreement: Agreement, { connectionId, observation }: Seen): Promise<boolean> => {
+  /** What they say of it. Tells whether its terms are others than before. */
+  const keep = async (tx: Query, agreement: Agreement, { connectionId, observation }: Seen) => {
     const { previous, buyer, total } = observation;
     const terms = termsOf(observation);
     const hash = await sha256Hex(JSON.stringify(terms));
     const isOther = hash !== agreement.termsHash;
     const revision = agreement.termsHash !== null && isOther ? agreement.revision + 1 : agreement.revision;
     const sealed = await deps.seal.close(observation.body, `body:${agreement.id}`);
-    await tx`update agreement set remote_version = ${observation.version}, remote_arn = coalesce(${observation.ref.arn ?? null}, remote_arn),
+    const rows =
+      await tx`update agreement set remote_version = ${observation.version}, remote_arn = coalesce(${observation.ref.arn ?? null}, remote_arn),
       remote_offer_id = coalesce(${observation.offer}, remote_offer_id), previous_remote_id = coalesce(${previous?.ref.id ?? null}, previous_remote_id),
       previous_id = coalesce((select id from agreement before where before.connection_id = ${connectionId} and before.remote_id = ${previous?.ref.id ?? null}), previous_id),
       lineage = coalesce(${previous?.how ?? null}, lineage), buyer_account = coalesce(${buyer.account}, buyer_account), buyer_name = coalesce(${buyer.name}, buyer_name),
@@ -174,7 +183,7 @@ export const createAgreements = (
       schedule = ${tx.json([...observation.schedule])}, invoiced = ${tx.json([...observation.invoiced])},
       evidence = coalesce(${observation.evidence === undefined ? null : tx.json({ ...observation.evidence })}, evidence), facts = ${tx.json(observation.facts)},
       revision = ${revision}, terms_hash = ${hash}, sealed_body = ${sealed}, looked_at = ${observation.seenAt},
-      updated_at = case when ${isOther} then ${deps.clock.now()} else updated_at end where id = ${agreement.id}`;
+      updated_at = case when ${isOther} then ${deps.clock.now()} else updated_at end where id = ${agreement.id} returning *`;
     if (isOther)
       await tx`insert into agreement_revision (agreement_id, revision, at, terms) values (${agreement.id}, ${revision}, ${deps.clock.now()}, ${tx.json(terms)})
         on conflict do nothing`;
@@ -184,7 +193,7 @@ export const createAgreements = (
         connectionId,
         revision,
       });
-    return isOther;
+    return { isOther, agreement: read(rows) ?? agreement };
   };
 
   /** Where another goes on in its place, the one before is renewed: not every marketplace says so of the old one. */
@@ -206,8 +215,8 @@ export const createAgreements = (
     absorb: async (tx: Query, seen: Seen): Promise<Absorbed> => {
       const { observation, actorId } = seen;
       const met = await meet(tx, seen);
-      const isOther = await keep(tx, met.agreement, seen);
-      let current = await lock(tx, met.agreement.id);
+      const kept = await keep(tx, met.agreement, seen);
+      let current = kept.agreement;
       const rows = absorbAgreement(current.state, observation.event);
       if (rows === null)
         await deps.journal.openException(
@@ -220,11 +229,11 @@ export const createAgreements = (
         if (event !== "accepted") current = await move(tx, current, { event, actorId });
       const activated = (rows ?? []).some(([, event]) => event === "activated");
       if (activated) await succeed(tx, current, actorId);
-      if (current.state === "active" && (activated || isOther)) {
+      if (current.state === "active" && (activated || kept.isOther)) {
         await deps.dates.keepRenewal(tx, current);
         await deps.dates.keepInstalments(tx, current);
       }
-      return { agreement: await lock(tx, current.id), isNew: met.isNew, activated };
+      return { agreement: current, isNew: met.isNew, activated };
     },
     /** Ties it to an offer and to a deal of ours. */
     link: async (
@@ -241,6 +250,18 @@ export const createAgreements = (
         version = version + 1, updated_at = ${deps.clock.now()} where id = ${agreement.id}`;
       await deps.journal.note(tx, { subject: agreement.id, actorId: to.actorId, what: "linked", note: to.note });
       return lock(tx, agreement.id);
+    },
+    /** Those of `ids` that are in force and have an end. */
+    ending: async (
+      query: Query,
+      ids: readonly string[],
+    ): Promise<readonly { readonly id: string; readonly endsAt: Date; readonly autoRenews: boolean | null }[]> => {
+      if (ids.length === 0) return [];
+      const rows = await query<
+        { id: string; ends_at: Date; auto_renews: boolean | null }[]
+      >`select id, ends_at, auto_renews
+        from agreement where id = any(${[...ids]}::text[]) and state = 'active' and ends_at is not null order by id`;
+      return rows.map((row) => ({ id: row.id, endsAt: row.ends_at, autoRenews: row.auto_renews }));
     },
     hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<void> => {
       await tx`update agreement set hinted_at = ${deps.clock.now()} where connection_id = ${connectionId} and remote_id = ${remoteId}`;

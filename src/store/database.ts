@@ -70,6 +70,8 @@ export class TransactionHeldError extends Error {
 }
 
 const migrationLockKey = 7_241_906;
+/** Nobody else uses the database meanwhile, and a slow machine needs its time. */
+const migrationLimit = { msMax: 600_000 };
 
 /**
  * Brings the schema up to date: applies each numbered migration once, in order, in its own transaction, under an advisory
@@ -82,7 +84,7 @@ export const migrate = async (db: Db): Promise<readonly string[]> => {
     await tx`select pg_advisory_xact_lock(${migrationLockKey})`;
     await tx`create table if not exists migration (
       name text primary key, checksum text not null, applied_at timestamptz not null default now())`;
-  });
+  }, migrationLimit);
   for (const { name, text } of migrations) {
     const checksum = await sha256Hex(text);
     await db.transaction(async (tx) => {
@@ -95,7 +97,7 @@ export const migrate = async (db: Db): Promise<readonly string[]> => {
       await tx.unsafe(text);
       await tx`insert into migration (name, checksum) values (${name}, ${checksum})`;
       applied.push(name);
-    });
+    }, migrationLimit);
   }
   return applied;
 };

@@ -12,6 +12,7 @@ import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
 import { createDrifts } from "./drifts.ts";
 import { createEffects } from "./effects.ts";
+import { createExceptions } from "./exceptions.ts";
 import { createFeeRows } from "./fee-rows.ts";
 import { createHealth } from "./health.ts";
 import { createInbox } from "./inbox.ts";
@@ -25,6 +26,7 @@ import { createOfferTemplates } from "./offer-templates.ts";
 import { createOffers } from "./offers.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createOwnFiles } from "./own-files.ts";
+import { createPeriods } from "./periods.ts";
 import { createReconciliations } from "./reconciliations.ts";
 import { createRecoveries } from "./recoveries.ts";
 import { createReportFiles } from "./report-files.ts";
@@ -58,6 +60,8 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
   const reportFiles = createReportFiles(deps);
   return {
     journal,
+    exceptions: createExceptions({ ...deps, journal }),
+    periods: createPeriods({ ...deps, journal }),
     contacts,
     opportunities,
     statements,

@@ -3,18 +3,8 @@ import { z } from "zod";
 import type { EventData, EventName, EventRecord } from "../domain/events.ts";
 import { eventCatalogue, eventSchema } from "../domain/events.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
+import { type ExceptionRecord, exceptionColumns, exceptionSchema } from "./exception-row.ts";
 import { type ListPage, parseFirst, parseRow, parseRows } from "./rows.ts";
-
-export const exceptionSchema = z.object({
-  id: z.string(),
-  code: z.string(),
-  subject: z.string(),
-  message: z.string(),
-  openedAt: z.date(),
-  closedAt: z.date().nullable(),
-  closedReason: z.string().nullable(),
-});
-export type ExceptionRecord = z.infer<typeof exceptionSchema>;
 
 export const historySchema = z.object({
   seq: z.bigint(),
@@ -38,6 +28,11 @@ export interface HistoryEntry {
   /** One sentence for a person; never personal data. */
   readonly note?: string | null;
 }
+
+const addHistory = async (query: Query, now: Date, entry: HistoryEntry): Promise<void> => {
+  await query`insert into history (subject, at, actor_id, what, from_state, to_state, note)
+    values (${entry.subject}, ${now}, ${entry.actorId}, ${entry.what}, ${entry.from ?? null}, ${entry.to ?? null}, ${entry.note ?? null})`;
+};
 
 export type Journal = ReturnType<typeof createJournal>;
 
@@ -117,10 +112,7 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     return { items, next: rows.length > filter.limit ? String(items.at(-1)?.seq ?? "") : null };
   },
 
-  note: async (query: Query, entry: HistoryEntry): Promise<void> => {
-    await query`insert into history (subject, at, actor_id, what, from_state, to_state, note)
-      values (${entry.subject}, ${deps.clock.now()}, ${entry.actorId}, ${entry.what}, ${entry.from ?? null}, ${entry.to ?? null}, ${entry.note ?? null})`;
-  },
+  note: (query: Query, entry: HistoryEntry): Promise<void> => addHistory(query, deps.clock.now(), entry),
 
   listHistory: async (
     query: Query,
@@ -136,26 +128,27 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
   },
 
   /** Opens an exception for a person unless one with the same code and subject is open. Returns its id, or null. */
-  openException: async (query: Query, code: string, subject: string, message: string): Promise<string | null> => {
-    const id = deps.ids.next("exc");
-    const rows = await query`insert into exception (id, code, subject, message, opened_at)
-      values (${id}, ${code}, ${subject}, ${message}, ${deps.clock.now()})
-      on conflict (code, subject) where closed_at is null and key is null do nothing returning id`;
-    if (rows.length === 0) return null;
-    await query`insert into outbox (id, name, at, subject, data) values
-      (${deps.ids.uuid()}, 'exception.opened', ${deps.clock.now()}, ${subject}, ${query.json({ exceptionId: id, code, subject })})`;
-    return id;
-  },
+  openException: async (query: Query, code: string, subject: string, message: string): Promise<string | null> =>
+    (await openExceptions(deps, query, code, [{ subject, message }]))[0] ?? null,
+  /** The same for many of one code, in one statement. */
+  openExceptions: (query: Query, code: string, opened: readonly Opened[]) => openExceptions(deps, query, code, opened),
 
   /** Closes an open exception with a reason. Returns it, or null when there is no such open one. */
   closeException: async (tx: Query, id: string, reason: string, actorId: string): Promise<ExceptionRecord | null> => {
     const closed = parseFirst(
       exceptionSchema,
       await tx`update exception
-      set closed_at = ${deps.clock.now()}, closed_reason = ${reason}, closed_by = ${actorId}
-      where id = ${id} and closed_at is null returning id, code, subject, message, opened_at, closed_at, closed_reason`,
+      set state = 'closed', version = version + 1, closed_at = ${deps.clock.now()}, closed_reason = ${reason}, closed_by = ${actorId}
+      where id = ${id} and closed_at is null returning ${exceptionColumns(tx)}`,
     );
     if (closed === null) return null;
+    await addHistory(tx, deps.clock.now(), {
+      subject: id,
+      actorId,
+      what: "exception_closed",
+      to: "closed",
+      note: reason,
+    });
     await tx`insert into outbox (id, name, at, subject, data) values (${deps.ids.uuid()}, 'exception.closed', ${deps.clock.now()},
       ${closed.subject}, ${tx.json({ exceptionId: id, code: closed.code, subject: closed.subject })})`;
     return closed;
@@ -189,7 +182,8 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     const { code, subject, because, actorId } = settled;
     const rows = await tx<
       { id: string }[]
-    >`update exception set closed_at = ${deps.clock.now()}, closed_reason = ${because}, closed_by = ${actorId}
+    >`update exception set state = 'closed', version = version + 1, closed_at = ${deps.clock.now()}, closed_reason = ${because},
+        closed_by = ${actorId}
       where code = ${code} and subject = ${subject} and closed_at is null returning id`;
     for (const { id } of rows)
       await tx`insert into outbox (id, name, at, subject, data) values (${deps.ids.uuid()}, 'exception.closed', ${deps.clock.now()},
@@ -207,7 +201,7 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
   ): Promise<ListPage<ExceptionRecord>> => {
     const rows = parseRows(
       exceptionSchema,
-      await query`select id, code, subject, message, opened_at, closed_at, closed_reason from exception
+      await query`select ${exceptionColumns(query)} from exception
       where ${filter.open ? query`closed_at is null` : query`true`}
         ${filter.after === null ? query`` : query`and id < ${filter.after}`}
         ${filter.subject === undefined ? query`` : query`and subject = ${filter.subject}`}
@@ -250,6 +244,35 @@ export const createJournal = (deps: ClockDep & IdsDep) => ({
     };
   },
 });
+
+interface Opened {
+  readonly subject: string;
+  readonly message: string;
+}
+/** Opens exceptions for a person, each unless one with the same code and subject is open. Returns the ids of those that are new. */
+const openExceptions = async (
+  deps: ClockDep & IdsDep,
+  query: Query,
+  code: string,
+  opened: readonly Opened[],
+): Promise<readonly string[]> => {
+  if (opened.length === 0) return [];
+  const rows = opened.map((one) => ({ ...one, id: deps.ids.next("exc"), event: deps.ids.uuid() }));
+  const made = await query<{ id: string }[]>`with given as (
+      select * from json_to_recordset(${JSON.stringify(rows)}::text::json) as row (id text, subject text, message text, event uuid)
+    ), made as (
+      insert into exception (id, code, subject, message, opened_at)
+      select id, ${code}, subject, message, ${deps.clock.now()}::timestamptz from given
+      on conflict (code, subject) where closed_at is null and key is null do nothing returning id, subject
+    ), told as (
+      insert into outbox (id, name, at, subject, data)
+      select event, 'exception.opened', ${deps.clock.now()}::timestamptz, made.subject,
+        jsonb_build_object('exceptionId', made.id, 'code', ${code}::text, 'subject', made.subject)
+      from made join given on given.id = made.id
+    )
+    select id from made`;
+  return made.map(({ id }) => id);
+};
 
 /** The row that `query` returned must exist: a bug otherwise, not a user's error. */
 export const mustParse = <T>(

@@ -1,5 +1,5 @@
 /** Reads from the database what belongs together: all facts of the files that count, or those that some names lead to. */
-import { creditLockSchema } from "../domain/finance/fact-schemas.ts";
+import { creditLockSchema, type FactKind } from "../domain/finance/fact-schemas.ts";
 import { type Facts, noFacts } from "../domain/finance/facts.ts";
 import { leadsOf, leadsOfLine, type Ref, ref } from "../domain/finance/refs.ts";
 import { createStrings } from "../domain/finance/sheet.ts";
@@ -47,9 +47,18 @@ const selectFacts = async (
 export const factsOfFiles = (query: Query, files: readonly number[]): Promise<readonly NumberedFact[]> =>
   selectFacts(query, "file_seq = any($1::int[])", [files]);
 
-/** Facts that are read whatever is asked: those of few kinds. */
-export const commonFacts = (query: Query, files: readonly number[]): Promise<readonly NumberedFact[]> =>
-  selectFacts(query, "ref1 is null and file_seq = any($1::int[])", [files]);
+/** Facts of kinds that are found by no name. */
+export const factsOfKinds = (
+  query: Query,
+  kinds: readonly FactKind[],
+  files: readonly number[],
+): Promise<readonly NumberedFact[]> =>
+  selectFacts(query, "ref1 is null and kind = any($1::text[]) and file_seq = any($2::int[])", [kinds, files]);
+
+/** What rules everything: read whatever is asked. */
+export const rulingKinds: readonly FactKind[] = ["rules", "decisions", "keys", "feeSchedules", "policies"];
+/** What payouts and control totals need besides lines. */
+export const bankKinds: readonly FactKind[] = ["payments", "deposits", "controls"];
 
 const sliceRows = 20_000;
 
@@ -123,7 +132,7 @@ export const gatherFrom = async (
     round = next;
   }
   const inOrder = [...lines].toSorted(([a], [b]) => a - b).map(([, line]) => line);
-  const common = await commonFacts(query, within.files);
+  const common = await factsOfKinds(query, rulingKinds, within.files);
   const found = [...facts.values()].toSorted(
     (a, b) => a.fileSeq - b.fileSeq || (a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : a.n - b.n),
   );

@@ -13,13 +13,15 @@ import type { Query } from "../ports.ts";
 import { addStored, type StoredFact } from "./ledger-facts.ts";
 import { type CountedFile, standingFiles } from "./ledger-files.ts";
 import {
-  commonFacts,
+  bankKinds,
   factsOf,
   factsOfFiles,
+  factsOfKinds,
   type Gathered,
   gatherFrom,
   keptLocks,
   linesOfFiles,
+  rulingKinds,
 } from "./ledger-gather.ts";
 import { type StoredLine, selectLines } from "./ledger-lines.ts";
 import type { Reconciliation } from "./ledger-lists.ts";
@@ -42,7 +44,7 @@ interface Question extends Reconciling {
 }
 
 /** Kinds whose change may change everything. */
-const ruling: ReadonlySet<string> = new Set(["rules", "decisions", "keys", "feeSchedules", "policies"]);
+const ruling: ReadonlySet<string> = new Set(rulingKinds);
 
 /** The conclusions that change; null: everything has to be looked at. */
 export const planIncrement = async (query: Query, question: Question): Promise<Conclusions | null> => {
@@ -102,8 +104,9 @@ const decidedBetween = async (
   { lastDay, asOfDay }: { readonly lastDay: number; readonly asOfDay: number },
 ): Promise<boolean> => {
   const facts = noFacts();
-  for (const one of await commonFacts(
+  for (const one of await factsOfKinds(
     query,
+    ["decisions"],
     files.map(({ seq }) => seq),
   ))
     addStored(facts, one);
@@ -129,9 +132,6 @@ interface Concluding extends Question {
   readonly sums: Sums;
 }
 
-/** What payouts and control totals need of other files; agreements and deals are closed without. */
-const apart = (facts: Facts): Facts => ({ ...facts, payments: [], deposits: [], controls: [] });
-
 const conclude = async (query: Query, gathered: Gathered, context: Concluding): Promise<Conclusions> => {
   const { before, now, asOfDay, lastDay, sums } = context;
   const seqs = (files: readonly CountedFile[]): ReadonlySet<number> => new Set(files.map(({ seq }) => seq));
@@ -140,17 +140,24 @@ const conclude = async (query: Query, gathered: Gathered, context: Concluding): 
   const heard = createHeard();
   const close = async (of: Facts, day: number, hear?: typeof heard.hear): Promise<Close> => {
     for (const lock of locks) of.locks.push(lock);
-    return closeBooks(apart(of), {
-      asOfDay: day,
-      judged: await judgeDocuments(of),
-      ...(hear === undefined ? {} : { hear }),
-    });
+    const judged = await judgeDocuments(of);
+    // Locked months are judged over whole months, not over what changed: see periods.ts.
+    return closeBooks(
+      { ...of, periodLocks: [] },
+      {
+        asOfDay: day,
+        judged,
+        ...(hear === undefined ? {} : { hear }),
+      },
+    );
   };
   const was = await close(wasFacts, lastDay);
   const is = await close(facts, asOfDay, heard.hear);
   const after = changedSums(sums, { before: sumsOf(was), after: sumsOf(is) });
   const headers = await headersOf(query, now, asOfDay);
-  const whole = wholeOf(after, facts, { headers, policy: is.policy, asOfDay });
+  const bank = noFacts();
+  for (const one of await factsOfKinds(query, bankKinds, [...seqs(now)])) addStored(bank, one);
+  const whole = wholeOf(after, bank, { headers, policy: is.policy, asOfDay });
   const stored = new Map<StoredLine["line"], StoredLine>(gathered.lines.map((one) => [one.line, one]));
   return {
     ...{ close: is, facts, sums: after, whole, changed: sumsChanged(sums, after) },

@@ -51,8 +51,9 @@ export interface Reconciled {
   /** Ids of exceptions that were opened, or opened again; and of those that closed because later data explains them. */
   readonly opened: readonly string[];
   readonly closed: readonly string[];
-  /** The close itself, where everything was looked at. */
+  /** The close itself and its facts, where everything was looked at. */
   readonly close: Close | null;
+  readonly facts: Facts | null;
 }
 
 /** What is to be written, and of what it is all there is to say. */
@@ -253,7 +254,8 @@ const write = async (tx: Tx, conclusions: Conclusions, given: Writing): Promise<
     .map(({ type, subjectId }) => `${type} ${subjectId}`);
   await tx`update reconciliation set state = 'done', mode = ${mode}, until_seq = ${given.files.at(-1)?.seq ?? 0}, counts = ${tx.json(counts)},
       totals = ${tx.json(totalsJson(whole.totals))}, blocks = ${tx.json([...blocks])}, ended_at = ${now} where id = ${given.id}`;
-  return { mode, counts, totals: whole.totals, blocks, opened, closed, close: scope === null ? close : null };
+  const all = scope === null ? { close, facts: conclusions.facts } : { close: null, facts: null };
+  return { mode, counts, totals: whole.totals, blocks, opened, closed, ...all };
 };
 
 /** Figures by marketplace, currency and measure, in a fixed order; what is nothing is left out. */

@@ -311,13 +311,16 @@ export const writeExceptions = async (
   context: {
     readonly now: Date;
     readonly judged: { readonly is: IsJudged; readonly subjects: readonly string[] } | null;
+    /** What became known of locked months is judged apart from all else: it needs whole months (periods.ts). */
+    readonly areLate?: boolean;
   },
 ): Promise<{ readonly opened: readonly string[]; readonly closed: readonly string[] }> => {
-  const { now, judged } = context;
-  const rows: readonly Keyed[] = [...new Map(raised.map((one) => [exceptionKey(one), one]))];
+  const { now, judged, areLate = false } = context;
+  const own = raised.filter(({ type }) => (type === lateType) === areLate);
+  const rows: readonly Keyed[] = [...new Map(own.map((one) => [exceptionKey(one), one]))];
   const keys = new Set(rows.map(([key]) => key));
   const open = await tx<OpenRow[]>`select id, key, subject_type, marketplace, subject from exception
-    where key is not null and closed_at is null
+    where key is not null and closed_at is null and (code = ${lateType}) = ${areLate}
       ${judged === null ? tx`` : tx`and (subject = any(${[...judged.subjects]}::text[]) or subject_type not in ('agreement', 'deal', 'line'))`}`;
   const known = new Set(open.map(({ key }) => key));
   const fresh = rows.filter(([key]) => !known.has(key));
@@ -334,6 +337,8 @@ export const writeExceptions = async (
       where id = any(${closed}::text[])`;
   return { opened, closed };
 };
+
+const lateType = "LATE_DATA_IN_CLOSED_PERIOD";
 
 /** The ids of those that will be opened: not known yet, or closed by themselves. */
 const freshIds = async (tx: Tx, fresh: readonly Keyed[]): Promise<readonly string[]> => {

@@ -61,11 +61,12 @@ export const createOfferRecords = (deps: RecordDeps) => {
         ? { ...offer.terms, ...termsJson(observation.terms) }
         : { ...offer.terms, ...(observation.acceptBy === null ? {} : { acceptBy: observation.acceptBy }) };
     const { micros, currency } = foundColumns(offer, observation);
-    await tx`update offer set remote_version = ${observation.version}, remote_arn = coalesce(${observation.ref.arn ?? null}, remote_arn),
+    const rows =
+      await tx`update offer set remote_version = ${observation.version}, remote_arn = coalesce(${observation.ref.arn ?? null}, remote_arn),
       accept_url = coalesce(${observation.acceptUrl}, accept_url), facts = ${tx.json(observation.facts)}, sealed_body = ${sealed},
       accept_by = coalesce(${observation.acceptBy}::date, accept_by), terms = ${tx.json(terms)}, total_micros = ${micros}, currency = ${currency},
-      looked_at = ${observation.seenAt} where id = ${offer.id}`;
-    return lock(tx, offer.id);
+      looked_at = ${observation.seenAt} where id = ${offer.id} returning ${offerColumns(tx)}`;
+    return firstOffer(rows) ?? offer;
   };
 
   const accept = async (tx: Query, offer: Offer, evidence: Evidence): Promise<void> => {
@@ -202,18 +203,27 @@ export const createOfferRecords = (deps: RecordDeps) => {
       return observationSchema.parse(opened) as unknown as OfferObservation;
     },
 
-    /** Offers that wait for the buyer, not looked at since `staleBefore` or hinted since; at most `limit`. */
+    /** Those of `ids` that wait for the buyer, with their last day to accept. */
+    waiting: async (
+      query: Query,
+      ids: readonly string[],
+    ): Promise<readonly { readonly id: string; readonly acceptBy: string }[]> => {
+      if (ids.length === 0) return [];
+      const rows = await query<{ id: string; accept_by: string }[]>`select id, accept_by::text as accept_by from offer
+        where id = any(${[...ids]}::text[]) and state in ('published', 'viewed') and accept_by is not null order by id`;
+      return rows.map((row) => ({ id: row.id, acceptBy: row.accept_by }));
+    },
+    /** Offers that wait for the buyer, not looked at since `staleBefore` or hinted since; oldest first, at most `limit`. */
     dueForLook: async (
       query: Query,
       connectionId: string,
-      staleBefore: Date,
-      limit: number,
+      at: { readonly staleBefore: Date; readonly limit: number },
     ): Promise<readonly string[]> => {
       const rows = await query<
         { remote_id: string }[]
       >`select remote_id from offer where connection_id = ${connectionId}
-        and state in ('published', 'viewed') and remote_id is not null and (looked_at is null or looked_at < ${staleBefore} or hinted_at > looked_at)
-        order by looked_at nulls first, id limit ${limit}`;
+        and state in ('published', 'viewed') and remote_id is not null and (looked_at is null or looked_at < ${at.staleBefore} or hinted_at > looked_at)
+        order by looked_at nulls first, id limit ${at.limit}`;
       return rows.map((row) => row.remote_id);
     },
     /** Offers whose publication or change was left unfinished before `before`. */

@@ -73,15 +73,16 @@ export const createOffers = (deps: OffersDeps) => {
     const now = deps.clock.now();
     const reason = change.reason ?? null;
     const gaps = (change.gaps ?? []).map((gap) => ({ ...gap }));
-    await tx`update offer set state = ${to}, reason = ${reason}, gaps = ${tx.json(gaps)}, version = version + 1, updated_at = ${now},
+    const rows =
+      await tx`update offer set state = ${to}, reason = ${reason}, gaps = ${tx.json(gaps)}, version = version + 1, updated_at = ${now},
       published_at = case when ${change.event} = 'published' then coalesce(published_at, ${now}) else published_at end,
       accepted_at = case when ${to} = 'accepted' then coalesce(accepted_at, ${now}) else accepted_at end,
       change = case when ${isOfferEnded(to)} then null else change end,
-      sealed_change = case when ${isOfferEnded(to)} then null else sealed_change end where id = ${offer.id}`;
+      sealed_change = case when ${isOfferEnded(to)} then null else sealed_change end where id = ${offer.id} returning ${offerColumns(tx)}`;
     const history = { subject: offer.id, actorId: change.actorId, what: change.event, from: offer.state, to };
     await deps.journal.note(tx, { ...history, note: reason });
     await tellFact(tx, offer, { to, change });
-    const moved = await lock(tx, offer.id);
+    const moved = firstOffer(rows) ?? offer;
     if (isOpenOffer(to)) await deps.dates.keepExpiry(tx, moved);
     else {
       await deps.dates.drop(tx, offer.id);

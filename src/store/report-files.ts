@@ -128,6 +128,15 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
   };
   return {
     get,
+    /** The file that was received whole under this path with these bytes, or null. */
+    find: async (
+      query: Query,
+      content: { readonly path: string; readonly sha256: string },
+    ): Promise<ReportFile | null> =>
+      parseFirst(
+        reportFileSchema,
+        await query`select * from report_file where path = ${content.path} and sha256 = ${content.sha256}`,
+      ),
     /** Begins a file. A delivery that was received whole before is not new: nothing is to be sent. */
     begin,
     /** Keeps the piece `n` (from 0) of a file, at most 1 MiB; again is the same. */

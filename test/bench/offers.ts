@@ -40,7 +40,7 @@ const benchExpiry = async (verdict: Verdict, count: number): Promise<void> => {
 
 /** Published through a month; from then on watched for thirteen months: half of them accepted, the others run out. */
 const benchYear = async (verdict: Verdict, count: number): Promise<void> => {
-  const world = await openOffers({ seed: "bench-year", sweepCron: "TZ=UTC 30 3 * * *" });
+  const world = await openOffers({ seed: "bench-year", sweepCron: "TZ=UTC 30 3 * * *", pageSize: 100 });
   const { timeline, fake, clock } = world;
   const ids: string[] = [];
   for (let at = 0; at < count; at++) {

@@ -157,7 +157,8 @@ const referenceReader = (sheet: Sheet, file: ReportFile): (() => string | null) 
   };
 };
 
-const parts: Readonly<Record<string, Part>> = {
+type EventPart = Exclude<Part, "incentive">;
+const parts: Readonly<Record<string, EventPart>> = {
   SELLER_REV_SHARE: "revenue",
   SELLER_TAX_SHARE: "sellerTax",
   OTHER_SELLER_TAX_SHARE: "sellerTax",
@@ -169,7 +170,7 @@ const parts: Readonly<Record<string, Part>> = {
   DISBURSEMENT: "payout",
   DISBURSEMENT_FAILURE: "payout",
 };
-const invoicedKinds: Readonly<Record<Part, readonly [LineKind, LineKind]>> = {
+const invoicedKinds: Readonly<Record<EventPart, readonly [LineKind, LineKind]>> = {
   revenue: ["REVENUE", "REFUND"],
   fee: ["FEE", "FEE_REFUND"],
   tax: ["TAX", "TAX_REFUND"],

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { SimulatedCloud } from "../../contract.ts";
 import { createAwsSimulator } from "./index.ts";
+import { feedsBucket } from "./s3.ts";
 import { simulatedCredential, simulatedRegion } from "./signature.ts";
 
 const hookKeySchema = z.looseObject({ url: z.string(), headerName: z.string(), secret: z.string() });
@@ -27,6 +28,7 @@ export const simulatedAws: SimulatedCloud = {
         marketing: { source: "None" },
       },
       offers: {},
+      reports: { bucket: feedsBucket },
     },
     secrets: { accessKeyId, secretAccessKey },
   }),
@@ -49,5 +51,5 @@ export const simulatedAws: SimulatedCloud = {
   },
   signIn: { account, "access key id": accessKeyId, "secret access key": secretAccessKey, region: simulatedRegion },
   connectCommand: (endpoint) =>
-    `cosell connect aws --label "AWS simulator" --environment simulated --account ${account} --endpoint ${endpoint} --access-key-id ${accessKeyId} --secret-access-key ${secretAccessKey} --solution S-0000001 --offers`,
+    `cosell connect aws --label "AWS simulator" --environment simulated --account ${account} --endpoint ${endpoint} --access-key-id ${accessKeyId} --secret-access-key ${secretAccessKey} --solution S-0000001 --offers --report-bucket ${feedsBucket}`,
 };

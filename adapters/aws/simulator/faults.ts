@@ -20,6 +20,7 @@ export const faultCatalogue = {
   duplicate_event: "the event comes twice, with one id",
   async_task_stuck: "the task stays IN_PROGRESS for ever, a change set APPLYING",
   async_task_fails: "the task, or the change set, ends FAILED with `reason` (default InternalError)",
+  object_replaced: "GetObject: the object was replaced since it was listed (412 PreconditionFailed)",
   async_task_fails_after_success_event:
     "what the events of success tell of comes, yet the task ends FAILED with `reason`",
 } as const;
@@ -34,11 +35,14 @@ export const queueOperations = [
   "GetQueueAttributes",
   "GetQueueUrl",
 ] as const;
+/** The operations of the bucket with the data feeds. */
+export const bucketOperations = ["ListObjectsV2", "GetObject"] as const;
 const targets = [
   ...Object.keys(operations),
   ...Object.keys(catalogOperations),
   ...Object.keys(agreementOperations),
   ...queueOperations,
+  ...bucketOperations,
   "event",
 ];
 

@@ -37,6 +37,7 @@ import { createQueues, type messageInputSchema, type QueueInput } from "./queues
 import { createReferrals } from "./referrals.ts";
 import { createRequests } from "./requests.ts";
 import { createReviews, type Words } from "./reviews.ts";
+import { createS3, speaksS3 } from "./s3.ts";
 import type { SettingsInput } from "./settings.ts";
 import { type SimulatedCredential, simulatedCredential } from "./signature.ts";
 import { createSqs, speaksSqs } from "./sqs.ts";
@@ -146,8 +147,16 @@ export const createAwsSimulator = (deps: SimulatorDeps, options: AwsSimulatorOpt
     transact: (work) => transact(work, "trifles wait"),
     flush: async () => void (events.takeUrgent() && (await tick())),
   });
+  const serveS3 = createS3(world, {
+    credentials,
+    basePath: options.basePath ?? "/simulator/aws",
+    waiting,
+    transact: (work) => transact(work, "trifles wait"),
+    files: (account) => marketplace.reports(world.now().toISOString(), account).files,
+  });
   const fetch = async (request: Request): Promise<Response> => {
     if (speaksSqs(request)) return serveSqs(request);
+    if (speaksS3(request)) return serveS3(request);
     const asked = marketplaceRequest(request);
     if (asked !== null) return serveMarketplace(request, asked);
     const { signal } = request;

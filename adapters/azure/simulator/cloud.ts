@@ -26,6 +26,7 @@ export const simulatedAzure: SimulatedCloud = {
       hooks: { certificateHosts: [certificateHost], roots: [rootCertificate] },
       solutions: [solution],
       defaults: { dealType: "co_sell", solutions: [solution.id], consentToContact: true },
+      reports: {},
       marketplace: {
         preparedBy: "alliances@simulated-partner.example",
         notificationContacts: ["alliances@simulated-partner.example"],

@@ -62,12 +62,15 @@ export const centerHost = "api.partnercenter.microsoft.com";
 export const certificateHost = "3psostorageacct.blob.core.windows.net";
 /** Anybody can open a storage account of another name: here somebody did. */
 export const strangerHost = "3psostorageacct2.blob.core.windows.net";
+/** Where the files of reports and exports lie. */
+export const reportsHost = "simulatedreports.blob.core.windows.net";
 export const hosts: readonly string[] = [
   loginHost,
   apiHost,
   centerHost,
   certificateHost,
   strangerHost,
+  reportsHost,
   graphHost,
   marketplaceHost,
 ];

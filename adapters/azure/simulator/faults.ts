@@ -43,6 +43,8 @@ export const faultCatalogue = {
   mfa_required: "401 with code 900421 before any effect; AADSTS50076 of a token request",
   stale_etag: "412 preconditionFailed before any effect",
   changed_behind: "right after the answer Microsoft changes the referral, so that its eTag is old",
+  file_gone: "GetReportFile: the file is no longer kept (404)",
+  link_expired: "GetReportFile: the link's signature has expired (403)",
   rotation_lost: "the answer of a token request has no new refresh token",
 } as const;
 export type FaultName = keyof typeof faultCatalogue;

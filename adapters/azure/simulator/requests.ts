@@ -58,6 +58,10 @@ interface Seen {
   readonly body: Json | undefined;
 }
 
+/** The same host serves the exports of money. */
+const isOfReferrals = ({ host, path }: Place): boolean =>
+  host === apiHost && !path.toLowerCase().startsWith("/v1.0/payouts/");
+
 /** Counted under this name when nobody is known to have asked. */
 const nobody = "nobody";
 const kinds: Partial<Record<Operation, Kind>> = {
@@ -96,7 +100,7 @@ export const createRequests = (world: World, parts: RequestParts) => {
 
   /** Refuses callers who may not use the API at all. */
   const admit = (caller: Caller, place: Place): void => {
-    const isReferrals = place.host === apiHost;
+    const isReferrals = isOfReferrals(place);
     marketplace.admit(caller, place.host);
     if (isReferrals && caller.kind === "app") throw unauthorizedReferral();
     if (caller.kind === "user" && !caller.isMfa && world.settings().signIn.mfaEnforced) throw mfaRequired();
@@ -104,7 +108,7 @@ export const createRequests = (world: World, parts: RequestParts) => {
       throw refusal("accessDenied", "The user has none of the roles Referrals admin and Referrals user.");
   };
   const checkForm = ({ request, place, body, text }: Seen): void => {
-    if (place.host !== apiHost) return;
+    if (!isOfReferrals(place)) return;
     if (world.settings().wire.clientRequestId && request.headers.get("client-request-id") === null)
       throw invalid("client-request-id", "The header client-request-id is required.", "ClientRequestIdRequired");
     if (request.method === "GET") return;
@@ -162,7 +166,7 @@ export const createRequests = (world: World, parts: RequestParts) => {
         place.host === loginHost
           ? await signIn.answer(call)
           : operation === "GetReportFile"
-            ? marketplace.reportFile(place.path)
+            ? marketplace.reportFile({ ...place, headers: request.headers, struck })
             : hostsOfCalls.includes(place.host)
               ? await served(seen, occasion, counted)
               : await certificate(seen);

@@ -4,6 +4,7 @@ import type { SimulatedCloud } from "../../contract.ts";
 import { keyFileOf, simulatedCredential } from "./credential.ts";
 import { createGcpSimulator } from "./index.ts";
 import { projectOf } from "./marketplace/catalogue.ts";
+import { reportsBucket } from "./storage.ts";
 
 const { clientEmail, partnerId, projectId } = simulatedCredential;
 
@@ -77,6 +78,7 @@ export const simulatedGcp: SimulatedCloud = {
         planChanges: "accept",
         push,
       },
+      reports: { bucket: reportsBucket },
     },
     secrets: { "service-account-key": JSON.stringify(keyFileOf(simulatedCredential)) },
   }),
@@ -98,5 +100,5 @@ export const simulatedGcp: SimulatedCloud = {
     "marketplace project": project,
   },
   connectCommand: (endpoint) =>
-    `curl -s ${endpoint}/control/key > simulated-key.json && cosell connect gcp --label "Google simulator" --environment simulated --partner ${partnerId} --endpoint ${endpoint} --key simulated-key.json --accept-terms --project ${project} --orders accept`,
+    `curl -s ${endpoint}/control/key > simulated-key.json && cosell connect gcp --label "Google simulator" --environment simulated --partner ${partnerId} --endpoint ${endpoint} --key simulated-key.json --accept-terms --project ${project} --orders accept --report-bucket ${reportsBucket}`,
 };

@@ -28,10 +28,12 @@ import { createListing } from "./listing.ts";
 import { depart } from "./mangle.ts";
 import { createMarketplaceControls } from "./marketplace/control.ts";
 import { createMarketplace } from "./marketplace/index.ts";
+import { reportFiles } from "./marketplace/reports.ts";
 import { createOpportunities } from "./opportunities.ts";
 import { createRequests } from "./requests.ts";
 import { createReviews } from "./reviews.ts";
 import type { SettingsInput } from "./settings.ts";
+import { createStorage } from "./storage.ts";
 import { createTokens } from "./tokens.ts";
 import { createWorld } from "./world.ts";
 
@@ -62,12 +64,13 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
   const reviews = createReviews(world);
   const leads = createLeads(world);
   const marketplace = createMarketplace(world, { deliver: deps.deliver, aheadMs: () => aheadMs });
+  const tokens = createTokens(world, { credentials, aheadMs: () => aheadMs });
   const requests = createRequests(world, {
     marketplace,
     opportunities: createOpportunities(world, reviews),
     listing: createListing(world),
     leads,
-    tokens: createTokens(world, { credentials, aheadMs: () => aheadMs }),
+    tokens,
     quotas: createQuotas({ ...ledger, limits: () => world.settings().quotas }),
     basePath: options.basePath ?? "/simulator/gcp",
   });
@@ -99,7 +102,16 @@ export const createGcpSimulator = (deps: SimulatorDeps, options: GcpSimulatorOpt
   });
   const { transact, tick, nextDueAt } = clockwork;
 
+  const serveStorage = createStorage(world, {
+    tokens,
+    basePath: options.basePath ?? "/simulator/gcp",
+    waiting,
+    transact: (work) => transact(work, "trifles wait"),
+    files: () => reportFiles(world, marketplace.offers.views, null),
+  });
   const fetch = async (request: Request): Promise<Response> => {
+    const stored = await serveStorage(request);
+    if (stored !== null) return stored;
     const { signal } = request;
     const bytes = new Uint8Array(await request.arrayBuffer());
     const refused = (error: Refusal): Response => respond(wireOf(refusalAnswer(error, world.now())));

@@ -18,7 +18,14 @@ const audiences = [
   "https://accounts.google.com/o/oauth2/token",
   "https://www.googleapis.com/oauth2/v4/token",
 ];
-const scopesKnown = [channelScope, crmScope, "https://www.googleapis.com/auth/cloud-platform", "openid", "email"];
+const scopesKnown = [
+  channelScope,
+  crmScope,
+  "https://www.googleapis.com/auth/cloud-platform",
+  "https://www.googleapis.com/auth/devstorage.read_only",
+  "openid",
+  "email",
+];
 const lifeSecondsMax = 3_600;
 const skewSeconds = 300;
 

@@ -45,7 +45,11 @@ export const gatherAgreements = (facts: Facts, versions: Versions, knownUntil: n
   const byOffer = offersOf(byId);
   const find = (line: MoneyLine, hops: number): Mutable | null => {
     if (line.part === "payout") return null;
-    if (line.agreementId !== null) return byId[line.marketplace].get(line.agreementId) ?? named(byId, line);
+    if (line.agreementId !== null) {
+      const known = byId[line.marketplace].get(line.agreementId);
+      // A programme's money alone makes no agreement.
+      if (known !== undefined || line.part !== "incentive") return known ?? named(byId, line);
+    }
     const offered = line.offerId === null ? undefined : byOffer[line.marketplace].get(line.offerId);
     if (offered) return offered;
     const parent = line.parentKey === null ? undefined : versions.lineOf(line.marketplace, line.parentKey);

@@ -3,7 +3,7 @@ import { csvCell, csvRow } from "../csv.ts";
 import { amountText } from "./amount.ts";
 import type { Close, LineLink } from "./close.ts";
 import { isAnswerType } from "./exception.ts";
-import { packMeasures } from "./totals.ts";
+import { type Measure, packMeasures } from "./totals.ts";
 
 export interface Answer {
   readonly money: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
@@ -26,19 +26,13 @@ export interface Answer {
 /** Money, exceptions of the answer's types and credits; amounts as decimal strings, in a fixed order. */
 export const answerOf = (close: Close): Answer => ({
   money: sortedRecord(
-    [...close.totals].map(([marketplace, currencies]) => [
-      marketplace,
-      sortedRecord(
-        [...currencies].map(([currency, figures]) => [
-          currency,
-          sortedRecord(
-            [...figures].flatMap(([measure, amount]) =>
-              amount === 0n || packMeasures.has(measure) ? [] : [[measure, amountText(amount, currency)] as const],
-            ),
-          ),
-        ]),
-      ),
-    ]),
+    [...close.totals].flatMap(([marketplace, currencies]) => {
+      const figures = [...currencies].flatMap(([currency, own]) => {
+        const found = figuresOf(own, currency);
+        return found.length === 0 ? [] : [[currency, sortedRecord(found)] as const];
+      });
+      return figures.length === 0 ? [] : [[marketplace, sortedRecord(figures)] as const];
+    }),
   ),
   exceptions: close.exceptions
     .filter((exception) => isAnswerType(exception.type))
@@ -51,6 +45,12 @@ export const answerOf = (close: Close): Answer => ({
     })),
   credits: creditRows(close),
 });
+
+/** What an answer holds of a currency's figures: those that are its own, and not zero. */
+const figuresOf = (figures: ReadonlyMap<Measure, bigint>, currency: string): readonly (readonly [string, string])[] =>
+  [...figures].flatMap(([measure, amount]) =>
+    amount === 0n || packMeasures.has(measure) ? [] : [[measure, amountText(amount, currency)] as const],
+  );
 
 /** A deal with several agreements of one currency has one credit for each partner and kind. */
 const creditRows = (close: Close): Answer["credits"] => {

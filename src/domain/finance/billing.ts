@@ -95,15 +95,23 @@ export const commercialThing = (line: MoneyLine): string =>
     ? [line.reference ?? line.key, line.currency, line.amount, line.invoicedDay, line.occurredDay].join("|")
     : line.key;
 
+export interface Billed {
+  /** Instalments that no line bills. */
+  readonly open: readonly Instalment[];
+  /** By how much lines differ from the instalments that they bill, where the tolerance lets that pass. */
+  readonly absorbed: readonly { readonly day: number; readonly difference: bigint }[];
+}
+
 /**
- * The instalments that no line bills. A line bills the instalment of its day, else of its month, else the earliest one
+ * Which instalments are billed. A line bills the instalment of its day, else of its month, else the earliest one
  * of the same amount that was due by then, else a run of instalments that it adds up to.
  */
-export const unbilledInstalments = (
+export const billedInstalments = (
   schedule: readonly Instalment[],
   revenue: readonly MoneyLine[],
   tolerance: bigint,
-): readonly Instalment[] => {
+): Billed => {
+  const absorbed: { readonly day: number; readonly difference: bigint }[] = [];
   const open = new Set(schedule);
   // A suspected double bills what its twin bills, and no other instalment.
   const things = new Map(revenue.toReversed().map((line) => [commercialThing(line), line]));
@@ -118,6 +126,8 @@ export const unbilledInstalments = (
       for (const instalment of open)
         if (fits(line, instalment)) {
           open.delete(instalment);
+          if (line.amount !== instalment.amount && near(line, instalment.amount))
+            absorbed.push({ day: dayOf(line), difference: line.amount - instalment.amount });
           return false;
         }
       return true;
@@ -131,7 +141,7 @@ export const unbilledInstalments = (
   pass(sameMonth);
   pass((line, instalment) => dayOf(line) >= instalment.day && near(line, instalment.amount));
   for (const line of lines) billRun(open, line, near);
-  return [...open];
+  return { open: [...open], absorbed };
 };
 
 const runMax = 12;

@@ -1,7 +1,7 @@
 /** Exceptions of an agreement against its deal, its contract, its schedule and its fees. */
 import type { Agreement } from "./agreements.ts";
 import { minorUnit } from "./amount.ts";
-import { type Billing, unbilledInstalments } from "./billing.ts";
+import { type Billing, billedInstalments } from "./billing.ts";
 import { dayText } from "./day.ts";
 import type { CloseException, ExceptionType } from "./exception.ts";
 import type { Facts } from "./facts.ts";
@@ -9,6 +9,7 @@ import { type ExpectedRate, expectedRate, type FeeSchedule, feeOn } from "./fee.
 import { distinctDeals, type Link, toleranceOf } from "./links.ts";
 import type { Policy } from "./policy.ts";
 import { scoreText } from "./suggestions.ts";
+import type { Absorbed } from "./tolerance.ts";
 
 export interface AgreementContext {
   readonly policy: Policy;
@@ -16,6 +17,8 @@ export interface AgreementContext {
   readonly feeSchedule: FeeSchedule | null;
   /** The day on which an offer was published; null where nothing says it. */
   readonly publishedDay: (offerId: string) => number | null;
+  /** Takes note of a difference that a tolerance let pass. */
+  readonly absorb: (one: Absorbed) => void;
 }
 
 type Raise = (
@@ -101,7 +104,11 @@ const checkSchedule = (agreement: Agreement, billing: Billing, context: Agreemen
     return;
   }
   const tolerance = policy.minorUnitsPerInstalment * minorUnit(agreement.currency);
-  for (const instalment of unbilledInstalments(agreement.schedule, revenue, tolerance))
+  const { open, absorbed } = billedInstalments(agreement.schedule, revenue, tolerance);
+  const { marketplace, currency } = agreement;
+  for (const { day, difference } of absorbed)
+    context.absorb({ what: "instalment", marketplace, currency, day, difference });
+  for (const instalment of open)
     if (instalment.day + policy.invoiceOverdueDays <= asOfDay)
       raise("MISSING_INVOICE", instalment.amount, {
         cause: dayText(instalment.day),
@@ -120,6 +127,11 @@ const checkFees = (agreement: Agreement, billing: Billing, context: AgreementCon
     return;
   }
   const { difference, isOff } = feeDifference(billing, rate, agreement.currency);
+  if (!isOff && difference !== 0n) {
+    const { marketplace, currency } = agreement;
+    const day = billing.units[0]?.revenue[0]?.invoicedDay ?? agreement.startDay ?? context.asOfDay;
+    context.absorb({ what: "fee", marketplace, currency, day, difference });
+  }
   if (isOff && difference !== 0n)
     raise("FEE_MISMATCH", difference, {
       details: {

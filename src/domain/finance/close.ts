@@ -4,18 +4,24 @@ import type { Signed } from "./attribution-rule.ts";
 import { type Billing, billingOf } from "./billing.ts";
 import { agreementRate, checkAgreement, checkDeals } from "./check-agreement.ts";
 import { checkControls } from "./check-controls.ts";
+import { checkFiles, checkRestated } from "./check-files.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
+import { checkLocked } from "./check-periods.ts";
+import { checkConversion, checkSchedules, checkTax, taxParties } from "./check-terms.ts";
 import { type Credit, type Credits, creditDeals } from "./credits.ts";
 import { lastSecondOfDay } from "./day.ts";
-import { type CloseException, inFixedOrder } from "./exception.ts";
+import { blockingTypes, type CloseException, inFixedOrder } from "./exception.ts";
 import type { Facts } from "./facts.ts";
 import type { ExpectedRate, FeeSchedule } from "./fee.ts";
 import type { MoneyLine } from "./line.ts";
 import { type Link, type LinkMethod, linkAgreements } from "./links.ts";
+import { movementsOf } from "./pack/movements.ts";
 import { checkBank, gatherPayouts, type Payout } from "./payouts.ts";
 import type { Policy } from "./policy.ts";
+import { locksKnown, type PostedPeriod, postingsOf } from "./posting.ts";
 import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
+import { type Absorbed, checkTolerance, type ToleranceUse, toleranceUses } from "./tolerance.ts";
 import { type Totals, totalsOf } from "./totals.ts";
 import { currentLines, type HearOfRow, latestByKey, plainText, type Versions } from "./versions.ts";
 
@@ -31,6 +37,10 @@ export interface Close {
   readonly policy: Policy;
   readonly totals: Totals;
   readonly exceptions: readonly CloseException[];
+  /** Those exceptions that stand in the way of a lock: broken control totals, missing files, too much tolerance used. */
+  readonly blocks: readonly CloseException[];
+  /** What tolerances absorbed, by month. */
+  readonly tolerance: readonly ToleranceUse[];
   readonly credits: readonly Credit[];
   /** SHA-256 of a signed document's content in canonical form; empty where nobody judged it. */
   readonly hashOf: (document: Signed) => string;
@@ -43,6 +53,9 @@ export interface Close {
   /** Current versions in a fixed order: marketplace, then key. */
   readonly lines: readonly MoneyLine[];
   readonly linkOf: (line: MoneyLine) => LineLink;
+  readonly agreementIdOf: (line: MoneyLine) => string | null;
+  /** Months that were locked by the close's day. */
+  readonly periodLocks: readonly PostedPeriod[];
   readonly billingOf: (agreement: Agreement) => Billing;
   readonly settlementOf: (line: MoneyLine) => Settlement | undefined;
   /** The listing fee's rate that the schedule promises; null where no row covers the offer. */
@@ -81,31 +94,52 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const settlementOf = (line: MoneyLine): Settlement | undefined => settled.get(line.key);
   const billings = new Map(book.agreements.map((agreement) => [agreement, billingOf(agreement)]));
   const billing = (agreement: Agreement): Billing => billings.get(agreement) ?? billingOf(agreement);
+  const absorbed: Absorbed[] = [];
   const agreementContext = {
     policy,
     asOfDay,
     feeSchedule: joinedSchedule(facts),
     publishedDay: publishedDays(facts, knownUntil),
+    absorb: (one: Absorbed) => void absorbed.push(one),
   };
   const credited = creditDeals(facts, links, { asOfDay, policy, judged });
   const exceptions: CloseException[] = [];
   const add = (found: readonly CloseException[]): void => {
     for (const one of found) exceptions.push(one);
   };
+  const liableFor = taxParties(facts, knownUntil);
   for (const link of links) {
     add(checkAgreement(link, billing(link.agreement), agreementContext));
     add(checkMoney(link.agreement, billing(link.agreement), { policy, asOfDay, settlementOf }));
+    add(checkTax(link.agreement, policy, liableFor));
+    add(checkConversion(link.agreement));
   }
   add(checkDeals(facts, links, agreementContext));
   add(checkOrphans(book));
   add(checkBank(payouts, payoutContext));
   add(checkControls(facts, { lines, payouts: payouts.payouts, knownUntil }));
+  add(checkFiles(facts.received, { policy, asOfDay }));
+  add(checkRestated(versions.restated));
+  add(checkSchedules(facts, book.agreements, knownUntil));
+  const tolerance = toleranceUses(absorbed, payouts.payouts);
+  add(checkTolerance(tolerance, policy));
   add(credited.exceptions);
+  const linkOf = linkReader(book, links);
+  const agreementIdOf = (line: MoneyLine): string | null => linkOf(line).agreement?.id ?? null;
+  const periodLocks = locksKnown(onlyLocks(facts.periodLocks), asOfDay);
+  // Without a locked month there is none to be late for, and nothing is posted twice for it.
+  if (periodLocks.length > 0) {
+    const moved = movementsOf({ asOfDay, lines, payouts: payouts.payouts, agreementIdOf });
+    add(checkLocked(postingsOf(moved, periodLocks), periodLocks));
+  }
+  const raised = inFixedOrder(exceptions);
   return {
     asOfDay,
     policy,
     totals: totalsOf(lines, payouts.payouts),
-    exceptions: inFixedOrder(exceptions),
+    exceptions: raised,
+    blocks: raised.filter(({ type }) => blockingTypes.has(type)),
+    tolerance,
     credits: credited.credits,
     attribution: credited,
     hashOf: (document) => judged.get(document)?.hash ?? "",
@@ -114,7 +148,9 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     links,
     payouts: payouts.payouts,
     lines,
-    linkOf: linkReader(book, links),
+    linkOf,
+    agreementIdOf,
+    periodLocks,
     billingOf: billing,
     settlementOf,
     rateOf: (agreement) => agreementRate(agreement, agreementContext),
@@ -153,6 +189,21 @@ const joinedSchedule = (facts: Facts): FeeSchedule | null => {
   if (facts.feeSchedules.some((other) => plainText(other) !== plainText(first)))
     throw new IncompleteFacts("there are two fee schedules that differ", "leave one fee-schedule.json in the folder");
   return first;
+};
+
+const onlyLocks = (locks: readonly PostedPeriod[]): readonly PostedPeriod[] => {
+  const byMonth = new Map<string, PostedPeriod>();
+  for (const lock of locks) {
+    const month = `${lock.marketplace} ${lock.period}`;
+    const other = byMonth.get(month) ?? lock;
+    if (plainText(other.postings) !== plainText(lock.postings))
+      throw new IncompleteFacts(
+        `there are two locks of ${month} that differ`,
+        "leave one period-locks.json in the folder",
+      );
+    byMonth.set(month, other);
+  }
+  return [...byMonth.values()];
 };
 
 /** The day an offer was published: what our own offers module wrote down, else what a feed says. */

@@ -43,12 +43,18 @@ export const packTypes = [
   "LOCK_KEPT",
   "UNKNOWN_BUYER_ACCOUNT",
   "DEAL_WITHOUT_AGREEMENT",
+  "MISSING_FILE",
+  "SCHEDULE_CHANGED",
+  "TAX_MODEL_MISMATCH",
+  "FX_RESIDUAL",
+  "TOLERANCE_CAP",
+  "LATE_DATA_IN_CLOSED_PERIOD",
 ] as const;
 export type ExceptionType = (typeof answerTypes)[number] | (typeof packTypes)[number];
 
 export interface CloseException {
   readonly type: ExceptionType;
-  readonly subjectType: "agreement" | "line" | "disbursement" | "deal" | "deposit" | "control";
+  readonly subjectType: "agreement" | "line" | "disbursement" | "deal" | "deposit" | "control" | "file";
   readonly subjectId: string;
   readonly marketplace: MarketplaceId | null;
   readonly amount: bigint;
@@ -60,6 +66,16 @@ export interface CloseException {
   /** Inputs for people, such as the expected rate. */
   readonly details: Readonly<Record<string, string>>;
 }
+
+/** Of an exception that is about no money: the code of ISO 4217 for transactions where no currency is involved. */
+export const noCurrency = "XXX";
+
+/** Types that stand in the way of a close: what is concluded may be wrong as a whole while one of them is open. */
+export const blockingTypes: ReadonlySet<ExceptionType> = new Set([
+  "CONTROL_TOTAL_BREAK",
+  "MISSING_FILE",
+  "TOLERANCE_CAP",
+]);
 
 const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

@@ -6,6 +6,7 @@ import { attributionRuleSchema, creditBases, influenceModels } from "./attributi
 import type { CreditLock } from "./credit-lock.ts";
 import { decisionSchema } from "./dispute.ts";
 import type { Facts } from "./facts.ts";
+import { periodLockOf, periodLockSchema } from "./period-lock.ts";
 
 /** Every kind of fact but money lines. */
 export type FactKind = Exclude<keyof Facts, "lines">;
@@ -35,6 +36,8 @@ export const creditLockSchema: z.ZodType<CreditLock> = z.object({
 });
 
 const byMarketplace = <Value extends z.ZodType>(value: Value) => z.object({ aws: value, azure: value, gcp: value });
+
+const taxParty = z.exactOptional(z.enum(["marketplace", "seller"]));
 
 const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
   agreements: z.object({
@@ -87,6 +90,21 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     dealId: z.string(),
     decidedBy: z.string(),
     reason: z.string(),
+  }),
+  taxItems: z.object({
+    ...versioned,
+    marketplace,
+    invoiceLine: z.string(),
+    liable: z.enum(["marketplace", "seller"]).nullable(),
+    amount: whole,
+    currency: z.string(),
+  }),
+  received: z.object({
+    file: z.number().int(),
+    path: z.string(),
+    format: z.string(),
+    unknownColumns: z.array(z.string()),
+    months: z.array(z.number().int()),
   }),
   associations: z.object({ ...versioned, marketplace, opportunityId: z.string(), offerId: z.string() }),
   deals: z.object({
@@ -178,13 +196,21 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     payers: byMarketplace(z.array(z.string())),
     autoLink: z.object({ learnedAlias: z.boolean(), name: z.boolean() }),
     dealWithoutAgreementDays: day,
+    toleranceCaps: z.record(z.string(), whole),
+    expectedFiles: z.array(
+      z.object({ format: z.string(), fromDay: day, untilDay: day.nullable(), dueDays: z.number().int() }),
+    ),
+    taxModel: z.object({ aws: taxParty, azure: taxParty, gcp: taxParty }),
+    unassignedAbove: z.record(z.string(), whole),
   }),
+  periodLocks: z.object({ document: periodLockSchema }).transform(({ document }) => periodLockOf(document)),
 };
 
 export const factKinds: readonly FactKind[] = [
   ...(["agreements", "instalments", "offers", "aliases", "domains", "deals", "payments", "controls"] as const),
   ...(["deposits", "touches", "partners", "rules", "locks", "disputes", "decisions", "keys"] as const),
   ...(["feeSchedules", "policies", "learnedAliases", "recordedLinks", "associations"] as const),
+  ...(["taxItems", "received", "periodLocks"] as const),
 ];
 
 /** A fact as JSON text. */

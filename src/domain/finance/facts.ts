@@ -6,7 +6,19 @@ import type { CreditLock } from "./credit-lock.ts";
 import type { Decision, Dispute } from "./dispute.ts";
 import type { FeeSchedule } from "./fee.ts";
 import type { MoneyLine, Origin } from "./line.ts";
+import type { PeriodLock } from "./period-lock.ts";
 import type { Policy } from "./policy.ts";
+
+/** A report or internal file that was taken as a whole. */
+export interface ReceivedFile {
+  readonly file: number;
+  readonly path: string;
+  /** The format's id, for example `aws.billing-event`. */
+  readonly format: string;
+  readonly unknownColumns: readonly string[];
+  /** Months that it covers, counted as `monthNumber` does: the one that its path names, else those of its money lines. */
+  readonly months: readonly number[];
+}
 
 /** A fact of which the source may send later versions: of two with one key, the later known wins. */
 export interface Versioned extends Origin {
@@ -99,6 +111,17 @@ export interface OfferAssociation extends Versioned {
   readonly offerId: string;
 }
 
+/** Who is liable for the tax on an invoice line: null where none is collected. */
+export interface TaxItemFact extends Versioned {
+  readonly marketplace: MarketplaceId;
+  /** Invoice and line item as a money line's `reference` begins: `invoice:item`. */
+  readonly invoiceLine: string;
+  readonly liable: "marketplace" | "seller" | null;
+  readonly amount: bigint;
+  /** Empty where the feed says none. */
+  readonly currency: string;
+}
+
 export interface DealFact extends Origin {
   readonly dealId: string;
   readonly accountName: string;
@@ -146,6 +169,7 @@ export interface DepositFact extends Versioned {
 }
 
 export interface Facts {
+  readonly received: ReceivedFile[];
   readonly lines: MoneyLine[];
   readonly agreements: AgreementFact[];
   readonly instalments: InstalmentFact[];
@@ -155,6 +179,7 @@ export interface Facts {
   readonly learnedAliases: LearnedAlias[];
   readonly recordedLinks: RecordedLink[];
   readonly associations: OfferAssociation[];
+  readonly taxItems: TaxItemFact[];
   readonly deals: DealFact[];
   readonly payments: PaymentFact[];
   readonly controls: ControlFact[];
@@ -170,9 +195,12 @@ export interface Facts {
   readonly keys: PublicKey[];
   readonly feeSchedules: FeeSchedule[];
   readonly policies: Policy[];
+  /** Months that earlier closes locked. */
+  readonly periodLocks: PeriodLock[];
 }
 
 export const noFacts = (): Facts => ({
+  received: [],
   lines: [],
   agreements: [],
   instalments: [],
@@ -182,6 +210,7 @@ export const noFacts = (): Facts => ({
   learnedAliases: [],
   recordedLinks: [],
   associations: [],
+  taxItems: [],
   deals: [],
   payments: [],
   controls: [],
@@ -195,6 +224,7 @@ export const noFacts = (): Facts => ({
   keys: [],
   feeSchedules: [],
   policies: [],
+  periodLocks: [],
 });
 
 /** Adds the facts of one more file. Order does not matter to what is concluded. */
@@ -202,6 +232,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   const add = <Fact>(to: Fact[], from: readonly Fact[]): void => {
     for (const fact of from) to.push(fact);
   };
+  add(all.received, more.received);
   add(all.lines, more.lines);
   add(all.agreements, more.agreements);
   add(all.instalments, more.instalments);
@@ -211,6 +242,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.learnedAliases, more.learnedAliases);
   add(all.recordedLinks, more.recordedLinks);
   add(all.associations, more.associations);
+  add(all.taxItems, more.taxItems);
   add(all.deals, more.deals);
   add(all.payments, more.payments);
   add(all.controls, more.controls);
@@ -224,4 +256,5 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.keys, more.keys);
   add(all.feeSchedules, more.feeSchedules);
   add(all.policies, more.policies);
+  add(all.periodLocks, more.periodLocks);
 };

@@ -21,12 +21,14 @@ export const lineKinds = [
   "SELLER_TAX",
   "TAX_REFUND",
   "ADJUSTMENT",
+  "INCENTIVE",
+  "BUYER_CREDIT",
   "OTHER",
 ] as const;
 export type LineKind = (typeof lineKinds)[number];
 
-/** What a collected, disbursed or written-off line is about. */
-export type Part = "revenue" | "fee" | "tax" | "sellerTax" | "cost" | "payout" | "other";
+/** What a collected, disbursed or written-off line is about; `incentive`: money of a co-sell programme, which is no sale's. */
+export type Part = "revenue" | "fee" | "tax" | "sellerTax" | "cost" | "payout" | "incentive" | "other";
 
 /** Where a fact was read. `line` is the line of the file on which the row begins, from 1. */
 export interface Origin {

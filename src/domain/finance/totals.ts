@@ -21,10 +21,18 @@ export const measures = [
   "seller_tax",
   "cost",
   "adjustment",
+  "incentive",
+  "buyer_credit",
 ] as const;
 export type Measure = (typeof measures)[number];
 /** Measures of the pack that an answer does not hold. */
-export const packMeasures: ReadonlySet<Measure> = new Set(["seller_tax", "cost", "adjustment"]);
+export const packMeasures: ReadonlySet<Measure> = new Set([
+  "seller_tax",
+  "cost",
+  "adjustment",
+  "incentive",
+  "buyer_credit",
+]);
 
 export type Totals = ReadonlyMap<MarketplaceId, ReadonlyMap<string, ReadonlyMap<Measure, bigint>>>;
 
@@ -118,6 +126,12 @@ const addLine = (line: MoneyLine, add: Add, earned: ReadonlyMap<string, readonly
       break;
     case "ADJUSTMENT":
       to("adjustment", line.amount);
+      break;
+    case "INCENTIVE":
+      if (line.paid !== "lost") to("incentive", line.amount);
+      break;
+    case "BUYER_CREDIT":
+      if (line.paid !== "lost") to("buyer_credit", line.amount);
       break;
     default:
       break;

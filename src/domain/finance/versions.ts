@@ -19,6 +19,15 @@ export interface Versions {
   readonly ignoredAmounts: ReadonlyMap<string, bigint>;
   /** Keys of which the source sent different contents with the same knowledge date. */
   readonly conflicts: readonly string[];
+  /** Lines of which an earlier version said another amount. */
+  readonly restated: readonly Restatement[];
+}
+
+export interface Restatement {
+  /** The newest version, also where it takes the line back. */
+  readonly line: MoneyLine;
+  /** What the line adds now to what it was before. */
+  readonly difference: bigint;
 }
 
 const conflictsMax = 100;
@@ -32,6 +41,7 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number, he
   const ignored = { repeated: 0, superseded: 0, deleted: 0, "not known yet": 0 };
   const ignoredAmounts = new Map<string, bigint>();
   const conflicts: string[] = [];
+  const restated: Restatement[] = [];
   let joined = 0;
   const ignore = (line: MoneyLine, reason: IgnoredReason): void => {
     hear?.(line, reason);
@@ -55,6 +65,7 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number, he
       const parts = Array.isArray(versions) ? choose(versions, ignore, conflicts) : [versions];
       const chosen = parts.reduce(addUp);
       joined += parts.length - 1;
+      if (Array.isArray(versions)) restated.push(...restatementOf(chosen, versions));
       if (hear !== undefined) {
         const [newest, ...further] = parts;
         for (const part of further) hear(part, "joined");
@@ -70,7 +81,7 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number, he
     const line = byKey[marketplace].get(key);
     return Array.isArray(line) ? undefined : line;
   };
-  return { current, lineOf, ignored, joined, ignoredAmounts, conflicts };
+  return { current, lineOf, ignored, joined, ignoredAmounts, conflicts, restated };
 };
 
 type Held = MoneyLine | MoneyLine[];
@@ -98,6 +109,24 @@ const choose = (
     previous = line;
   }
   return parts;
+};
+
+/** What the version before the newest said, where that is another amount. */
+const restatementOf = (newest: MoneyLine, versions: readonly MoneyLine[]): readonly Restatement[] => {
+  const isAs = (a: MoneyLine, b: MoneyLine): boolean => a.knownSecond === b.knownSecond && a.delivery === b.delivery;
+  const older = versions.filter((line) => !isAs(line, newest)).toSorted(newestFirst);
+  const [last] = older;
+  if (last === undefined || last.deleted) return [];
+  let before = 0n;
+  let previous: MoneyLine | null = null;
+  for (const line of older) {
+    if (!isAs(line, last)) break;
+    const isPart = previous === null || (line.content !== "" && compareContent(line, previous) !== 0);
+    if (isPart) before += line.amount;
+    previous = line;
+  }
+  const difference = (newest.deleted ? 0n : newest.amount) - before;
+  return difference === 0n ? [] : [{ line: newest, difference }];
 };
 
 /** Newest knowledge first; what is left is ordered by content, so that no order of files or rows shows. */

@@ -165,6 +165,7 @@ create table payout (
   primary key (marketplace, id)
 );
 create index payout_day on payout (day desc, marketplace, id);
+create index payout_deposits on payout using gin (deposits jsonb_path_ops);
 
 create table credit (
   deal_id text collate "C" not null,

@@ -16,6 +16,7 @@ import offers from "./0017_offers.sql";
 import driftBodies from "./0018_drift_bodies.sql";
 import ledger from "./0019_ledger.sql";
 import reportFetch from "./0020_report_fetch.sql";
+import periods from "./0021_periods.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -37,4 +38,5 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0018_drift_bodies", text: driftBodies },
   { name: "0019_ledger", text: ledger },
   { name: "0020_report_fetch", text: reportFetch },
+  { name: "0021_periods", text: periods },
 ];

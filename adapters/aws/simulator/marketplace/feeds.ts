@@ -15,6 +15,8 @@ import { type Agreement, marketplaceCatalog } from "./records.ts";
 export interface ReportFile {
   readonly path: string;
   readonly text: string;
+  /** When it was last written, an instant. */
+  readonly modifiedAt: string;
 }
 
 /** Accounts and addresses were always there. */
@@ -29,7 +31,9 @@ export const feedFiles = (world: World, account: string, until: string): readonl
     .all()
     .filter((row) => row.account === account || row.manufacturer === account)
     .toSorted((a, b) => a.sequence - b.sequence);
-  const parties = new Set([account, ...mine.flatMap((row) => [row.account, row.manufacturer, row.acceptor])]);
+  const told = mine.filter(({ acceptedAt }) => bookedAt(acceptedAt) <= until);
+  const parties = partiesOf(account, told);
+  const newest = [...parties.values()].reduce((last, at) => (at > last ? at : last));
   return [
     ...monthlyFiles("billingeventfeed", billingRows(keys, account), until),
     ...monthlyFiles(
@@ -45,24 +49,42 @@ export const feedFiles = (world: World, account: string, until: string): readonl
     ...monthlyFiles("offerfeed", offerRows(keys, account), until),
     standing(
       "accountfeed",
-      [...parties].map((party) => accountRow(keys, party)),
+      [...parties.keys()].map((party) => accountRow(keys, party)),
+      newest,
     ),
     standing(
       "addressfeed",
-      [...parties].map((party) => addressRow(keys, party, mine)),
+      [...parties.keys()].map((party) => addressRow(keys, party, told)),
+      newest,
     ),
-    { path: "bank/statement.csv", text: csvOf(statementColumns, statementRows(world, account, until)) },
+    {
+      path: "bank/statement.csv",
+      text: csvOf(statementColumns, statementRows(world, account, until)),
+      modifiedAt: until,
+    },
   ];
+};
+
+/** Everybody the seller deals with, and since when the feeds know of them. */
+const partiesOf = (account: string, agreements: readonly Agreement[]): ReadonlyMap<string, string> => {
+  const parties = new Map([[account, founded]]);
+  for (const { account: seller, manufacturer, acceptor, acceptedAt } of agreements)
+    for (const party of [seller, manufacturer, acceptor]) {
+      const at = bookedAt(acceptedAt);
+      const before = parties.get(party);
+      if (before === undefined || at < before) parties.set(party, at);
+    }
+  return parties;
 };
 
 const pathOf = (feed: Feed, month: string): string =>
   `aws/${feed}_v1/year=${month.slice(0, 4)}/month=${month.slice(5, 7)}/data.csv`;
-const standing = (feed: Feed, rows: readonly FeedRow[]): ReportFile => {
+const standing = (feed: Feed, rows: readonly FeedRow[], modifiedAt: string): ReportFile => {
   const stamped = rows.map((row) => ({ ...row, valid_from: founded, insert_date: founded, update_date: founded }));
-  return { path: pathOf(feed, "2010-01"), text: csvOf(feedColumns[feed], stamped) };
+  return { path: pathOf(feed, "2010-01"), text: csvOf(feedColumns[feed], stamped), modifiedAt };
 };
 const monthlyFiles = (feed: Feed, rows: readonly Dated[], until: string): readonly ReportFile[] => {
-  const months = new Map<string, FeedRow[]>();
+  const months = new Map<string, { readonly rows: FeedRow[]; modifiedAt: string }>();
   const known = rows
     .map(({ at, row }) => ({ booked: bookedAt(at), at, row }))
     .filter(({ booked }) => booked <= until)
@@ -70,13 +92,18 @@ const monthlyFiles = (feed: Feed, rows: readonly Dated[], until: string): readon
   for (const { booked, at, row } of known) {
     const stamped = { ...row, valid_from: seconds(at), insert_date: seconds(booked), update_date: seconds(booked) };
     const month = booked.slice(0, 7);
-    const list = months.get(month);
-    if (list === undefined) months.set(month, [stamped]);
-    else list.push(stamped);
+    const file = months.get(month) ?? { rows: [], modifiedAt: booked };
+    file.rows.push(stamped);
+    if (booked > file.modifiedAt) file.modifiedAt = booked;
+    months.set(month, file);
   }
   return [...months]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([month, list]) => ({ path: pathOf(feed, month), text: csvOf(feedColumns[feed], list) }));
+    .map(([month, file]) => ({
+      path: pathOf(feed, month),
+      text: csvOf(feedColumns[feed], file.rows),
+      modifiedAt: file.modifiedAt,
+    }));
 };
 
 const agreementRows = (keys: Keys, agreement: Agreement): readonly Dated[] =>

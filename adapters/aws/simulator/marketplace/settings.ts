@@ -85,6 +85,12 @@ export const marketplaceSchema = z.object({
     .describe("millionths of a dollar in one unit, for the fee tiers"),
   rates: z.record(z.string(), z.number().positive()).default(ratesPerSecond).describe("calls a second and account"),
   graceMs: z.number().min(0).default(50).describe("how early a request may come; the long-run rate stays the same"),
+  feedPageMax: z.int().min(1).max(1_000).default(1_000).describe("objects of the feeds' bucket on one page at most"),
+  feedsSince: z.iso
+    .datetime()
+    .nullable()
+    .default(null)
+    .describe("when the feeds were subscribed to: the bucket is empty until then; null: always"),
   retentionDays: z.number().positive().default(60).describe("how long change sets can be described"),
 });
 export type MarketplaceSettings = z.infer<typeof marketplaceSchema>;

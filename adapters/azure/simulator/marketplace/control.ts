@@ -219,6 +219,8 @@ export const createMarketplaceControls = (world: World, parts: MarketplaceContro
       technical: ledger.technical.all(),
       orders: ledger.orders.all(),
       lines: ledger.lines.all(),
+      reports: ledger.reports.all(),
+      exports: ledger.exports.all(),
     }),
   };
 };

@@ -13,6 +13,7 @@ import { createAuthoring } from "./authoring.ts";
 import { createBilling } from "./billing.ts";
 import { type Buyers, createBuyers } from "./buyers.ts";
 import { createMarketplaceControls } from "./control.ts";
+import { createExports } from "./exports.ts";
 import { createFulfilment } from "./fulfilment.ts";
 import { createInsights } from "./insights.ts";
 import { createJobs } from "./jobs.ts";
@@ -35,6 +36,7 @@ export const createMarketplace = (world: World, deliver: SimulatorDeps["deliver"
   const billing = createBilling(world);
   const reports = createReports(world);
   const insights = createInsights(world, reports);
+  const exported = createExports(world, { reports, insights });
   /** Some parts tell others that are made after them. */
   const late: { operations?: Operations; buyers?: Buyers } = {};
   const made = <T>(part: T | undefined): T => {
@@ -107,8 +109,12 @@ export const createMarketplace = (world: World, deliver: SimulatorDeps["deliver"
     GetOperation: fulfilment.operation,
     AnswerOperation: fulfilment.respond,
     ListDatasets: insights.datasets,
+    ListQueries: insights.queries,
     CreateQuery: insights.createQuery,
+    ListReports: insights.reports,
     CreateReport: insights.createReport,
+    CreateExport: exported.create,
+    GetExport: exported.get,
     GetExecutions: insights.executions,
   };
 
@@ -126,12 +132,13 @@ export const createMarketplace = (world: World, deliver: SimulatorDeps["deliver"
     operation_settlement: (_, id) => operations.perform(id),
     billing: (_, id) => billing.perform(id),
     report: (_, id) => insights.perform(id),
+    export: (_, id) => exported.perform(id),
   };
 
   return {
     work,
     calls,
-    reportFile: insights.file,
+    reportFile: exported.file,
     /** Refuses callers who may not use these APIs at all: they are for applications alone. */
     admit: (caller: Caller, host: string): void => {
       if (caller.kind === "app") return;

@@ -8,7 +8,7 @@ import type { WireAnswer } from "../../../simulator/departure.ts";
 import { addSeconds } from "../../../simulator/ground.ts";
 import { answered, notFound, refusal } from "../answers.ts";
 import { accountOf, type Call } from "../calls.ts";
-import { centerHost } from "../credential.ts";
+import { reportsHost } from "../credential.ts";
 import type { World } from "../world.ts";
 import { type ParsedQuery, readQuery, rowsOf } from "./query.ts";
 import { csvOf, type Reports, revenueColumns } from "./reports.ts";
@@ -69,6 +69,10 @@ const columnsOf: Readonly<Record<string, readonly string[]>> = { ISVOrder: order
 /** The column that a time span looks at. */
 const dateColumns: Readonly<Record<string, string>> = { ISVOrder: "OrderPurchaseDate", ISVRevenue: "BilledMonth" };
 
+/** What leads to a file: a shared access signature, and no sign-in. */
+export const linkOf = (id: string): string => `https://${reportsHost}${reportPath}/${id}?sv=2024-08-04&sig=simulated`;
+const listedDays = 90;
+
 export const createInsights = (world: World, reports: Reports) => {
   const { ledger } = world;
   const bad = (message: string): Error => refusal("invalidRequest", message, { target: "insights" });
@@ -98,7 +102,9 @@ export const createInsights = (world: World, reports: Reports) => {
       now: world.now(),
     });
     const text = csvOf(query.columns, rows);
-    const content = report.format === "csv" ? text : text.replaceAll(",", "\t");
+    const { failures } = world.settings().money;
+    const isFailed = world.dice.draw("run", report.id, report.runs.length) < failures;
+    const content = isFailed ? null : report.format === "csv" ? text : text.replaceAll(",", "\t");
     return {
       ...report,
       runs: [...report.runs, { id: world.uuid("execution"), at: world.now().toISOString(), content }],
@@ -111,10 +117,26 @@ export const createInsights = (world: World, reports: Reports) => {
     recurrenceCount: report.count,
     callbackUrl: report.callbackUrl,
     format: report.format,
-    executionStatus: at === null ? "Pending" : "Completed",
-    reportAccessSecureLink: at === null ? null : `https://${centerHost}${reportPath}/${at.id}?sig=simulated`,
+    executionStatus: at === null ? "Pending" : at.content === null ? "Failed" : "Completed",
+    reportAccessSecureLink: at === null || at.content === null ? null : linkOf(at.id),
     reportExpiryTime: null,
     reportGeneratedTime: at?.at ?? null,
+  });
+
+  const reportView = (row: ReportRecord): JsonObject => ({
+    reportId: row.id,
+    reportName: row.name,
+    queryId: row.queryId,
+    query: ledger.queries.get(row.queryId)?.query ?? "",
+    user: "simulated",
+    createdTime: row.at,
+    modifiedTime: null,
+    startTime: row.startAt,
+    reportStatus: row.runs.length < row.count ? "Active" : "Inactive",
+    recurrenceInterval: row.intervalHours,
+    recurrenceCount: row.count,
+    callbackUrl: row.callbackUrl,
+    format: row.format,
   });
 
   return {
@@ -146,6 +168,34 @@ export const createInsights = (world: World, reports: Reports) => {
         "Query created successfully",
       );
     },
+    /** Queries of one's own, by id or name. */
+    queries: (call: Call): WireAnswer => {
+      const { query } = call.place;
+      const rows = ledger.queries
+        .all()
+        .filter((row) => row.account === accountOf(call) && fits(query.get("queryId"), row.id))
+        .filter((row) => fits(query.get("queryName"), row.name))
+        .toSorted((a, b) => a.sequence - b.sequence);
+      if (rows.length === 0) throw notFound("query", query.get("queryName") ?? query.get("queryId") ?? "");
+      return listed(
+        rows.map(({ id, name, description, query: text, at }) => ({
+          ...{ queryId: id, name, description, query: text, type: "userDefined" },
+          ...{ user: "simulated", createdTime: at, modifiedTime: null },
+        })),
+        "Queries fetched successfully",
+      );
+    },
+    /** Reports by id, name or query. */
+    reports: (call: Call): WireAnswer => {
+      const { query } = call.place;
+      const rows = ledger.reports
+        .all()
+        .filter((row) => row.account === accountOf(call) && fits(query.get("reportId"), row.id))
+        .filter((row) => fits(query.get("reportName"), row.name) && fits(query.get("queryId"), row.queryId))
+        .toSorted((a, b) => a.sequence - b.sequence);
+      if (rows.length === 0) throw notFound("report", query.get("reportName") ?? query.get("reportId") ?? "");
+      return listed(rows.map(reportView), "Reports fetched successfully");
+    },
     createReport: (call: Call): WireAnswer => {
       const body = reportSchema.safeParse(call.body);
       if (!body.success) throw bad(`The report is not valid: ${z.prettifyError(body.error)}`);
@@ -171,26 +221,7 @@ export const createInsights = (world: World, reports: Reports) => {
       };
       ledger.reports.put(row.id, row);
       world.schedule("report", row.id, addSeconds(startAt, world.dice.between([120, 1_200], "report", row.sequence)));
-      return listed(
-        [
-          {
-            reportId: row.id,
-            reportName: row.name,
-            queryId: row.queryId,
-            query: query.query,
-            user: "simulated",
-            createdTime: row.at,
-            modifiedTime: null,
-            startTime: row.startAt,
-            reportStatus: "Active",
-            recurrenceInterval: row.intervalHours,
-            recurrenceCount: row.count,
-            callbackUrl: row.callbackUrl,
-            format: row.format,
-          },
-        ],
-        "Report created successfully",
-      );
+      return listed([reportView(row)], "Report created successfully");
     },
     executions: (call: Call): WireAnswer => {
       const id = (call.place.path.split("/").at(-1) ?? "").toLowerCase();
@@ -198,21 +229,21 @@ export const createInsights = (world: World, reports: Reports) => {
       if (report?.account !== accountOf(call)) throw notFound("report", id);
       const status = (call.place.query.get("executionStatus") ?? "Completed").toLowerCase();
       const isLatest = (call.place.query.get("getLatestExecution") ?? "true").toLowerCase() === "true";
-      const done = report.runs.map((each) => executionView(report, each));
+      const only = call.place.query.get("executionId");
+      const since = addSeconds(call.now, -listedDays * 86_400).toISOString();
+      const done = report.runs
+        .filter((each) => each.content !== null && each.at >= since && fits(only, each.id))
+        .map((each) => executionView(report, each));
       const waits = report.runs.length < report.count ? [executionView(report, null)] : [];
       const rows = status === "completed" ? done : status === "pending" ? waits : [];
       if (rows.length === 0) throw notFound("execution of report", id);
       return listed(isLatest ? rows.slice(-1) : rows, null);
     },
-    /** A report's file, by its link alone. */
-    file: (path: string): WireAnswer => {
-      const id = (path.split("/").at(-1) ?? "").toLowerCase();
-      const found = ledger.reports
-        .all()
-        .flatMap(({ runs }) => runs)
-        .find((each) => each.id === id);
-      if (!found) throw notFound("file", id);
-      return { status: 200, body: new TextEncoder().encode(found.content), type: "text/csv", headers: {} };
+    /** The content of a run that is still kept; null: there is none. */
+    fileOf: (id: string): string | null => {
+      const since = addSeconds(world.now(), -world.settings().money.reportDays * 86_400).toISOString();
+      const runs = ledger.reports.all().flatMap((report) => report.runs);
+      return runs.find((each) => each.id === id && each.at >= since)?.content ?? null;
     },
     perform: (id: string): void => {
       const report = ledger.reports.get(id);
@@ -223,4 +254,5 @@ export const createInsights = (world: World, reports: Reports) => {
     },
   };
 };
+const fits = (wanted: string | null, value: string): boolean => wanted === null || wanted === "" || wanted === value;
 export type Insights = ReturnType<typeof createInsights>;

@@ -218,7 +218,32 @@ export const createReports = (world: World) => {
     };
   };
 
+  const paymentsOf = (earnings: readonly Earning[], until: string): readonly Row[] => {
+    const paid = earnings.filter(({ paidMonth }) => `${paidMonth}-${paymentDay}` <= until);
+    return [...new Set(paid.map(({ paidMonth }) => paidMonth))].sort().map((month) =>
+      paymentRow(
+        month,
+        paid.filter(({ paidMonth }) => paidMonth === month),
+      ),
+    );
+  };
+
+  type Table = readonly [columns: readonly string[], rows: readonly Row[]];
   return {
+    /** All earnings that were told by a day, YYYY-MM-DD. */
+    earnings: (account: string, until: string): Table => {
+      const told = billedUntil(account, until)
+        .flatMap(earningsOf)
+        .filter(({ month }) => `${month}-${earningDay}` <= until);
+      return [earningColumns.split(","), told.map((earning) => earningRow(world, earning, until))];
+    },
+    /** All payments that were sent by a day, YYYY-MM-DD. */
+    payments: (account: string, until: string): Table => {
+      const told = billedUntil(account, until)
+        .flatMap(earningsOf)
+        .filter(({ month }) => `${month}-${earningDay}` <= until);
+      return [paymentColumns.split(","), paymentsOf(told, until)];
+    },
     /** The rows of the revenue data set, as they stand on a day, YYYY-MM-DD. */
     revenue: (account: string, until: string): readonly Row[] =>
       billedUntil(account, until).map((billed) => revenueRow(billed, until)),
@@ -242,13 +267,7 @@ export const createReports = (world: World) => {
           files.push({ path: `azure/earnings-${month}.csv`, text: csvOf(earningColumns.split(","), rows) });
         }
       }
-      const paid = earnings.filter(({ paidMonth }) => `${paidMonth}-${paymentDay}` <= until);
-      const payments = [...new Set(paid.map(({ paidMonth }) => paidMonth))].sort().map((month) =>
-        paymentRow(
-          month,
-          paid.filter(({ paidMonth }) => paidMonth === month),
-        ),
-      );
+      const payments = paymentsOf(earnings, until);
       if (payments.length > 0)
         files.push({ path: "azure/payments.csv", text: csvOf(paymentColumns.split(","), payments) });
       const arrived = payments.map(depositOf).filter((row) => (row.value_date ?? "") <= until);

@@ -2,7 +2,7 @@
 import type { FaultFields } from "../../../simulator/departure.ts";
 import type { Kind } from "../../../simulator/quotas.ts";
 import { graphHost, ingestionPath, marketplaceHost } from "../../wire-offers.ts";
-import { centerHost } from "../credential.ts";
+import { apiHost, centerHost, reportsHost } from "../credential.ts";
 
 export const marketplaceOperations = [
   "Configure",
@@ -24,16 +24,21 @@ export const marketplaceOperations = [
   "GetOperation",
   "AnswerOperation",
   "ListDatasets",
+  "ListQueries",
   "CreateQuery",
+  "ListReports",
   "CreateReport",
   "GetExecutions",
+  "CreateExport",
+  "GetExport",
   "GetReportFile",
 ] as const;
 export type MarketplaceOperation = (typeof marketplaceOperations)[number];
 
 const saas = "/api/saas/subscriptions";
 const insights = "/insights/v1/cmp";
-export const reportPath = "/insights/v1/files";
+const payouts = "/v1\\.0/payouts/(transactionhistory|payments)";
+export const reportPath = "/reports";
 const path = (text: string): RegExp => new RegExp(`^${text}/?$`, "i");
 export const marketplaceRoutes: readonly (readonly [
   host: string,
@@ -60,10 +65,14 @@ export const marketplaceRoutes: readonly (readonly [
   [marketplaceHost, "GET", path(`${saas}/[^/]+/operations/[^/]+`), "GetOperation"],
   [marketplaceHost, "PATCH", path(`${saas}/[^/]+/operations/[^/]+`), "AnswerOperation"],
   [centerHost, "GET", path(`${insights}/ScheduledDataset`), "ListDatasets"],
+  [centerHost, "GET", path(`${insights}/ScheduledQueries`), "ListQueries"],
   [centerHost, "POST", path(`${insights}/ScheduledQueries`), "CreateQuery"],
+  [centerHost, "GET", path(`${insights}/ScheduledReport`), "ListReports"],
   [centerHost, "POST", path(`${insights}/ScheduledReport`), "CreateReport"],
   [centerHost, "GET", path(`${insights}/ScheduledReport/execution/[^/]+`), "GetExecutions"],
-  [centerHost, "GET", path(`${reportPath}/[^/]+`), "GetReportFile"],
+  [apiHost, "POST", path(payouts), "CreateExport"],
+  [apiHost, "GET", path(`${payouts}/[^/]+`), "GetExport"],
+  [reportsHost, "GET", path(`${reportPath}/[^/]+`), "GetReportFile"],
 ];
 
 export const marketplaceKindsOfCall: Partial<Record<MarketplaceOperation, Kind>> = {
@@ -74,6 +83,7 @@ export const marketplaceKindsOfCall: Partial<Record<MarketplaceOperation, Kind>>
   AnswerOperation: "write",
   CreateQuery: "write",
   CreateReport: "write",
+  CreateExport: "write",
 };
 
 const subscription: FaultFields = { status: "saasSubscriptionStatus", vital: "id", list: "allowedCustomerOperations" };
@@ -96,4 +106,5 @@ export const marketplaceFields: Partial<Record<MarketplaceOperation, FaultFields
   ListOperations: { status: "operations.status", vital: "operations.id", list: "operations" },
   GetOperation: { status: "status", vital: "id" },
   GetExecutions: { status: "value.executionStatus", vital: "value.executionId", list: "value" },
+  GetExport: { status: "value.status", vital: "value.requestId", list: "value" },
 };

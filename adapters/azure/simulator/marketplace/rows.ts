@@ -226,9 +226,27 @@ const reportSchema = z.object({
   format: z.enum(["csv", "tsv"]),
   callbackUrl: z.string().nullable(),
   at: time,
-  runs: z.array(z.object({ id: z.string(), at: time, content: z.string() })),
+  /** One that failed has no content. */
+  runs: z.array(z.object({ id: z.string(), at: time, content: z.string().nullable() })),
 });
 export type ReportRecord = z.infer<typeof reportSchema>;
+
+/** An export of earnings or payments that was asked for. */
+const exportSchema = z.object({
+  id: z.string(),
+  account: z.string(),
+  sequence: z.number(),
+  kind: z.enum(["transactionhistory", "payments"]),
+  path: z.string(),
+  query: z.string(),
+  /** The caller's own id of the request: the same one asks for the same export. */
+  requestedAs: z.string().nullable(),
+  at: time,
+  startedAt: timeOrNone,
+  status: z.enum(["Queued", "Processing", "Completed", "Failed"]),
+  content: z.string().nullable(),
+});
+export type ExportRecord = z.infer<typeof exportSchema>;
 
 /** What can be due at the marketplace; a due row's subject is the id of what it is about. */
 export const marketplaceKinds = [
@@ -245,6 +263,7 @@ export const marketplaceKinds = [
   "term_end",
   "billing",
   "report",
+  "export",
 ] as const;
 export type MarketplaceKind = (typeof marketplaceKinds)[number];
 export const isMarketplaceKind = (kind: string): kind is MarketplaceKind =>
@@ -264,4 +283,5 @@ export const marketplaceTables = ({ table }: Pick<Book, "table">) => ({
   lines: table("lines", lineSchema),
   queries: table("queries", querySchema),
   reports: table("reports", reportSchema),
+  exports: table("exports", exportSchema),
 });

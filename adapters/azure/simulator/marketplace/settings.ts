@@ -86,5 +86,12 @@ export const moneySchema = z.object({
     .string()
     .regex(/^\d{1,2}(\.\d{1,4})?$/)
     .default("3"),
+  exportSeconds: range(60, 600).describe("how long an export of earnings or payments takes"),
+  exportsByApplication: z
+    .boolean()
+    .default(false)
+    .describe("whether exports take a token without a user; not documented, Microsoft's sample signs a user in"),
+  failures: share(0).describe("scheduled analytics and exports that fail"),
+  reportDays: z.number().positive().default(30).describe("how long the file of a report or an export is kept"),
   analyticsHours: z.number().min(0).default(24).describe("how far analytics lag behind; documented: up to 48"),
 });

@@ -19,6 +19,8 @@ export interface ReportFile {
   /** Below the folder that finance closes. */
   readonly path: string;
   readonly text: string;
+  /** When it was written, an instant. */
+  readonly modifiedAt: string;
 }
 
 /** Report files that were there at the end of a day (default, and at the latest: today in UTC), oldest first, and the bank's statement. */
@@ -39,11 +41,13 @@ export const reportFiles = (world: World, views: Views, until: string | null): r
   const files = periods.flatMap(({ month, lines, createdOn, payout }) => {
     if (createdOn > last) return [];
     const rows = lines.map((line) => detail(world, views, { line, month, createdOn }));
+    const modifiedAt = `${createdOn}T00:00:00.000Z`;
     return [
-      { path: `gcp/${month} Detailed Disbursements Report.csv`, text: csvOf(detailColumns, rows) },
+      { path: `gcp/${month} Detailed Disbursements Report.csv`, text: csvOf(detailColumns, rows), modifiedAt },
       {
         path: `gcp/${month.replaceAll("-", "")} Disbursements.csv`,
         text: csvOf(summaryColumns, [summary(month, payout)]),
+        modifiedAt,
       },
     ];
   });
@@ -51,7 +55,8 @@ export const reportFiles = (world: World, views: Views, until: string | null): r
   const arrived = deposits
     .filter(({ value_date }) => value_date <= last)
     .map((row, index) => ({ bank_txn_id: `G${String(index + 1).padStart(6, "0")}`, ...row }));
-  return [...files, { path: "bank/statement.csv", text: csvOf(statementColumns, arrived) }];
+  const statement = csvOf(statementColumns, arrived);
+  return [...files, { path: "bank/statement.csv", text: statement, modifiedAt: `${last}T00:00:00.000Z` }];
 };
 
 const bankDays = 2;

@@ -44,6 +44,17 @@ export const marketplaceSchema = z.object({
   refund: share(0.02).describe("charges that are refunded in the month after"),
   withhold: share(0.05).describe("charges whose payout is withheld at first, because the buyer has not paid"),
   abandon: share(0.3).describe("withheld payouts that are given up in the end"),
+  reportPageMax: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(1_000)
+    .describe("objects of the reports' bucket on one page at most"),
+  redeliveredAt: z.iso
+    .datetime()
+    .nullable()
+    .default(null)
+    .describe("when all report files were written once more, in place; null: never"),
   usageDollars: range(200, 4_000).describe("a customer's metered use in a month, at list price"),
 });
 export type MarketplaceSettings = z.infer<typeof marketplaceSchema>;

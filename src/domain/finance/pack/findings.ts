@@ -70,6 +70,27 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
     owner: "Account owner",
     action: "check that the buyer accepted; write the offer's id into the deal, or the link into agreement-links.csv",
   },
+  MISSING_FILE: {
+    owner: "Finance",
+    action: "ask the marketplace or the bank for the file; the close is blocked until then",
+  },
+  SCHEDULE_CHANGED: {
+    owner: "RevOps",
+    action: "compare with the amendment that the buyer accepted; correct our record or ask the marketplace",
+  },
+  TAX_MODEL_MISMATCH: {
+    owner: "Tax",
+    action: "find out who hands this buyer's tax to the authorities before the next return",
+  },
+  FX_RESIDUAL: { owner: "Finance", action: "book it as a gain or loss of conversion" },
+  TOLERANCE_CAP: {
+    owner: "Finance",
+    action: "look through what tolerances absorbed in tolerance.csv; raise the cap or claim the differences",
+  },
+  LATE_DATA_IN_CLOSED_PERIOD: {
+    owner: "Finance",
+    action: "post the adjustment in the open month, or re-open the locked one and look at the difference",
+  },
   BASIS_UNKNOWN: { owner: "RevOps", action: "write the agreement's end into agreements.json" },
 };
 
@@ -107,6 +128,18 @@ export const exceptionsTable = (close: Close): PackTable => ({
     Object.entries(one.details)
       .map(([name, value]) => `${name}: ${value}`)
       .join("; "),
+  ]),
+});
+
+export const toleranceTable = (close: Close): PackTable => ({
+  name: "tolerance",
+  title: "Differences that were let pass",
+  about:
+    "By month of the invoice or payout: differences inside the policy's tolerances, sizes added up. Above the policy's cap for a currency the close is blocked.",
+  columns: [...["period", "marketplace", "currency", "what"].map(text), count("count"), amount("absorbed")],
+  rows: close.tolerance.map(({ period, marketplace, currency, what, count: times, absorbed }) => [
+    ...[period, marketplace, currency, what, times],
+    money(absorbed, currency),
   ]),
 });
 

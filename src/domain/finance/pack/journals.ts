@@ -3,9 +3,10 @@
  * are a pure function of what an entry is about, so that importing twice posts once.
  */
 import type { MarketplaceId } from "../../deal.ts";
-import { roundToMinor } from "../amount.ts";
 import { dayText } from "../day.ts";
-import { type AccountRole, type Movement, type MovementKind, movementKinds, postings } from "./movements.ts";
+import { firstDayOf, lastDayOf } from "../period.ts";
+import type { Posting } from "../posting.ts";
+import { type AccountRole, incentiveKinds, type MovementKind, postings } from "./movements.ts";
 import { amount, type Cell, money, type PackTable, text } from "./table.ts";
 
 export interface JournalLine {
@@ -16,10 +17,12 @@ export interface JournalLine {
   readonly credit: bigint;
 }
 export interface Journal {
-  /** Stable for its month, marketplace, currency and agreement. */
+  /** Stable for its month, marketplace, currency and agreement, and the month that it adjusts. */
   readonly id: string;
   /** `2026-06` */
   readonly period: string;
+  /** The locked month that it adjusts; null: none. */
+  readonly adjusts: string | null;
   /** The last day of the month, or the day of the close in its own month. */
   readonly date: string;
   readonly marketplace: MarketplaceId;
@@ -30,86 +33,40 @@ export interface Journal {
 }
 
 /**
- * Adds movements up by month. Each month posts what the rounded total up to its end exceeds the one before by, so that sums of
- * months never drift from the exact amount by more than a unit.
+ * The journals of what is posted: one for each month, marketplace, currency and agreement, and one more for each locked month that
+ * it adjusts. Those of a locked month follow from its lock alone.
  */
-export const journalsOf = (movements: readonly Movement[], asOfDay: number): readonly Journal[] => {
-  const exact = new Map<string, Map<MovementKind, Map<string, bigint>>>();
-  for (const movement of movements) {
-    const book = `${movement.marketplace}|${movement.currency}|${movement.agreementId ?? ""}`;
-    const kinds = exact.get(book) ?? new Map<MovementKind, Map<string, bigint>>();
-    exact.set(book, kinds);
-    const months = kinds.get(movement.kind) ?? new Map<string, bigint>();
-    kinds.set(movement.kind, months);
-    const period = dayText(movement.day).slice(0, 7);
-    months.set(period, (months.get(period) ?? 0n) + movement.amount);
+export const journalsOf = (posted: readonly Posting[], asOfDay: number): readonly Journal[] => {
+  const journals = new Map<string, Omit<Journal, "lines"> & { readonly lines: JournalLine[] }>();
+  for (const posting of posted) {
+    const { period, adjusts, marketplace, currency, agreementId } = posting;
+    const id = `${period}-${marketplace}-${currency}-${subjectOf(posting)}${adjusts === null ? "" : `-adjusts-${adjusts}`}`;
+    const journal = journals.get(id) ?? {
+      ...{ id, period, adjusts, marketplace, currency, agreementId },
+      date: dayText(Math.max(firstDayOf(period), Math.min(lastDayOf(period), asOfDay))),
+      lines: [],
+    };
+    journals.set(id, journal);
+    journal.lines.push(...linesOf(posting));
   }
-  const journals: Journal[] = [];
-  for (const [book, kinds] of [...exact].toSorted(byFirst)) {
-    const byPeriod = new Map<string, JournalLine[]>();
-    const currency = book.split("|")[1] ?? "";
-    for (const kind of movementKinds) {
-      const months = kinds.get(kind);
-      if (months !== undefined)
-        for (const [period, lines] of posted(kind, months, currency)) pushTo(byPeriod, period, lines);
-    }
-    for (const [period, lines] of [...byPeriod].toSorted(byFirst))
-      journals.push(journalOf(book, period, { lines, asOfDay }));
-  }
-  return journals.toSorted((a, b) => compare(a.period, b.period) || compare(a.id, b.id));
+  return [...journals.values()].toSorted((a, b) => compare(a.period, b.period) || compare(a.id, b.id));
 };
 
-const byFirst = (a: readonly [string, unknown], b: readonly [string, unknown]): number => compare(a[0], b[0]);
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-const pushTo = (all: Map<string, JournalLine[]>, period: string, lines: readonly JournalLine[]): void => {
-  all.set(period, [...(all.get(period) ?? []), ...lines]);
+
+/** Incentives are entries of their own, never among an agreement's revenue. */
+const subjectOf = ({ agreementId, kind }: Posting): string => {
+  const parts = [agreementId, incentiveKinds.has(kind) ? "incentives" : null].filter((part) => part !== null);
+  return parts.length === 0 ? "payouts" : parts.join("-");
 };
 
-function* posted(
-  kind: MovementKind,
-  months: ReadonlyMap<string, bigint>,
-  currency: string,
-): Generator<readonly [string, readonly JournalLine[]]> {
-  let total = 0n;
-  for (const [period, micros] of [...months].toSorted(byFirst)) {
-    const before = roundToMinor(total, currency);
-    total += micros;
-    const difference = roundToMinor(total, currency) - before;
-    if (difference === 0n) continue;
-    const { debit, credit } = postings[kind];
-    const size = difference < 0n ? -difference : difference;
-    const [debited, credited] = difference > 0n ? [debit, credit] : [credit, debit];
-    yield [
-      period,
-      [
-        { account: debited, memo: kind, debit: size, credit: 0n },
-        { account: credited, memo: kind, debit: 0n, credit: size },
-      ],
-    ];
-  }
-}
-
-const journalOf = (
-  book: string,
-  period: string,
-  { lines, asOfDay }: { readonly lines: readonly JournalLine[]; readonly asOfDay: number },
-): Journal => {
-  const [marketplace = "", currency = "", agreementId = ""] = book.split("|");
-  return {
-    id: `${period}-${marketplace}-${currency}-${agreementId === "" ? "payouts" : agreementId}`,
-    period,
-    date: lastDay(period, asOfDay),
-    marketplace: marketplace as MarketplaceId,
-    currency,
-    agreementId: agreementId === "" ? null : agreementId,
-    lines,
-  };
-};
-
-const lastDay = (period: string, asOfDay: number): string => {
-  const [year = 0, month = 1] = period.split("-").map(Number);
-  const last = Math.min(Date.UTC(year, month, 0) / 86_400_000, asOfDay);
-  return dayText(last);
+const linesOf = ({ kind, amount: micros }: Posting): readonly JournalLine[] => {
+  const { debit, credit } = postings[kind];
+  const [debited, credited, size] = micros > 0n ? [debit, credit, micros] : [credit, debit, -micros];
+  return [
+    { account: debited, memo: kind, debit: size, credit: 0n },
+    { account: credited, memo: kind, debit: 0n, credit: size },
+  ];
 };
 
 /** Names of accounts in the user's own ledger. */
@@ -127,6 +84,9 @@ export const defaultAccountNames: AccountNames = {
   fx_clearing: "FX Clearing",
   rounding: "Rounding Differences",
   cash: "Cash",
+  incentive_receivable: "Incentives Receivable",
+  incentive_income: "Partner Incentives",
+  buyer_credits: "Buyer Credits",
 };
 
 type LineOf = (journal: Journal, line: JournalLine) => readonly Cell[];
@@ -134,15 +94,20 @@ const rowsOf = (journals: readonly Journal[], lineOf: LineOf): readonly (readonl
   journals.flatMap((journal) => journal.lines.map((line) => lineOf(journal, line)));
 const side = (micros: bigint, currency: string): Cell => (micros === 0n ? null : money(micros, currency));
 const memoOf = (journal: Journal, line: JournalLine): string =>
-  `${journal.marketplace} ${line.memo.replaceAll("_", " ")}${journal.agreementId === null ? "" : ` ${journal.agreementId}`}`;
+  [
+    `${journal.marketplace} ${line.memo.replaceAll("_", " ")}`,
+    ...(journal.agreementId === null ? [] : [journal.agreementId]),
+    ...(journal.adjusts === null ? [] : [`adjusts ${journal.adjusts}`]),
+  ].join(" ");
 
 export const genericJournals = (journals: readonly Journal[], names: AccountNames): PackTable => ({
   name: "journals",
   title: "Journal entries",
   about:
-    "One balanced entry for each month, marketplace, currency and agreement. Months are those of the source's calendar.",
+    "One balanced entry for each month, marketplace, currency and agreement; incentives in entries of their own. Months are those of the source's calendar. What became known of a locked month is posted into the first open one after it and names it as adjusts_period.",
   columns: [
-    ...["journal_id", "date", "period", "marketplace", "agreement_id", "currency", "account"].map(text),
+    ...["journal_id", "date", "period", "adjusts_period", "marketplace", "agreement_id", "currency"].map(text),
+    ...["movement", "account_role", "account"].map(text),
     amount("debit"),
     amount("credit"),
     text("memo"),
@@ -151,9 +116,12 @@ export const genericJournals = (journals: readonly Journal[], names: AccountName
     journal.id,
     journal.date,
     journal.period,
+    journal.adjusts ?? "",
     journal.marketplace,
     journal.agreementId ?? "",
     journal.currency,
+    line.memo,
+    line.account,
     names[line.account],
     side(line.debit, journal.currency),
     side(line.credit, journal.currency),

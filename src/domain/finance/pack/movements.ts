@@ -22,6 +22,9 @@ export const accounts = [
   "fx_clearing",
   "rounding",
   "cash",
+  "incentive_receivable",
+  "incentive_income",
+  "buyer_credits",
 ] as const;
 export type AccountRole = (typeof accounts)[number];
 
@@ -39,6 +42,10 @@ export const movementKinds = [
   "payout_rounding",
   "carried",
   "deposit",
+  "incentive",
+  "buyer_credit",
+  "incentive_paid",
+  "incentive_paid_elsewhere",
 ] as const;
 export type MovementKind = (typeof movementKinds)[number];
 
@@ -59,7 +66,20 @@ export const postings: Readonly<Record<MovementKind, { readonly debit: AccountRo
   // What a payout of less than nothing leaves is kept by the marketplace against what it owes next.
   carried: { debit: "cash_in_transit", credit: "receivable" },
   deposit: { debit: "cash", credit: "cash_in_transit" },
+  // Money of co-sell programmes never touches the accounts of sales.
+  incentive: { debit: "incentive_receivable", credit: "incentive_income" },
+  buyer_credit: { debit: "buyer_credits", credit: "incentive_receivable" },
+  incentive_paid: { debit: "cash_in_transit", credit: "incentive_receivable" },
+  incentive_paid_elsewhere: { debit: "fx_clearing", credit: "incentive_receivable" },
 };
+
+/** Movements that post into entries of their own. */
+export const incentiveKinds: ReadonlySet<MovementKind> = new Set([
+  "incentive",
+  "buyer_credit",
+  "incentive_paid",
+  "incentive_paid_elsewhere",
+]);
 
 export interface Movement {
   readonly kind: MovementKind;
@@ -74,8 +94,14 @@ export interface Movement {
   readonly subject: string;
 }
 
+/** What movements follow from: the lines and payouts of a close, or sums of them. */
+export type Moved = Pick<Close, "asOfDay" | "lines" | "payouts"> & {
+  /** The agreement that a line was found to belong to. */
+  readonly agreementIdOf: (line: MoneyLine) => string | null;
+};
+
 /** Every movement up to the close's day. */
-export const movementsOf = (close: Close): readonly Movement[] => {
+export const movementsOf = (close: Moved): readonly Movement[] => {
   const earned = purchaseEarnings(close.lines);
   const found: Movement[] = [];
   for (const line of close.lines) for (const one of ofLine(line, earned)) found.push(placed(close, line, one));
@@ -83,21 +109,21 @@ export const movementsOf = (close: Close): readonly Movement[] => {
   return found.filter((movement) => movement.amount !== 0n && movement.day <= close.asOfDay);
 };
 
-type Moved = readonly [kind: MovementKind, amount: bigint];
+type Step = readonly [kind: MovementKind, amount: bigint];
 type Earned = ReadonlyMap<string, readonly MoneyLine[]>;
 
-const placed = (close: Close, line: MoneyLine, [kind, amount]: Moved): Movement => ({
+const placed = (close: Moved, line: MoneyLine, [kind, amount]: Step): Movement => ({
   kind,
   marketplace: line.marketplace,
   currency: line.currency,
   amount,
   day: line.invoicedDay ?? line.occurredDay ?? line.collectedDay ?? 0,
-  agreementId: close.linkOf(line).agreement?.id ?? null,
+  agreementId: close.agreementIdOf(line),
   subject: line.key,
 });
 
 /** What a line does to the balance with the marketplace, without its being paid out. */
-const ofLine = (line: MoneyLine, earned: Earned): readonly Moved[] => {
+const ofLine = (line: MoneyLine, earned: Earned): readonly Step[] => {
   switch (line.kind) {
     case "REVENUE":
       return ofRevenue(line, earned);
@@ -129,6 +155,10 @@ const ofLine = (line: MoneyLine, earned: Earned): readonly Moved[] => {
       return [["cost", -line.amount]];
     case "ADJUSTMENT":
       return [["adjustment", line.amount]];
+    case "INCENTIVE":
+      return line.paid === "lost" ? [] : [["incentive", line.net]];
+    case "BUYER_CREDIT":
+      return line.paid === "lost" ? [] : [["buyer_credit", -line.net]];
     default:
       return [];
   }
@@ -137,7 +167,7 @@ const ofLine = (line: MoneyLine, earned: Earned): readonly Moved[] => {
 const writtenOff = (line: MoneyLine): MovementKind =>
   line.part === "fee" ? "fee" : line.part === "sellerTax" ? "seller_tax" : "bad_debt";
 
-const ofRevenue = (line: MoneyLine, earned: Earned): readonly Moved[] => {
+const ofRevenue = (line: MoneyLine, earned: Earned): readonly Step[] => {
   const own = line.marketplace === "gcp" ? line.fee : 0n;
   const expected = line.marketplace === "azure" && !earned.has(line.key) ? line.amount - line.net : 0n;
   return [
@@ -150,18 +180,24 @@ const ofRevenue = (line: MoneyLine, earned: Earned): readonly Moved[] => {
 };
 
 /** The lines that a payout pays, what its header rounds, and what the bank received. */
-const ofPayout = (close: Close, payout: Payout): readonly Movement[] => {
+const ofPayout = (close: Moved, payout: Payout): readonly Movement[] => {
   const base = { marketplace: payout.marketplace, day: payout.day, agreementId: null, subject: payout.id };
   const { currency } = payout;
   const paid = payout.lines.flatMap((line): readonly Movement[] => {
-    const agreementId = close.linkOf(line).agreement?.id ?? null;
+    const agreementId = close.agreementIdOf(line);
     const at = { ...base, agreementId, subject: line.key };
     const sign = line.marketplace === "aws" ? -1n : 1n;
+    const isIncentive = line.part === "incentive";
     if (line.settledCurrency === line.currency)
-      return [{ ...at, kind: "paid_out", currency, amount: sign * line.settled }];
-    const priced = line.marketplace === "aws" ? -line.amount : line.net;
+      return [{ ...at, kind: isIncentive ? "incentive_paid" : "paid_out", currency, amount: sign * line.settled }];
+    const priced = line.marketplace === "aws" && !isIncentive ? -line.amount : line.net;
     return [
-      { ...at, kind: "paid_out_elsewhere", currency: line.currency, amount: priced },
+      {
+        ...at,
+        kind: isIncentive ? "incentive_paid_elsewhere" : "paid_out_elsewhere",
+        currency: line.currency,
+        amount: priced,
+      },
       { ...at, kind: "received_elsewhere", currency, amount: sign * line.settled },
     ];
   });
