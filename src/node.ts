@@ -94,6 +94,8 @@ export interface OpenOptions {
   readonly connect?: boolean;
   /** How often connections are swept, as a cron line; default every 15 minutes. */
   readonly sweepCron?: string;
+  /** When reports are fetched and the books reconciled by the clock, as a cron line; default once a day. */
+  readonly booksCron?: string;
   readonly refreshHours?: number;
   readonly tracer?: Tracer;
   /** Which clouds are simulated in this process; default all. */
@@ -168,6 +170,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       ...(options.at === undefined ? {} : { at: options.at }),
       ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
       ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
+      ...(options.booksCron === undefined ? {} : { booksCron: options.booksCron }),
       ...(options.refreshHours === undefined ? {} : { refreshHours: options.refreshHours }),
     });
     inside = service.app;

@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly wrapDb?: (db: Db) => Db;
   /** How often connections are swept; default as the service has it. */
   readonly sweepCron?: string;
+  /** When reports are fetched and the books reconciled by the clock; default once a month, so that long stretches of time stay quick. */
+  readonly booksCron?: string;
   /** Jobs in flight at once; default 1, which makes the order reproducible. */
   readonly parallel?: number;
   /** The way to webhook endpoints; default: nothing is reached. */
@@ -125,6 +127,7 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     parallel: options.parallel ?? 1,
     ...(options.at === undefined ? {} : { at: options.at }),
     ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
+    booksCron: options.booksCron ?? "TZ=UTC 7 5 1 * *",
     ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
   });
   inside = service.app;

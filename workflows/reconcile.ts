@@ -125,9 +125,10 @@ const conclude = async (deps: WorkflowDeps, reconciliationId: string): Promise<C
   }
 };
 
-/** A full reconciliation holds all lines in memory. */
+/** What looks at everything holds all lines in memory. */
 const refusalOf = async ({ db, store, booksLimits }: WorkflowDeps, wished: Reconciliation): Promise<string | null> => {
-  if (wished.mode !== "full") return null;
+  // The first of all looks at everything, whatever was asked.
+  if (wished.mode !== "full" && (await store.ledger.reconciliations.last(db.sql)) !== null) return null;
   const lines = await store.reportFiles.rows(db.sql);
   if (lines <= booksLimits.fullLines) return null;
   return `A full reconciliation of ${lines} money lines is more than the ${booksLimits.fullLines} that this process takes on. To do: run it on Node (npx cosell serve on the same database), or ask for an increment.`;
