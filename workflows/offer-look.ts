@@ -247,7 +247,10 @@ export const absorbAgreement = async (
   const done = (await store.effects.listOf(tx, agreement.id)).flatMap((entry) =>
     entry.state === "confirmed" && entry.outcome !== null ? [entry.outcome] : [],
   );
-  if (session.agreements?.duty !== undefined && session.agreements.duty(observation, done).kind !== "done")
+  if (
+    session.agreements?.duty !== undefined &&
+    session.agreements.duty(observation, done, agreement.decision).kind !== "done"
+  )
     await store.journal.tell(tx, "agreement.duty.requested", agreement.id, { agreementId: agreement.id, connectionId });
   return agreement;
 };

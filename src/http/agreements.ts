@@ -16,12 +16,14 @@ import {
   seqPageQuery,
   tagOf,
 } from "./endpoint.ts";
+import { shownEffectSchema } from "./offers.ts";
 import { notFound } from "./problem.ts";
 
-const params = z.strictObject({ id: idOf("agr", "agreement") });
+export const agreementParams = z.strictObject({ id: idOf("agr", "agreement") });
 const storySchema = agreementSchema.extend({
   revisions: z.array(agreementRevisionSchema).describe("what was agreed, from the first revision on"),
   suggestions: z.array(suggestionSchema),
+  effects: z.array(shownEffectSchema).describe("each answer to the marketplace and its fate, without bodies"),
 });
 const filterQuery = pageQuery.extend({
   state: z
@@ -33,6 +35,7 @@ const filterQuery = pageQuery.extend({
   connection: idOf("con", "connection").optional(),
   opportunity: idOf("opp", "deal").optional(),
   offer: idOf("off", "offer").optional(),
+  waiting: z.literal("true").optional().describe("only agreements that wait for a person's decision"),
 });
 
 export const agreementEndpoints = (deps: AppDeps): readonly Endpoint[] => [
@@ -60,6 +63,7 @@ const listEndpoint = (deps: AppDeps): Endpoint =>
         ...(query.connection === undefined ? {} : { connectionId: query.connection }),
         ...(query.opportunity === undefined ? {} : { opportunityId: query.opportunity }),
         ...(query.offer === undefined ? {} : { offerId: query.offer }),
+        ...(query.waiting === undefined ? {} : { isWaiting: true as const }),
       }),
     }),
   });
@@ -71,7 +75,7 @@ const storyEndpoint = (deps: AppDeps): Endpoint =>
     tag: "Agreements",
     scope: "read",
     summary: "Read an agreement with every revision of it",
-    params,
+    params: agreementParams,
     answers: { 200: { description: "the agreement", schema: storySchema, headers: ["ETag"] } },
     problems: ["not-found"],
     handle: async ({ params: { id } }) => {
@@ -80,11 +84,9 @@ const storyEndpoint = (deps: AppDeps): Endpoint =>
       if (agreement === null) throw notFound("agreement", id);
       const revisions = await store.agreements.revisions(db.sql, id);
       const suggestions = await store.offerSuggestions.listOf(db.sql, id);
-      return {
-        status: 200,
-        body: { ...agreement, revisions, suggestions },
-        headers: { etag: tagOf(agreement.version) },
-      };
+      const effects = await store.effects.listOf(db.sql, id);
+      const body = storySchema.parse({ ...agreement, revisions, suggestions, effects });
+      return { status: 200, body, headers: { etag: tagOf(agreement.version) } };
     },
   });
 
@@ -95,7 +97,7 @@ const historyEndpoint = (deps: AppDeps): Endpoint =>
     tag: "Agreements",
     scope: "read",
     summary: "What happened to an agreement, oldest first",
-    params,
+    params: agreementParams,
     query: seqPageQuery,
     answers: { 200: { description: "one page", schema: listOf(historySchema) } },
     problems: ["not-found"],
@@ -114,7 +116,7 @@ const linkEndpoint = (deps: AppDeps): Endpoint =>
     scope: "write",
     summary: "Say which deal an agreement belongs to",
     ifMatch: "optional",
-    params,
+    params: agreementParams,
     body: z.strictObject({ opportunityId: idOf("opp", "deal") }),
     bodyExample: { opportunityId: "opp_0199c0de00007000800000000000a001" },
     answers: { 200: { description: "the agreement", schema: agreementSchema, headers: ["ETag"] } },

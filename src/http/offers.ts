@@ -25,7 +25,8 @@ import {
 import { connectionOf, lockOffer, offerParams } from "./offer-judgement.ts";
 import { notFound, ProblemError } from "./problem.ts";
 
-const shownEffectSchema = effectSchema.omit({
+/** A write to a marketplace as people see it: without its token and body. */
+export const shownEffectSchema = effectSchema.omit({
   ...{ key: true, token: true, requestHash: true, connectionId: true, shareId: true },
   ...{ invitationId: true, offerId: true, agreementId: true },
 });

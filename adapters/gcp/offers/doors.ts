@@ -91,7 +91,7 @@ const agreementsOf = (deps: MarketDeps): Agreements => ({
   look: (ref) => lookAtAgreement(deps, ref),
   changes: (cursor) => agreementChanges(deps, cursor),
   ofOffer: (ref) => agreementsOfOffer(deps, ref),
-  duty: (observation, done) => nextDuty(observation, { done, market: deps.market }),
+  duty: (observation, done, decision) => nextDuty(observation, { done, decision, market: deps.market }),
   run: (write) => runAgreementWrite(deps, write),
   locate: (write) => locateAgreementWrite(deps, write),
   // Google's approvals are done when they are answered.

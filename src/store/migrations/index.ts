@@ -14,6 +14,7 @@ import untraceable from "./0014_untraceable.sql";
 import quotaPromises from "./0016_quota_promises.sql";
 import offers from "./0017_offers.sql";
 import driftBodies from "./0018_drift_bodies.sql";
+import waiting from "./0022_waiting.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -33,4 +34,5 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0016_quota_promises", text: quotaPromises },
   { name: "0017_offers", text: offers },
   { name: "0018_drift_bodies", text: driftBodies },
+  { name: "0022_waiting", text: waiting },
 ];

@@ -1,0 +1,4 @@
+-- What a marketplace waits for a person to decide at an agreement, and what was decided last: each about one case, named by its key.
+alter table agreement add column waits jsonb;
+alter table agreement add column decision jsonb;
+create index agreement_waits on agreement (id) where waits is not null;
