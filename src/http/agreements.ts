@@ -1,8 +1,12 @@
 /** Agreements over HTTP: what offers and public purchases became. */
 import { z } from "zod";
 import { agreementStates } from "../domain/machine.ts";
-import { agreementRevisionSchema, agreementSchema, listedAgreementSchema } from "../store/agreements.ts";
-import { historySchema } from "../store/journal.ts";
+import {
+  type Agreement,
+  agreementRevisionSchema,
+  agreementSchema,
+  listedAgreementSchema,
+} from "../store/agreements.ts";
 import { suggestionSchema } from "../store/offer-suggestions.ts";
 import {
   type AppDeps,
@@ -13,9 +17,9 @@ import {
   idOf,
   listOf,
   pageQuery,
-  seqPageQuery,
   tagOf,
 } from "./endpoint.ts";
+import { historyEndpoint } from "./history.ts";
 import { shownEffectSchema } from "./offers.ts";
 import { notFound } from "./problem.ts";
 
@@ -41,7 +45,13 @@ const filterQuery = pageQuery.extend({
 export const agreementEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   listEndpoint(deps),
   storyEndpoint(deps),
-  historyEndpoint(deps),
+  historyEndpoint(deps, {
+    path: "/v1/agreements/{id}",
+    tag: "Agreements",
+    summary: "What happened to an agreement, oldest first, and who did it",
+    params: agreementParams,
+    mustFind,
+  }),
   linkEndpoint(deps),
 ];
 
@@ -80,31 +90,12 @@ const storyEndpoint = (deps: AppDeps): Endpoint =>
     problems: ["not-found"],
     handle: async ({ params: { id } }) => {
       const { db, store } = deps;
-      const agreement = await store.agreements.find(db.sql, id);
-      if (agreement === null) throw notFound("agreement", id);
+      const agreement = await mustFind(deps, id);
       const revisions = await store.agreements.revisions(db.sql, id);
       const suggestions = await store.offerSuggestions.listOf(db.sql, id);
       const effects = await store.effects.listOf(db.sql, id);
       const body = storySchema.parse({ ...agreement, revisions, suggestions, effects });
       return { status: 200, body, headers: { etag: tagOf(agreement.version) } };
-    },
-  });
-
-const historyEndpoint = (deps: AppDeps): Endpoint =>
-  endpoint({
-    method: "GET",
-    path: "/v1/agreements/{id}/history",
-    tag: "Agreements",
-    scope: "read",
-    summary: "What happened to an agreement, oldest first",
-    params: agreementParams,
-    query: seqPageQuery,
-    answers: { 200: { description: "one page", schema: listOf(historySchema) } },
-    problems: ["not-found"],
-    handle: async ({ params: { id }, query }) => {
-      if ((await deps.store.agreements.find(deps.db.sql, id)) === null) throw notFound("agreement", id);
-      const page = { subject: id, after: BigInt(query.after ?? 0), limit: query.limit };
-      return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, page) };
     },
   });
 
@@ -136,3 +127,9 @@ const linkEndpoint = (deps: AppDeps): Endpoint =>
       return { status: 200, body: agreement, headers: { etag: tagOf(agreement.version) } };
     },
   });
+
+const mustFind = async (deps: AppDeps, id: string): Promise<Agreement> => {
+  const agreement = await deps.store.agreements.find(deps.db.sql, id);
+  if (agreement === null) throw notFound("agreement", id);
+  return agreement;
+};
