@@ -39,6 +39,8 @@ export interface Agreements extends Writes {
   readonly look: (ref: RemoteRef) => Promise<Result<AgreementObservation>>;
   /** Agreements that changed since the cursor, with overlap: hints of kind `agreement`. */
   readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;
+  /** What the seller owes once the marketplace has deleted an agreement, in a sentence. Absent: nothing. */
+  readonly onDeletion?: string;
   /** Agreements that came of an offer. */
   readonly ofOffer: (ref: RemoteRef) => Promise<Result<readonly RemoteRef[]>>;
   /**

@@ -62,3 +62,24 @@ describe("an agreement at which the marketplace waits for a person", () => {
     expect(await world.exceptions(id)).toEqual([]);
   });
 });
+
+it("an agreement that the marketplace deleted is over, and calls once for what is owed then", async () => {
+  const remoteId = fake.buy();
+  await timeline.advance(24 * hour);
+  const { items } = (await call("GET", "/v1/agreements?limit=200")).body;
+  const { id } = items.find((row: { remoteId: string }) => row.remoteId === remoteId);
+  fake.forget(remoteId);
+  const { db, connectionId, service } = world;
+  const hint = async () => {
+    await service.store.journal.tell(db.sql, "agreement.hinted", id, { connectionId, remoteId });
+    await timeline.advance(hour);
+  };
+  await hint();
+  expect(await world.show(id)).toMatchObject({ state: "ended", facts: { deletedThere: expect.any(String) } });
+  expect(await world.exceptions(id)).toEqual(["DATA_DELETION_DUE"]);
+  const [exception] = (await call("GET", `/v1/exceptions?subject=${id}`)).body.items;
+  const done = { reason: "Deleted by the data team on the same day" };
+  expect((await call("POST", `/v1/exceptions/${exception.id}/close`, done)).status).toBe(200);
+  await hint();
+  expect(await world.exceptions(id)).toEqual([]);
+});

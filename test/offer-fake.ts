@@ -289,6 +289,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
     agreements: {
       ...writes,
       tellsInvoices: true,
+      onDeletion: "The customer's data must be deleted now.",
       look: async ({ id }) => {
         calls.push("GetAgreement");
         const agreement = agreements.get(id);
@@ -410,6 +411,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
       );
       return id;
     },
+    forget: (id: string) => void agreements.delete(id),
     amend: (id: string, more: Partial<LedgerAgreement>) => void Object.assign(touch(must(agreements.get(id))), more),
   };
 };

@@ -295,6 +295,15 @@ export const createAgreements = (
         from agreement where id = any(${[...ids]}::text[]) and state = 'active' and ends_at is not null order by id`;
       return rows.map((row) => ({ id: row.id, endsAt: row.ends_at, autoRenews: row.auto_renews }));
     },
+    /** The marketplace has it no more. False: that was known. */
+    noteDeletion: async (tx: Query, { id, facts }: Agreement, actorId: string): Promise<boolean> => {
+      if (facts.deletedThere !== undefined) return false;
+      const deletedThere = deps.clock.now().toISOString();
+      await tx`update agreement set facts = facts || ${tx.json({ deletedThere })}::jsonb, version = version + 1,
+        looked_at = ${deps.clock.now()} where id = ${id}`;
+      await deps.journal.note(tx, { subject: id, actorId, what: "deleted_there" });
+      return true;
+    },
     /** Keeps what a person decided about what the marketplace waits for. */
     decide: async (
       tx: Query,

@@ -75,6 +75,8 @@ const said = (members: Readonly<Record<string, Json | undefined>>): JsonObject =
 
 const deletionDuty =
   "Google deletes the entitlement later and says so (ENTITLEMENT_DELETED): the customer's data must be deleted then";
+/** https://cloud.google.com/marketplace/docs/partners/integrated-saas/manage-entitlements */
+export const onDeletion = "Google has deleted the entitlement: the customer's data must be deleted now.";
 
 const factsOf = (order: Order): JsonObject => {
   const { entitlement, account, offer } = order;
