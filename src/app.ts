@@ -1,6 +1,7 @@
 /** Assembles the routes: who may call what, how answers are secured, what lies beside the API. No logic of its own. */
 import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
+import { agreementDecisionEndpoints } from "./http/agreement-decisions.ts";
 import { agreementEndpoints } from "./http/agreements.ts";
 import { answerRuleEndpoints } from "./http/answer-rules.ts";
 import { attributionEndpoints } from "./http/attribution.ts";
@@ -76,6 +77,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...offerEndpoints(deps),
     ...offerTemplateEndpoints(deps),
     ...agreementEndpoints(deps),
+    ...agreementDecisionEndpoints(deps),
     ...feeScheduleEndpoints(deps),
     ...reportEndpoints(deps),
     ...revenueEndpoints(deps),

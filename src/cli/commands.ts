@@ -1,6 +1,12 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
-import { agreementShowCommand, agreementsCommand, feesCommand } from "./agreements.ts";
+import {
+  agreementApproveCommand,
+  agreementRejectCommand,
+  agreementShowCommand,
+  agreementsCommand,
+  feesCommand,
+} from "./agreements.ts";
 import {
   answerRuleDeleteCommand,
   answerRuleDryRunCommand,
@@ -188,6 +194,8 @@ export const commands: readonly Command[] = [
   offerPolicyCommand,
   agreementsCommand,
   agreementShowCommand,
+  agreementApproveCommand,
+  agreementRejectCommand,
   feesCommand,
   invitationsCommand,
   invitationShowCommand,
