@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
+import { serveEngine } from "./embedded-socket.ts";
 
 export interface EmbeddedWorkerData {
   /** Directory of the database files; null keeps everything in memory. */
@@ -11,15 +11,28 @@ export interface EmbeddedWorkerData {
   readonly connectionsMax: number;
   /** A dumped data directory to start a fresh database from. */
   readonly template: string | null;
+  /** PGlite compiled before; null: this thread compiles it itself. */
+  readonly engine: WebAssembly.Module | null;
 }
+
+/**
+ * PostgreSQL's own default of 128 MB is memory that PGlite takes and clears at every start, used or not. What lies outside of
+ * these is still in the kernel's page cache, or, without a directory, in memory anyway.
+ */
+const sharedBuffersMb = 32;
 
 const data: EmbeddedWorkerData = workerData;
 const database = await PGlite.create({
   ...(data.directory === null ? {} : { dataDir: data.directory }),
   ...(data.template === null ? {} : { loadDataDir: new Blob([new Uint8Array(readFileSync(data.template))]) }),
+  ...(data.engine === null ? {} : { pgliteWasmModule: data.engine }),
+  startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${sharedBuffersMb}MB`],
 });
-const server = new PGLiteSocketServer({ db: database, path: data.socketPath, maxConnections: data.connectionsMax });
-await server.start();
+const server = await serveEngine({
+  engine: database,
+  path: data.socketPath,
+  connectionsMax: data.connectionsMax,
+});
 parentPort?.on("message", async (message: "stop" | { readonly dump: true }) => {
   if (message === "stop") {
     await server.stop();
