@@ -1,5 +1,6 @@
 /** The worker thread that owns PGlite and serves it on a unix socket, so that no query blocks the service's event loop. */
 import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
 import { serveEngine } from "./embedded-socket.ts";
@@ -22,6 +23,12 @@ export interface EmbeddedWorkerData {
 const sharedBuffersMb = 32;
 
 const data: EmbeddedWorkerData = workerData;
+/**
+ * V8 takes 600 MB and seconds to optimize PostgreSQL's parser alone, once it was called some times: more memory than all the rest of
+ * a service. What its fast compiler makes of PGlite is good enough for one database. V8 has no such flag for a single module.
+ */
+if (data.engine === null)
+  for (const flag of ["--no-wasm-tier-up", "--no-wasm-dynamic-tiering"]) setFlagsFromString(flag);
 const database = await PGlite.create({
   ...(data.directory === null ? {} : { dataDir: data.directory }),
   ...(data.template === null ? {} : { loadDataDir: new Blob([new Uint8Array(readFileSync(data.template))]) }),

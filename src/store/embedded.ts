@@ -14,7 +14,7 @@ import { z } from "zod";
 import type { Db } from "../ports.ts";
 import { openDatabase } from "./database.ts";
 import type { EmbeddedWorkerData } from "./embedded-worker.ts";
-import { vacuumChanged } from "./vacuum.ts";
+import { checkpointWhenLong, vacuumChanged } from "./vacuum.ts";
 
 /**
  * The pool has one connection: PGlite is one session, and one connection pipelines as fast as several that wait for each other.
@@ -299,7 +299,11 @@ const startWorker = async (data: EmbeddedWorkerData): Promise<RunningWorker> => 
     transactionMsMax,
   });
   // Late is harmless: what fails now is tried again a minute later.
-  const vacuum = setInterval(() => void vacuumChanged(db.sql).catch(() => {}), vacuumEveryMs);
+  const tidy = async (): Promise<void> => {
+    await vacuumChanged(db.sql);
+    await checkpointWhenLong(db.sql);
+  };
+  const vacuum = setInterval(() => void tidy().catch(() => {}), vacuumEveryMs);
   vacuum.unref();
   return {
     db,
