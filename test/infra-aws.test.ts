@@ -15,7 +15,12 @@ const included = (file: string) => {
   new CfnInclude(stack, "template", { templateFile: file });
   return Template.fromStack(stack).toJSON();
 };
-const synthesized = (name: string) => included(join(directory, `${name}.yaml`));
+const made = new Map<string, ReturnType<typeof included>>();
+const synthesized = (name: string): ReturnType<typeof included> => {
+  const template = made.get(name) ?? included(join(directory, `${name}.yaml`));
+  made.set(name, template);
+  return template;
+};
 interface Statement {
   readonly Sid: string;
   readonly Effect: string;
