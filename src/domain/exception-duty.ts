@@ -19,6 +19,12 @@ const operational: Readonly<Record<string, Duty>> = {
   BOOKS_INCOMPLETE: row("Finance", 2, "give what the reconciliation lacks, and ask for it again"),
   CONNECTION_PARKED: row("Operations", 1, "mend the credentials, then resume the connection"),
   CONSENT_LAPSES: row("Operations", 3, "sign in again before the consent ends"),
+  DATA_DELETION_DUE: row(
+    "Account owner",
+    2,
+    "delete the buyer's data as the marketplace asks, and say that it is done",
+  ),
+  DECISION_DUE: row("Deal desk", 1, "decide what the marketplace waits for, before its deadline"),
   DRIFT: row("Operations", 5, "compare the partner's answer with its documents, and report what changed"),
   DUTY_REFUSED: row("Partner manager", 1, "do at the marketplace what the agreement waits for"),
   EFFECT_STUCK: row("Operations", 1, "look at the partner whether the write happened, and settle it"),

@@ -5,8 +5,9 @@ import { claims } from "../domain/finance/pack/findings.ts";
 import { ref } from "../domain/finance/refs.ts";
 import type { Query } from "../ports.ts";
 import type { ExceptionRecord } from "./exception-row.ts";
+import { addStored } from "./ledger-facts.ts";
 import { readFiles, standingFiles } from "./ledger-files.ts";
-import { factsOf, gatherFrom } from "./ledger-gather.ts";
+import { factsOf, factsOfKinds, gatherFrom, rulingKinds } from "./ledger-gather.ts";
 import { lastReconciliation } from "./ledger-lists.ts";
 
 const linesMax = 100_000;
@@ -23,6 +24,7 @@ export const claimOf = async (
   const gathered = await gatherFrom(query, [ref.agreement(marketplace, subject)], { files, linesMax });
   if (gathered === null) return null;
   const facts = factsOf(gathered, new Set(files));
+  for (const one of await factsOfKinds(query, rulingKinds, files)) addStored(facts, one);
   // Payouts and totals need other lines too; a fee does not.
   const close = closeBooks({ ...facts, controls: [], periodLocks: [] }, { asOfDay: dayOf(last.asOf) ?? 0 });
   const ending = `-${subject.replaceAll(/[^A-Za-z0-9._-]/g, "_")}`;
