@@ -2,8 +2,9 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { migrate, TransactionHeldError } from "../src/store/database.ts";
+import { TransactionHeldError } from "../src/store/database.ts";
 import { DirectoryOwnedError, findOwner, openEmbedded } from "../src/store/embedded.ts";
+import { migrate } from "../src/store/migrate.ts";
 import { checkpointWhenLong, vacuumChanged } from "../src/store/vacuum.ts";
 import { openTestDatabase } from "./template.ts";
 

@@ -10,9 +10,10 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import postgres from "postgres";
 import type { Db } from "../src/ports.ts";
-import { migrate, openDatabase } from "../src/store/database.ts";
+import { openDatabase } from "../src/store/database.ts";
 import { compileEngine, openInMemory } from "../src/store/embedded.ts";
 import { serveEngine } from "../src/store/embedded-socket.ts";
+import { migrate } from "../src/store/migrate.ts";
 import { migrations } from "../src/store/migrations/index.ts";
 
 const serverUrl = process.env.TEST_DATABASE_URL;

@@ -1,10 +1,13 @@
 /** A whole service in virtual time against the simulated clouds, by default AWS alone: what the workflow, crash and demo tests run in. */
+
 import type { Tracer } from "@opentelemetry/api";
 import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import type { Marketplace } from "../adapters/contract.ts";
 import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import type { MarketplaceId, OpportunityInput } from "../src/domain/deal.ts";
+import { embeddedEngine } from "../src/embedded-engine.ts";
+import { serverEngine } from "../src/engine.ts";
 import { createSeededIds } from "../src/ids.ts";
 import type { Clock, Db, Log, PublicHttp } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
@@ -119,9 +122,10 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     simulators,
     publicUrl,
     signingKey: executor?.signingKey ?? testSigningKey,
-    ...(executor === undefined
-      ? {}
-      : { executor: { url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl } }),
+    engine:
+      executor === undefined
+        ? embeddedEngine
+        : serverEngine({ url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl }),
     retentionDays: 90,
     ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
     parallel: options.parallel ?? 1,
