@@ -40,11 +40,16 @@ describe("a rule in the service", () => {
     const push = (document: JsonObject) => call<Document>("POST", "/v1/attribution/rules", document);
     expect((await push(rule)).body.detail).toMatch(/is a date without a signature/);
     expect((await push(twice)).body.detail).toMatch(/Ada Example for us was made with a key that is not among/);
-    for (const key of [ada, bob]) expect((await call("POST", "/v1/attribution/keys", publicHalf(key))).status).toBe(200);
+    for (const key of [ada, bob])
+      expect((await call("POST", "/v1/attribution/keys", publicHalf(key))).status).toBe(200);
     expect((await push(once)).body.detail).toMatch(/partner has not signed it/);
     expect((await push({ ...twice, effective_from: "2024-01-01" })).body.detail).toMatch(/changed after it was signed/);
     expect([(await push(twice)).status, (await push(twice)).status]).toEqual([201, 200]);
-    const other = await signRule(await signRule({ ...unsigned, effective_from: "2024-01-01", signatures: [] }, ada, today), bob, today);
+    const other = await signRule(
+      await signRule({ ...unsigned, effective_from: "2024-01-01", signatures: [] }, ada, today),
+      bob,
+      today,
+    );
     expect(await push(other)).toMatchObject({ status: 409, body: { detail: expect.stringContaining("new version") } });
     await timeline.settle();
     const { items } = (await call<{ items: readonly Document[] }>("GET", "/v1/attribution/rules")).body;
