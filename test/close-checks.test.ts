@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import type { CloseException } from "../src/domain/finance/exception.ts";
 import { exceptionsTable, toleranceTable } from "../src/domain/finance/pack/findings.ts";
+import { indicatorsTable } from "../src/domain/finance/pack/indicators.ts";
 import { csvRows } from "../src/domain/finance/pack/table.ts";
-import { closeInMemory } from "./ledger.ts";
+import { closeInMemory, readFiles } from "./ledger.ts";
 
 const windows = {
   invoice_overdue: 50,
@@ -182,6 +183,22 @@ describe("conversion", () => {
     expect(residual(sale, paid("-110.00"))).toEqual([]);
     expect(residual(sale)).toEqual([]);
     expect(residual(sale, { ...paid("-50.00"), amount: "-50.00" })).toEqual([]);
+  });
+});
+
+describe("shares in key figures", () => {
+  it("are whole numbers rounded half up, with Wilson's interval: 40 won of 100 lie between 30.9 and 49.8 percent", () => {
+    const deal = (index: number): string =>
+      `D${index},Acme,acme.example,1.00,USD,2026-01-01,${index < 40 ? "Closed Won" : "Closed Lost"},,`;
+    const header = "deal_id,account_name,account_domain,amount,currency,close_date,stage,marketplace,private_offer_id";
+    const files = {
+      "policy.json": JSON.stringify({ tolerance: { minor_units_per_instalment: 1 }, windows_days: windows }),
+      "deals.csv": `${[header, ...Array.from({ length: 100 }, (_, index) => deal(index))].join("\n")}\n`,
+    };
+    const rates = indicatorsTable(closeInMemory(Object.entries(files)), readFiles(Object.entries(files))).rows;
+    expect(rates.find(([figure, group]) => figure === "win rate" && group === "without co-sell")).toEqual([
+      ...["win rate", "without co-sell", "40.0 %", "30.9 % to 49.8 %", 100],
+    ]);
   });
 });
 

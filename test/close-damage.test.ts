@@ -1,8 +1,24 @@
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { createCsvReader, csvRow, formulaRestored } from "../src/domain/csv.ts";
+import { exceptionsTable } from "../src/domain/finance/pack/findings.ts";
+import { csvRows } from "../src/domain/finance/pack/table.ts";
 import { answerSchema, type Closed, closeOnce, moneyOf, reconciliationCase, withDirectory } from "./close-rig.ts";
+import { closeInMemory } from "./ledger.ts";
+import naughty from "./vectors/naughty-strings.json" with { type: "json" };
 
+const policy = {
+  tolerance: { minor_units_per_instalment: 1 },
+  windows_days: {
+    invoice_overdue: 50,
+    accepted_no_revenue: { aws: 55, azure: 50, gcp: 50 },
+    aws_disbursement_after_collection: 45,
+    azure_disbursement_after_expected: 30,
+    gcp_disbursement_after_expected: 10,
+    bank_after_disbursement: 5,
+  },
+};
 const input = join(reconciliationCase, "input");
 const earnings = "azure/earnings-2025-08.csv";
 const payments = "azure/payments.csv";
@@ -166,6 +182,52 @@ describe("a file that", () => {
       expect(moneyOf(answerSchema.parse(JSON.parse(closed.answerText))).join()).toMatch(/azure USD invoiced \d{9}/);
     },
   );
+});
+
+describe("a file of two gigabytes", () => {
+  it("is refused at once with a remedy, without being read into memory, and the others are closed", async () => {
+    await withDirectory(async (folder) => {
+      for (const path of fewFiles) await cp(join(input, path), join(folder, path), { recursive: true });
+      await mkdir(join(folder, "bank"));
+      await writeFile(join(folder, statement), await readFile(join(input, statement)));
+      await truncate(join(folder, statement), 2_147_483_648);
+      const before = process.memoryUsage().rss;
+      const closed = await closeOnce(folder);
+      expect(closed.text).toMatch(
+        /refused, nothing of it counts: bank\/statement\.csv\n {2}the file is larger than 1 GiB\n {4}fix: cut it by month/,
+      );
+      expect([closed.code, moneyOf(answerSchema.parse(JSON.parse(closed.answerText))).length > 0]).toEqual([1, true]);
+      expect(process.memoryUsage().rss - before).toBeLessThan(500_000_000);
+    });
+  });
+});
+
+describe("texts that break programs", () => {
+  it("go through a close into its tables and come back as they were", () => {
+    const texts = naughty.strings.filter((text) => text.trim() === text && text !== "" && !text.includes("\0"));
+    const deposits = texts.map((text, index) => [
+      `B${index}`,
+      "2026-06-01",
+      "USD",
+      `${index + 1}.00`,
+      "MICROSOFT",
+      text,
+    ]);
+    const files = {
+      "policy.json": JSON.stringify(policy),
+      "statement.csv": [["bank_txn_id", "value_date", "currency", "amount", "counterparty", "reference"], ...deposits]
+        .map(csvRow)
+        .join(""),
+    };
+    const reader = createCsvReader(",");
+    const written = [...csvRows(exceptionsTable(closeInMemory(Object.entries(files))))].join("");
+    const [header, ...rows] = [...reader.push(written), ...reader.end()].map(({ cells }) => cells);
+    const [subject = 0, details = 0] = ["subject", "details"].map((name) => header?.indexOf(name));
+    const found = new Map(rows.map((cells) => [cells[subject], formulaRestored(cells[details] ?? "")]));
+    expect(texts.length).toBeGreaterThan(300);
+    for (const [index, text] of texts.entries())
+      expect(found.get(`B${index}`)).toBe(`payer: MICROSOFT; reference: ${text}`);
+  });
 });
 
 describe("a close", () => {

@@ -15,7 +15,7 @@ const rooms: readonly (readonly [string, RegExp])[] = [
     "root",
     /^src\/(node|node-outbound|node-tracing|tracing|cli|worker|worker-config|service|engine|drain|puller|rehearsal|simulation|demo|demo-contracts|aws-credentials|azure-credentials)\.ts$|^src\/cli\//,
   ],
-  ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
+  ["embedded", /^src\/store\/embedded(-worker|-socket)?\.ts$/],
   ["domain", /^src\/domain\//],
   ["ports", /^src\/(ports|clock|ids|log|outbound|public-http|tokens)\.ts$/],
   ["store", /^src\/store\//],

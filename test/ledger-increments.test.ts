@@ -6,7 +6,7 @@ import { concluded, emptyLedger, keepFile, type NamedText } from "./ledger-rig.t
 import { openStore } from "./store-fixture.ts";
 
 /** `npm run test:money` draws more. */
-const ledgers = Math.max(4, Math.round(Number(process.env.LEDGERS ?? 1_000) / 250));
+const ledgers = Math.max(2, Math.round(Number(process.env.LEDGERS ?? 1_000) / 500));
 const fixture = await openStore("ledger-increments");
 const { db, store, ids } = fixture;
 afterAll(() => fixture.close());
@@ -78,7 +78,7 @@ describe("increments", () => {
       const chance = createChance(seed);
       let day = asOfDay - 400;
       await run("full", day);
-      for (let step = 0; step < 12; step += 1) {
+      for (let step = 0; step < 8; step += 1) {
         day += chance.whole(1, 60);
         expect((await run("increment", day)).mode).toBe("increment");
         const one = await concluded(db.sql);

@@ -96,7 +96,7 @@ export const openOffers = async (options: {
   };
   let counter = 0;
   return {
-    ...{ db, clock, service, fake, call, keys, terms, usd, connectionId: connection.id },
+    ...{ db, clock, service, fake, call, keys, terms, usd, connectionId: connection.id, databaseKind: database.kind },
     timeline: createTimeline({ clock, service, simulators: [] }),
     deal: async (overrides: Parameters<typeof dealInput>[1] = {}): Promise<string> => {
       const input = dealInput(`${options.seed}-${counter++}`, overrides);

@@ -134,7 +134,8 @@ interface Keeping {
   readonly knew: () => void;
 }
 
-const createKeeper = ({ db, ledger, reportFiles }: OpenLedger, keeping: Keeping): Keeper => {
+/** Keeps the files of a folder as they are read. */
+export const createKeeper = ({ db, ledger, reportFiles }: OpenLedger, keeping: Keeping): Keeper => {
   const received = new Map<number, { readonly id: string; readonly bytes: Promise<unknown> }>();
   const begin = async ({ path }: FolderFile): Promise<number | ReadFile> => {
     const place = join(keeping.folder, path);

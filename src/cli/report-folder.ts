@@ -18,6 +18,9 @@ import { Failure } from "./failure.ts";
 
 const filesMax = 100_000;
 const documentBytesMax = 536_870_912;
+/** A table is read row by row, but what its rows say is held: a million rows need a good gigabyte. */
+const tableBytesMax = 1_073_741_824;
+const rowsMax = 2_500_000;
 
 export interface FolderFile {
   /** Path inside the folder, with `/`. */
@@ -105,7 +108,9 @@ export const readFolder = async (
     const begun = (await keeper?.begin(file)) ?? index;
     const told = (bytes: number, count: number): void => context.watcher.read(bytesBefore + bytes, rows + count, index);
     const one =
-      typeof begun === "number" ? await readNumbered(folder, file, { index: begun, formats, strings, told }) : null;
+      typeof begun === "number"
+        ? await readNumbered(folder, file, { index: begun, formats, strings, told, rowsBefore: rows })
+        : null;
     const found = one?.file ?? begun;
     if (typeof found !== "number") read.push(found);
     if (one !== null) {
@@ -126,11 +131,11 @@ export const readFolder = async (
 const readNumbered = async (
   folder: string,
   file: FolderFile,
-  given: Pick<Reading, "formats" | "told"> & Pick<NamedFile, "index" | "strings">,
+  given: Pick<Reading, "formats" | "told" | "rowsBefore"> & Pick<NamedFile, "index" | "strings">,
 ): Promise<{ readonly file: ReadFile; readonly facts: Facts }> => {
-  const { index, strings, formats, told } = given;
+  const { index, strings, formats, told, rowsBefore } = given;
   const named = { index, path: file.path, strings };
-  const { facts, ...outcome } = await readOne(folder, file, { named, formats, told });
+  const { facts, ...outcome } = await readOne(folder, file, { named, formats, told, rowsBefore });
   return { file: { ...outcome, number: index, bytes: file.bytes }, facts };
 };
 
@@ -157,6 +162,7 @@ interface Reading {
   readonly named: NamedFile;
   readonly formats: readonly ReportFormat[];
   readonly told: (bytes: number, rows: number) => void;
+  readonly rowsBefore: number;
 }
 type Digested = FileOutcome & { readonly digest: string };
 
@@ -165,12 +171,23 @@ const readOne = async (folder: string, file: FolderFile, reading: Reading): Prom
   const hash = createHash("sha256");
   let seen = 0;
   try {
+    if (/\.(?:csv|tsv|txt)$/i.test(file.path) && file.bytes > tableBytesMax)
+      throw new Failure("the file is larger than 1 GiB", {
+        fix: "cut it by month, each part with the header line, and close fewer months at once; or let the service ingest it",
+      });
     if (file.bytes > fileBytesMax) throw new Failure("the file is larger than 2 GiB", { fix: "split the file" });
+    const told = (bytes: number, rows: number): void => {
+      if (reading.rowsBefore + rows > rowsMax)
+        throw new Failure(`the folder holds more than ${rowsMax.toLocaleString("en")} rows`, {
+          fix: "close fewer months at once, or let the service ingest the files",
+        });
+      reading.told(bytes, rows);
+    };
     const pieces = readPieces(path, (piece) => {
       seen += piece.length;
       hash.update(piece);
     });
-    const outcome = await readReport({ ...reading, pieces, documentBytesMax });
+    const outcome = await readReport({ ...reading, told, pieces, documentBytesMax });
     return { ...outcome, digest: seen === file.bytes && seen > 0 ? hash.digest("hex") : "" };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -26,6 +26,8 @@ export const openDatabase = (options: DatabaseOptions): Db => {
       : postgres({
           ...common,
           path: options.target.socketPath,
+          // A new connection is the same session: what the old one prepared would stay in it.
+          max_lifetime: null,
           username: "postgres",
           database: "postgres",
           ssl: false,

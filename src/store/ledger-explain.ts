@@ -4,14 +4,14 @@ import { marketplaceIds } from "../domain/deal.ts";
 import { closeBooks } from "../domain/finance/close.ts";
 import { lastSecondOfDay } from "../domain/finance/day.ts";
 import { answerTypes, type CloseException, exceptionKey, packTypes } from "../domain/finance/exception.ts";
-import { type Facts, noFacts } from "../domain/finance/facts.ts";
+import { addFacts, type Facts, noFacts } from "../domain/finance/facts.ts";
 import { createExplainer, type Explained } from "../domain/finance/pack/explainer.ts";
 import { type Ref, ref } from "../domain/finance/refs.ts";
-import { judgeDocuments } from "../domain/finance/signed-documents.ts";
+import { type JudgedDocuments, judgeDocuments } from "../domain/finance/signed-documents.ts";
 import type { Query } from "../ports.ts";
 import { addStored } from "./ledger-facts.ts";
 import { type CountedFile, readFiles, standingFiles } from "./ledger-files.ts";
-import { factsOf, factsOfKinds, gatherFrom, keptLocks } from "./ledger-gather.ts";
+import { factsOf, factsOfKinds, gatherFrom, keptLocks, rulingKinds } from "./ledger-gather.ts";
 import { parseFirst } from "./rows.ts";
 
 export interface Asked {
@@ -30,25 +30,44 @@ const filesAt = async (query: Query, { knownUntilDay = null }: Asked): Promise<r
   return standingFiles(await readFiles(query, until));
 };
 
-/**
- * The facts of everything that belongs together with these names, in the files that counted then. Payments and deposits are those of
- * the payouts among them. Null: more belongs together than fits.
- */
-export const gather = async (query: Query, seeds: Iterable<Ref>, asked: Asked): Promise<Facts | null> =>
-  gatherIn(query, [...seeds], await filesAt(query, asked));
+/** Rules, policy and their like, with their signatures judged: the same for every question of the same files. */
+interface Rulings {
+  readonly key: string;
+  readonly facts: Facts;
+  readonly judged: JudgedDocuments;
+}
 
-const gatherIn = async (query: Query, seeds: readonly Ref[], files: readonly CountedFile[]): Promise<Facts | null> => {
+const readRulings = async (query: Query, files: readonly CountedFile[], key: string): Promise<Rulings> => {
+  const facts = noFacts();
+  for (const one of await factsOfKinds(
+    query,
+    rulingKinds,
+    files.map(({ seq }) => seq),
+  ))
+    addStored(facts, one);
+  return { key, facts, judged: await judgeDocuments(facts) };
+};
+
+const gatherIn = async (
+  query: Query,
+  seeds: readonly Ref[],
+  { files, rulings }: { readonly files: readonly CountedFile[]; readonly rulings: Rulings },
+): Promise<Facts | null> => {
   const seqs = files.map(({ seq }) => seq);
   const gathered = await gatherFrom(query, seeds, { files: seqs, linesMax });
   if (gathered === null) return null;
   const facts = factsOf(gathered, new Set(seqs));
+  addFacts(facts, rulings.facts);
   for (const lock of await keptLocks(query, [...new Set(facts.deals.map(({ dealId }) => dealId))]))
     facts.locks.push(lock);
   return facts;
 };
 
 /** What an id may be, and where to begin looking for it. */
-const seedsOf = async (query: Query, id: string): Promise<readonly Ref[]> => {
+const seedsOf = async (
+  query: Query,
+  id: string,
+): Promise<{ readonly seeds: readonly Ref[]; readonly isPaid: boolean }> => {
   const seeds = new Set<Ref>();
   const parts = id.split("|");
   // An exception's key names its subject; a credit's id its deal.
@@ -69,7 +88,7 @@ const seedsOf = async (query: Query, id: string): Promise<readonly Ref[]> => {
     seeds.add(ref.payout(payout));
     if (repeats !== null) seeds.add(ref.payout(repeats));
   }
-  return [...seeds];
+  return { seeds: [...seeds], isPaid: paid.length > 0 };
 };
 /** `a|b|c`: a cause may follow the subject. */
 const beginnings = (name: string): readonly string[] => {
@@ -102,7 +121,7 @@ const wholeException = async (query: Query, id: string): Promise<CloseException 
 };
 const raisedSchema = z.object({
   code: z.enum([...answerTypes, ...packTypes]),
-  subjectType: z.enum(["agreement", "line", "disbursement", "deal", "deposit", "control"]),
+  subjectType: z.enum(["agreement", "line", "disbursement", "deal", "deposit", "control", "file"]),
   subject: z.string(),
   marketplace: z.enum(marketplaceIds).nullable(),
   amountMicros: z.bigint(),
@@ -112,30 +131,51 @@ const raisedSchema = z.object({
   details: z.record(z.string(), z.string()),
 });
 
-/** Explains an id of a close: a deposit, payout, line, agreement, exception or credit. */
-export const explain = async (
-  query: Query,
-  id: string,
-  asked: Asked,
-): Promise<{ readonly explained: Explained; readonly files: NumberedFiles }> => {
-  const files = await filesAt(query, asked);
-  const numbered: NumberedFiles = new Map(files.map(({ seq, path, sha256 }) => [seq, { path, sha256: sha256 ?? "" }]));
-  const facts = await gatherIn(query, await seedsOf(query, id), files);
-  if (facts === null) return { explained: { kind: "unknown", near: [] }, files: numbered };
-  // Payouts are found by what the bank shows, so all of the bank's facts are needed where there is a payout.
-  if (facts.lines.some(({ part, payoutKey }) => part === "payout" || payoutKey !== null)) {
-    const bank = noFacts();
-    for (const one of await factsOfKinds(query, ["payments", "deposits"], [...numbered.keys()])) addStored(bank, one);
-    facts.payments.splice(0, facts.payments.length, ...bank.payments);
-    facts.deposits.splice(0, facts.deposits.length, ...bank.deposits);
-  }
-  facts.controls.splice(0);
-  const close = closeBooks(facts, { asOfDay: asked.asOfDay, judged: await judgeDocuments(facts) });
-  const whole = await wholeException(query, id);
-  const exceptions =
-    whole === null ? close.exceptions : [...close.exceptions.filter((one) => exceptionKey(one) !== id), whole];
-  const explained = createExplainer({ ...close, exceptions }, facts)(id);
-  return explained.kind === "unknown"
-    ? { explained: { kind: "unknown", near: await nearTo(query, id) }, files: numbered }
-    : { explained, files: numbered };
+/** Asks why things are what they are. */
+export const createExplaining = () => {
+  let last: Rulings | null = null;
+  const rulingsOf = async (query: Query, files: readonly CountedFile[]): Promise<Rulings> => {
+    const key = files.flatMap(({ seq, format }) => (format?.startsWith("internal.") ? [seq] : [])).join(" ");
+    if (last?.key !== key) last = await readRulings(query, files, key);
+    return last;
+  };
+  return {
+    /**
+     * The facts of everything that belongs together with these names, in the files that counted then, without those of the bank.
+     * Null: more belongs together than fits.
+     */
+    gather: async (query: Query, seeds: Iterable<Ref>, asked: Asked): Promise<Facts | null> => {
+      const files = await filesAt(query, asked);
+      return gatherIn(query, [...seeds], { files, rulings: await rulingsOf(query, files) });
+    },
+    /** Why what has this id is what it is, as of a day: a deposit, payout, line, agreement, exception or credit. */
+    explain: async (
+      query: Query,
+      id: string,
+      asked: Asked,
+    ): Promise<{ readonly explained: Explained; readonly files: NumberedFiles }> => {
+      const [files, { seeds, isPaid }, whole] = await Promise.all([
+        filesAt(query, asked),
+        seedsOf(query, id),
+        wholeException(query, id),
+      ]);
+      const numbered: NumberedFiles = new Map(
+        files.map(({ seq, path, sha256 }) => [seq, { path, sha256: sha256 ?? "" }]),
+      );
+      const rulings = await rulingsOf(query, files);
+      const facts = await gatherIn(query, seeds, { files, rulings });
+      if (facts === null) return { explained: { kind: "unknown", near: [] }, files: numbered };
+      // Which deposit is which payout's is seen among all of them.
+      if (isPaid)
+        for (const one of await factsOfKinds(query, ["payments", "deposits"], [...numbered.keys()]))
+          addStored(facts, one);
+      const close = closeBooks(facts, { asOfDay: asked.asOfDay, judged: rulings.judged });
+      const exceptions =
+        whole === null ? close.exceptions : [...close.exceptions.filter((one) => exceptionKey(one) !== id), whole];
+      const explained = createExplainer({ ...close, exceptions }, facts)(id);
+      return explained.kind === "unknown"
+        ? { explained: { kind: "unknown", near: await nearTo(query, id) }, files: numbered }
+        : { explained, files: numbered };
+    },
+  };
 };

@@ -33,6 +33,7 @@ const selectFacts = async (
   const [row] = await query.unsafe(
     `select ${packed(factColumns)} from (select * from ledger_fact where ${condition} order by file_seq, kind, n) picked`,
     plainValues(values),
+    { prepare: true },
   );
   const { rows, cells } = unpacked(row, factColumns);
   const found: NumberedFact[] = [];
@@ -57,8 +58,8 @@ export const factsOfKinds = (
 
 /** What rules everything: read whatever is asked. */
 export const rulingKinds: readonly FactKind[] = ["rules", "decisions", "keys", "feeSchedules", "policies"];
-/** What payouts and control totals need besides lines. */
-export const bankKinds: readonly FactKind[] = ["payments", "deposits", "controls"];
+/** What payouts, control totals and the calendar of files need besides lines. */
+export const wholeKinds: readonly FactKind[] = ["payments", "deposits", "controls", "received"];
 
 const sliceRows = 20_000;
 
@@ -92,7 +93,7 @@ const restOf = (one: Ref, parts: number): string => one.split("|").slice(parts).
 
 /**
  * Follows names through the files until nothing new comes. Null: more than `linesMax` lines belong together, or the names lead on
- * and on, and a look at everything is cheaper.
+ * and on, and a look at everything is cheaper. What rules everything (`rulingKinds`) is not among it.
  */
 export const gatherFrom = async (
   query: Query,
@@ -103,13 +104,14 @@ export const gatherFrom = async (
   const seen = new Set<Ref>(seeds);
   const facts = new Map<string, NumberedFact>();
   const lines = new Map<number, StoredLine>();
+  const [taxed] = await query`select 1 from ledger_fact where ref1 >= 'x|' and ref1 < 'x}' limit 1`;
   let round: ReadonlySet<Ref> = new Set(seen);
   for (let count = 0; round.size > 0; count += 1) {
     if (count > roundsMax || lines.size > within.linesMax) return null;
     const next = new Set<Ref>();
     const lead = (to: readonly (Ref | null)[]): void => {
       for (const one of to)
-        if (one !== null && !seen.has(one)) {
+        if (one !== null && !seen.has(one) && (taxed !== undefined || !one.startsWith("x|"))) {
           seen.add(one);
           next.add(one);
         }
@@ -132,11 +134,10 @@ export const gatherFrom = async (
     round = next;
   }
   const inOrder = [...lines].toSorted(([a], [b]) => a - b).map(([, line]) => line);
-  const common = await factsOfKinds(query, rulingKinds, within.files);
   const found = [...facts.values()].toSorted(
     (a, b) => a.fileSeq - b.fileSeq || (a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : a.n - b.n),
   );
-  return { facts: [...found, ...common], lines: inOrder };
+  return { facts: found, lines: inOrder };
 };
 
 const factsBy = async (query: Query, round: ReadonlySet<Ref>, files: readonly number[]) => {
@@ -152,36 +153,35 @@ const linesBy = async (
   within: { readonly files: readonly number[]; readonly shared: (text: string) => string },
 ): Promise<readonly StoredLine[]> => {
   const [keys, agreements, offers, payouts]: [string[], string[], string[], string[]] = [[], [], [], []];
+  const invoiced: string[] = [];
+  const select = (condition: string, values: readonly (readonly string[])[]): Promise<readonly StoredLine[]> =>
+    selectLines(
+      query,
+      {
+        sql: `select * from ledger_line where file_seq = any($1::int[]) and ${condition} order by file_seq, n`,
+        values: [within.files, ...values],
+      },
+      within.shared,
+    );
   for (const one of round) {
     if (one.startsWith("k|")) keys.push(restOf(one, 1));
     else if (one.startsWith("a|")) agreements.push(restOf(one, 2));
     else if (one.startsWith("o|")) offers.push(restOf(one, 1));
+    else if (one.startsWith("x|")) invoiced.push(restOf(one, 2));
     else if (one.startsWith("p|")) payouts.push(restOf(one, 1));
   }
-  const groups: readonly (readonly [string, readonly string[]])[] = [
-    ["key = any($1::text[])", keys],
-    ["parent_key = any($1::text[])", keys],
-    ["agreement_id = any($1::text[])", agreements],
-    ["agreement_id is null and offer_id = any($1::text[])", offers],
-    ["payout_key = any($1::text[])", payouts],
-    ["key = any($1::text[])", payouts],
-  ];
-  const found = await Promise.all(
-    groups
-      .filter(([, values]) => values.length > 0)
-      .map(([condition, values]) =>
-        selectLines(
-          query,
-          {
-            sql: `select * from ledger_line where ${condition} and file_seq = any($2::int[]) order by file_seq, n`,
-            values: [values, within.files],
-          },
-          within.shared,
-        ),
-      ),
-  );
-  return found.flat();
+  const found =
+    keys.length + agreements.length + offers.length + payouts.length === 0
+      ? []
+      : await select(anyOf, [keys, agreements, offers, payouts]);
+  return invoiced.length === 0 ? found : [...found, ...(await select(onInvoiceLines, [invoiced]))];
 };
+
+const anyOf = `(key = any($2::text[]) or parent_key = any($2::text[]) or agreement_id = any($3::text[])
+  or ((agreement_id is null or part = 'incentive') and offer_id = any($4::text[]))
+  or payout_key = any($5::text[]) or key = any($5::text[]))`;
+const onInvoiceLines = `(file_seq, n) in (select file_seq, n from unnest($2::text[]) as wanted (id)
+  join ledger_line on kind = 'REVENUE' and reference >= id || ':' collate "C" and reference < id || ';' collate "C")`;
 
 /** Agreements that the last reconciliation knew by their offer or buyer: those too that only lines name. */
 const agreementsBy = async (query: Query, round: ReadonlySet<Ref>): Promise<readonly Ref[]> => {

@@ -13,7 +13,6 @@ import type { Query } from "../ports.ts";
 import { addStored, type StoredFact } from "./ledger-facts.ts";
 import { type CountedFile, standingFiles } from "./ledger-files.ts";
 import {
-  bankKinds,
   factsOf,
   factsOfFiles,
   factsOfKinds,
@@ -22,6 +21,7 @@ import {
   keptLocks,
   linesOfFiles,
   rulingKinds,
+  wholeKinds,
 } from "./ledger-gather.ts";
 import { type StoredLine, selectLines } from "./ledger-lines.ts";
 import type { Reconciliation } from "./ledger-lists.ts";
@@ -135,7 +135,9 @@ interface Concluding extends Question {
 const conclude = async (query: Query, gathered: Gathered, context: Concluding): Promise<Conclusions> => {
   const { before, now, asOfDay, lastDay, sums } = context;
   const seqs = (files: readonly CountedFile[]): ReadonlySet<number> => new Set(files.map(({ seq }) => seq));
-  const [wasFacts, facts] = [factsOf(gathered, seqs(before)), factsOf(gathered, seqs(now))];
+  const all = [...gathered.facts, ...(await factsOfKinds(query, rulingKinds, [...seqs(before), ...seqs(now)]))];
+  const [wasFacts, facts] = [before, now].map((files) => factsOf({ ...gathered, facts: all }, seqs(files)));
+  if (wasFacts === undefined || facts === undefined) throw new Error("two times give two bags of facts");
   const locks = await keptLocks(query, [...new Set([...wasFacts.deals, ...facts.deals].map(({ dealId }) => dealId))]);
   const heard = createHeard();
   const close = async (of: Facts, day: number, hear?: typeof heard.hear): Promise<Close> => {
@@ -156,7 +158,7 @@ const conclude = async (query: Query, gathered: Gathered, context: Concluding): 
   const after = changedSums(sums, { before: sumsOf(was), after: sumsOf(is) });
   const headers = await headersOf(query, now, asOfDay);
   const bank = noFacts();
-  for (const one of await factsOfKinds(query, bankKinds, [...seqs(now)])) addStored(bank, one);
+  for (const one of await factsOfKinds(query, wholeKinds, [...seqs(now)])) addStored(bank, one);
   const whole = wholeOf(after, bank, { headers, policy: is.policy, asOfDay });
   const stored = new Map<StoredLine["line"], StoredLine>(gathered.lines.map((one) => [one.line, one]));
   return {

@@ -9,7 +9,16 @@ import { type ListPage, parseRows } from "./rows.ts";
 
 export const dispositions = ["current", "joined", "repeated", "superseded", "deleted", "not_known_yet"] as const;
 export type Disposition = (typeof dispositions)[number];
-const parts = ["revenue", "fee", "tax", "sellerTax", "cost", "payout", "other"] as const satisfies readonly Part[];
+const parts = [
+  "revenue",
+  "fee",
+  "tax",
+  "sellerTax",
+  "cost",
+  "payout",
+  "incentive",
+  "other",
+] as const satisfies readonly Part[];
 const paidStates = ["sent", "pending", "lost"] as const;
 
 interface Numbered {

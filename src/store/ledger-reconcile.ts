@@ -6,7 +6,7 @@ import type { Close } from "../domain/finance/close.ts";
 import { closeBooks } from "../domain/finance/close.ts";
 import { dayText } from "../domain/finance/day.ts";
 import { duesOf } from "../domain/finance/due.ts";
-import type { CloseException } from "../domain/finance/exception.ts";
+import { blockingTypes, type CloseException } from "../domain/finance/exception.ts";
 import { type Facts, noFacts } from "../domain/finance/facts.ts";
 import type { MoneyLine } from "../domain/finance/line.ts";
 import { isWhole, type Sum, type Sums, sumsOf, type Whole } from "../domain/finance/partition.ts";
@@ -250,7 +250,7 @@ const write = async (tx: Tx, conclusions: Conclusions, given: Writing): Promise<
   const mode = scope === null ? "full" : "increment";
   const counts = await countsOf(tx, sums, { opened: opened.length, closed: closed.length });
   const blocks = whole.exceptions
-    .filter(({ type }) => type === "CONTROL_TOTAL_BREAK")
+    .filter(({ type }) => blockingTypes.has(type))
     .map(({ type, subjectId }) => `${type} ${subjectId}`);
   await tx`update reconciliation set state = 'done', mode = ${mode}, until_seq = ${given.files.at(-1)?.seq ?? 0}, counts = ${tx.json(counts)},
       totals = ${tx.json(totalsJson(whole.totals))}, blocks = ${tx.json([...blocks])}, ended_at = ${now} where id = ${given.id}`;

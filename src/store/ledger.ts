@@ -1,7 +1,7 @@
 /** The ledger: facts of files, and what the last reconciliation concluded from them (docs/0015). */
 import type { Facts } from "../domain/finance/facts.ts";
 import type { ClockDep, Db, IdsDep, Query } from "../ports.ts";
-import { explain, gather } from "./ledger-explain.ts";
+import { createExplaining } from "./ledger-explain.ts";
 import { insertFacts } from "./ledger-facts.ts";
 import { insertLines, listLines } from "./ledger-lines.ts";
 import {
@@ -42,10 +42,7 @@ export const createLedger = (deps: ClockDep & IdsDep) => ({
     (
       await tx`update credit_lock set locked_at = ${deps.clock.now()} where locked_at is null and close_day <= ${untilDay}`
     ).count,
-  /** The facts of everything that belongs together with these names; null where that is too much. */
-  gather,
-  /** Why what has this id is what it is, as of a day; with the files that its evidence names by number. */
-  explain,
+  ...createExplaining(),
   lines: { list: listLines },
   agreements: { list: listAgreements },
   payouts: { list: listPayouts },

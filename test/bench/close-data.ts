@@ -132,7 +132,7 @@ const decimal = (cents: number): string => {
   return `${cents < 0 ? "-" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;
 };
 /** An id as long as AWS's, which a number decides. */
-const idOf = (prefix: string, number: number): string =>
+export const idOf = (prefix: string, number: number): string =>
   `${prefix}${(Math.imul(number + 1, 2_654_435_761) >>> 0).toString(36).padStart(7, "0")}${number.toString(36)}`;
 
 interface Drawn {
@@ -340,7 +340,8 @@ const documents = {
   })),
 };
 
-if (import.meta.main) {
+// Not where it lies in a bundle.
+if (import.meta.main && process.argv[1]?.endsWith("close-data.ts")) {
   const { values } = parseArgs({
     options: {
       lines: { type: "string", default: "100000" },

@@ -2,7 +2,7 @@
 import type { MarketplaceId } from "../deal.ts";
 import type { AgreementFact, Facts, Instalment } from "./facts.ts";
 import type { MoneyLine } from "./line.ts";
-import { latestByKey, type Versions } from "./versions.ts";
+import { latestOf, type Versions } from "./versions.ts";
 
 export interface Agreement {
   readonly marketplace: MarketplaceId;
@@ -39,7 +39,7 @@ const byMarketplace = <Value>(): Readonly<Record<MarketplaceId, Map<string, Valu
   gcp: new Map(),
 });
 
-/** Gathers agreements and the lines of each. Lines are current versions. */
+/** Gathers agreements and the lines of each. Lines are current versions, those of a marketplace in the order of their keys. */
 export const gatherAgreements = (facts: Facts, versions: Versions, knownUntil: number): AgreementBook => {
   const byId = knownAgreements(facts, knownUntil);
   const byOffer = offersOf(byId);
@@ -56,25 +56,31 @@ export const gatherAgreements = (facts: Facts, versions: Versions, knownUntil: n
     return parent === undefined || hops === 0 ? null : find(parent, hops - 1);
   };
   const homeless: MoneyLine[] = [];
+  // Lines that follow each other often name one agreement.
+  let last: Mutable | null = null;
   for (const line of versions.current) {
-    const agreement = find(line, 2);
+    const isLast: boolean = last !== null && line.agreementId === last.id && line.marketplace === last.marketplace;
+    const agreement: Mutable | null = isLast && line.part !== "payout" ? last : find(line, 2);
     if (agreement !== null) attach(agreement, line);
     else if (line.kind === "REFUND") homeless.push(line);
+    last = agreement;
   }
   const orphans = new Set(homeless);
   for (const book of Object.values(byId))
     for (const agreement of book.values()) {
-      if (agreement.lines.some(isPurchase)) continue;
-      const kept = agreement.lines.filter((line) => line.kind !== "REFUND");
-      for (const line of agreement.lines) if (line.kind === "REFUND") orphans.add(line);
-      agreement.lines.splice(0, agreement.lines.length, ...kept);
+      const { lines } = agreement;
+      if (lines.some(isPurchase)) continue;
+      if (lines.some(isRefund)) {
+        for (const line of lines) if (isRefund(line)) orphans.add(line);
+        lines.splice(0, lines.length, ...lines.filter((line) => !isRefund(line)));
+      }
       // Only the orphan named it: there is no such agreement.
-      if (kept.length === 0 && agreement.contractValue === null) book.delete(agreement.id);
+      if (lines.length === 0 && agreement.contractValue === null) book.delete(agreement.id);
     }
   const agreements = Object.values(byId)
     .flatMap((book) => [...book.values()])
     .toSorted((a, b) => compare(a.marketplace, b.marketplace) || compare(a.id, b.id));
-  for (const agreement of agreements) agreement.lines.sort(inOrder);
+  for (const { lines } of agreements) sortByDay(lines);
   return {
     agreements,
     agreementOf: (line) => (orphans.has(line) ? null : find(line, 2)),
@@ -89,21 +95,27 @@ const attach = (agreement: Mutable, line: MoneyLine): void => {
 };
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-const inOrder = (a: MoneyLine, b: MoneyLine): number =>
-  (a.invoicedDay ?? 0) - (b.invoicedDay ?? 0) || compare(a.key, b.key);
+/** By the day of the invoice; lines of one day stay in the order of their keys. */
+const sortByDay = (lines: MoneyLine[]): void => {
+  for (let at = 1; at < lines.length; at += 1)
+    if ((lines[at]?.invoicedDay ?? 0) < (lines[at - 1]?.invoicedDay ?? 0)) {
+      lines.sort((a, b) => (a.invoicedDay ?? 0) - (b.invoicedDay ?? 0));
+      return;
+    }
+};
+const isRefund = (line: MoneyLine): boolean => line.kind === "REFUND";
 const isPurchase = (line: MoneyLine): boolean => line.kind === "REVENUE" || line.kind === "EARNING";
 
 const knownAgreements = (facts: Facts, knownUntil: number): ById => {
   const byId = byMarketplace<Mutable>();
-  const charges = new Map<string, Instalment[]>();
-  for (const charge of latestByKey(facts.instalments, knownUntil).values()) {
-    const key = `${charge.marketplace}|${charge.agreementId}`;
-    const others = charges.get(key);
-    if (others === undefined) charges.set(key, [charge]);
+  const charges = byMarketplace<Instalment[]>();
+  for (const charge of latestOf(facts.instalments, knownUntil)) {
+    const others = charges[charge.marketplace].get(charge.agreementId);
+    if (others === undefined) charges[charge.marketplace].set(charge.agreementId, [charge]);
     else others.push(charge);
   }
   const add = (fact: AgreementFact): void => {
-    const scheduled = fact.schedule.length > 0 ? fact.schedule : (charges.get(`${fact.marketplace}|${fact.key}`) ?? []);
+    const scheduled = fact.schedule.length > 0 ? fact.schedule : (charges[fact.marketplace].get(fact.key) ?? []);
     byId[fact.marketplace].set(fact.agreementId, {
       marketplace: fact.marketplace,
       id: fact.agreementId,
@@ -122,10 +134,10 @@ const knownAgreements = (facts: Facts, knownUntil: number): ById => {
   };
   // What our own offers module wrote down goes before what a feed says of the same agreement.
   for (const own of [false, true])
-    for (const fact of latestByKey(
+    for (const fact of latestOf(
       facts.agreements.filter((agreement) => agreement.own === own),
       knownUntil,
-    ).values())
+    ))
       add(fact);
   return byId;
 };

@@ -14,7 +14,14 @@ export const exponentOf = (currency: string): number => {
 };
 
 /** The smallest unit of a currency in micros: 10 000 for a cent. */
-export const minorUnit = (currency: string): bigint => 10n ** BigInt(6 - exponentOf(currency));
+export const minorUnit = (currency: string): bigint => {
+  const known = units.get(currency);
+  if (known !== undefined) return known;
+  const unit = 10n ** BigInt(6 - exponentOf(currency));
+  units.set(currency, unit);
+  return unit;
+};
+const units = new Map<string, bigint>();
 
 /** Rounds half up, away from zero, to the currency's smallest unit. */
 export const roundToMinor = (micros: bigint, currency: string): bigint => {

@@ -31,7 +31,7 @@ export const billingOf = (agreement: Agreement): Billing => {
   let refunded = 0n;
   let looseFees = 0n;
   const units = new Map<string, Unit>();
-  const earnings = purchaseEarnings(agreement.lines);
+  const earnings = agreement.marketplace === "azure" ? purchaseEarnings(agreement.lines) : noEarnings;
   for (const line of agreement.lines) {
     if (line.kind === "REVENUE") {
       invoiced += line.amount;
@@ -54,6 +54,8 @@ export const billingOf = (agreement: Agreement): Billing => {
   }
   return { invoiced, refunded, units: [...units.values()], looseFees };
 };
+
+const noEarnings: ReadonlyMap<string, readonly MoneyLine[]> = new Map();
 
 interface Unit {
   readonly revenue: MoneyLine[];
@@ -113,9 +115,7 @@ export const billedInstalments = (
 ): Billed => {
   const absorbed: { readonly day: number; readonly difference: bigint }[] = [];
   const open = new Set(schedule);
-  // A suspected double bills what its twin bills, and no other instalment.
-  const things = new Map(revenue.toReversed().map((line) => [commercialThing(line), line]));
-  let lines = [...things.values()].filter((line) => line.amount > 0n).toReversed();
+  let lines = withoutTwins(revenue).filter((line) => line.amount > 0n);
   const near = (line: MoneyLine, amount: bigint): boolean => {
     const difference = line.amount - amount;
     return difference <= tolerance && -difference <= tolerance;
@@ -142,6 +142,19 @@ export const billedInstalments = (
   pass((line, instalment) => dayOf(line) >= instalment.day && near(line, instalment.amount));
   for (const line of lines) billRun(open, line, near);
   return { open: [...open], absorbed };
+};
+
+/** A suspected double bills what its twin bills, and no other instalment. The first of twins stays. */
+const withoutTwins = (revenue: readonly MoneyLine[]): readonly MoneyLine[] => {
+  // Twins are of one day, and lines come in the order of their days.
+  if (!revenue.some((line, index) => index > 0 && line.invoicedDay === revenue[index - 1]?.invoicedDay)) return revenue;
+  const seen = new Set<string>();
+  return revenue.filter((line) => {
+    const thing = commercialThing(line);
+    if (seen.has(thing)) return false;
+    seen.add(thing);
+    return true;
+  });
 };
 
 const runMax = 12;

@@ -1,18 +1,22 @@
 /** Who a buyer's account is: what reports show of it, and what a person once learnt and wrote down. */
+import type { MarketplaceId } from "../deal.ts";
 import type { Agreement } from "./agreements.ts";
 import type { Facts, LearnedAlias } from "./facts.ts";
-import { latestByKey } from "./versions.ts";
+import { plainName } from "./names.ts";
+import { latestOf } from "./versions.ts";
 
 export interface Buyer {
   /** Mail domains that reports show, by any of the account's names, sorted. */
   readonly domains: readonly string[];
   readonly companies: readonly string[];
+  /** The same as `plainName` has them. */
+  readonly plainNames: readonly string[];
   readonly countries: readonly string[];
   /** The CRM account that a person said it is; null where nobody did, or it was revoked. */
   readonly learned: LearnedAlias | null;
 }
 
-const nobody: Buyer = { domains: [], companies: [], countries: [], learned: null };
+const nobody: Buyer = { domains: [], companies: [], plainNames: [], countries: [], learned: null };
 
 export const cleanDomain = (domain: string): string => domain.trim().toLowerCase().replace(/\.$/, "");
 
@@ -21,40 +25,47 @@ interface Shown {
   readonly companies: Set<string>;
   readonly countries: Set<string>;
 }
+type ByBuyer<Value> = Readonly<Record<MarketplaceId, Map<string, Value>>>;
+const byBuyer = <Value>(): ByBuyer<Value> => ({ aws: new Map(), azure: new Map(), gcp: new Map() });
 
 /** Reads what is known of the buyers of agreements by the end of a second. */
 export const buyersOf = (facts: Facts, knownUntil: number): ((agreement: Agreement) => Buyer) => {
-  const shown = new Map<string, Shown>();
-  for (const fact of latestByKey(facts.domains, knownUntil).values()) {
-    const key = `${fact.marketplace}|${fact.buyerKey}`;
-    let known = shown.get(key);
+  const shown = byBuyer<Shown>();
+  for (const fact of latestOf(facts.domains, knownUntil)) {
+    let known = shown[fact.marketplace].get(fact.buyerKey);
     if (known === undefined) {
       known = { domains: new Set(), companies: new Set(), countries: new Set() };
-      shown.set(key, known);
+      shown[fact.marketplace].set(fact.buyerKey, known);
     }
     if (fact.domain !== "") known.domains.add(cleanDomain(fact.domain));
     if (fact.company) known.companies.add(fact.company);
     if (fact.country) known.countries.add(fact.country.toUpperCase());
   }
-  const aliases = new Map<string, string>();
-  for (const fact of latestByKey(facts.aliases, knownUntil).values())
-    aliases.set(`${fact.marketplace}|${fact.buyerKey}`, `${fact.marketplace}|${fact.alias}`);
-  const learned = new Map<string, LearnedAlias>();
-  for (const fact of latestByKey(facts.learnedAliases, knownUntil).values())
-    learned.set(`${fact.marketplace}|${fact.buyerKey}`, fact);
-  return ({ marketplace, buyerKey }) => {
-    if (buyerKey === null) return nobody;
-    const key = `${marketplace}|${buyerKey}`;
-    const other = aliases.get(key);
-    const found = shown.get(key) ?? (other === undefined ? undefined : shown.get(other));
-    const said = learned.get(key) ?? (other === undefined ? undefined : learned.get(other)) ?? null;
+  const aliases = byBuyer<string>();
+  for (const fact of latestOf(facts.aliases, knownUntil)) aliases[fact.marketplace].set(fact.buyerKey, fact.alias);
+  const learned = byBuyer<LearnedAlias>();
+  for (const fact of latestOf(facts.learnedAliases, knownUntil)) learned[fact.marketplace].set(fact.buyerKey, fact);
+  const buyers = byBuyer<Buyer>();
+  const read = (marketplace: MarketplaceId, buyerKey: string): Buyer => {
+    const other = aliases[marketplace].get(buyerKey) ?? buyerKey;
+    const found = shown[marketplace].get(buyerKey) ?? shown[marketplace].get(other);
+    const said = learned[marketplace].get(buyerKey) ?? learned[marketplace].get(other) ?? null;
     if (found === undefined) return said === null ? nobody : { ...nobody, learned: said };
     return {
       domains: sorted(found.domains),
       companies: sorted(found.companies),
+      plainNames: sorted(new Set([...found.companies].map(plainName))),
       countries: sorted(found.countries),
       learned: said,
     };
+  };
+  return ({ marketplace, buyerKey }) => {
+    if (buyerKey === null) return nobody;
+    const known = buyers[marketplace].get(buyerKey);
+    if (known !== undefined) return known;
+    const buyer = read(marketplace, buyerKey);
+    buyers[marketplace].set(buyerKey, buyer);
+    return buyer;
   };
 };
 

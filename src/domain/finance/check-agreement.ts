@@ -154,18 +154,20 @@ export const checkDeals = (
     for (const { dealId } of candidates) found.add(dealId);
   }
   const lastDay = context.asOfDay - context.policy.dealWithoutAgreementDays;
-  return distinctDeals(facts.deals).flatMap((deal): readonly CloseException[] => {
-    const { dealId, marketplace, closeDay, amount, currency, offerId } = deal;
-    if (marketplace === null || closeDay === null || closeDay > lastDay) return [];
-    if (found.has(dealId) || !/\bwon\b/i.test(deal.stage)) return [];
-    return [
-      {
-        ...{ type: "DEAL_WITHOUT_AGREEMENT", subjectType: "deal", subjectId: dealId },
-        ...{ marketplace, amount, currency, cause: "", sinceDay: closeDay },
-        details: offerId === null ? {} : { offer: offerId },
-      },
-    ];
-  });
+  return distinctDeals(facts.deals.filter(({ dealId }) => !found.has(dealId))).flatMap(
+    (deal): readonly CloseException[] => {
+      const { dealId, marketplace, closeDay, amount, currency, offerId } = deal;
+      if (marketplace === null || closeDay === null || closeDay > lastDay) return [];
+      if (!/\bwon\b/i.test(deal.stage)) return [];
+      return [
+        {
+          ...{ type: "DEAL_WITHOUT_AGREEMENT", subjectType: "deal", subjectId: dealId },
+          ...{ marketplace, amount, currency, cause: "", sinceDay: closeDay },
+          details: offerId === null ? {} : { offer: offerId },
+        },
+      ];
+    },
+  );
 };
 
 /** The rate that the schedule promises for an agreement; null where its offer's day, its value or a row is missing. */

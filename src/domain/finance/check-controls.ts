@@ -6,7 +6,7 @@ import type { CloseException } from "./exception.ts";
 import type { Facts } from "./facts.ts";
 import type { MoneyLine } from "./line.ts";
 import type { Payout } from "./payouts.ts";
-import { latestByKey } from "./versions.ts";
+import { latestOf } from "./versions.ts";
 
 interface Sum {
   readonly marketplace: MarketplaceId;
@@ -45,7 +45,7 @@ const brokenTotals = (
   knownUntil: number,
 ): readonly CloseException[] => {
   const said = new Map<string, Sum>();
-  for (const control of latestByKey(facts.controls, knownUntil).values()) {
+  for (const control of latestOf(facts.controls, knownUntil)) {
     const report = control.key.split("|")[0] ?? "";
     const { marketplace, period, measure, currency } = control;
     const key = [report, marketplace, period, measure, currency].join("|");

@@ -5,6 +5,7 @@ import { type Billing, type BillingUnit, commercialThing, purchaseEarnings } fro
 import type { CloseException, ExceptionType } from "./exception.ts";
 import type { MoneyLine } from "./line.ts";
 import type { Policy } from "./policy.ts";
+import type { Versions } from "./versions.ts";
 
 export interface MoneyContext {
   readonly policy: Policy;
@@ -21,20 +22,26 @@ export interface Settlement {
 }
 
 /** What was collected and disbursed of each line. */
-export const settlements = (lines: readonly MoneyLine[]): ReadonlyMap<string, Settlement> => {
-  const found = new Map<string, { collected: bigint; disbursed: bigint; collectedDay: number | null }>();
+export const settlements = (
+  lines: readonly MoneyLine[],
+  numberOf: Versions["numberOf"],
+): ((line: MoneyLine) => Settlement | undefined) => {
+  const found: ({ collected: bigint; disbursed: bigint; collectedDay: number | null } | undefined)[] = [];
   for (const line of lines) {
     if (line.parentKey === null || (line.kind !== "COLLECTED" && line.kind !== "DISBURSED")) continue;
-    const known = found.get(line.parentKey) ?? { collected: 0n, disbursed: 0n, collectedDay: null };
+    const number = numberOf(line.marketplace, line.parentKey);
+    if (number < 0) continue;
+    while (found.length <= number) found.push(undefined);
+    const known = found[number] ?? { collected: 0n, disbursed: 0n, collectedDay: null };
+    found[number] = known;
     if (line.kind === "DISBURSED") known.disbursed += line.amount;
     else {
       known.collected += line.amount;
       const day = line.collectedDay;
       if (day !== null && (known.collectedDay === null || day > known.collectedDay)) known.collectedDay = day;
     }
-    found.set(line.parentKey, known);
   }
-  return found;
+  return (line) => found[numberOf(line.marketplace, line.key)];
 };
 
 const raised = (type: ExceptionType, agreement: Agreement, line: MoneyLine, amount: bigint): CloseException => ({
@@ -147,14 +154,15 @@ const notDisbursed = (agreement: Agreement, unit: BillingUnit, context: MoneyCon
   let open = 0n;
   let isPartial = false;
   let collectedDay: number | null = null;
-  for (const line of [...unit.revenue, ...unit.fees]) {
-    const settlement = context.settlementOf(line);
-    if (settlement === undefined) continue;
-    open += settlement.collected + settlement.disbursed;
-    if (settlement.disbursed !== 0n) isPartial = true;
-    const day = settlement.collectedDay;
-    if (day !== null && (collectedDay === null || day > collectedDay)) collectedDay = day;
-  }
+  for (const lines of [unit.revenue, unit.fees])
+    for (const line of lines) {
+      const settlement = context.settlementOf(line);
+      if (settlement === undefined) continue;
+      open += settlement.collected + settlement.disbursed;
+      if (settlement.disbursed !== 0n) isPartial = true;
+      const day = settlement.collectedDay;
+      if (day !== null && (collectedDay === null || day > collectedDay)) collectedDay = day;
+    }
   if (collectedDay === null || open < minorUnit(first.currency)) return [];
   if (collectedDay + context.policy.disbursementDays.aws > context.asOfDay) return [];
   const exception = raised(isPartial ? "PARTIAL_DISBURSEMENT" : "MISSING_DISBURSEMENT", agreement, first, open);

@@ -3,10 +3,10 @@ import type { Agreement } from "./agreements.ts";
 import { amountText, minorUnit } from "./amount.ts";
 import { dayText } from "./day.ts";
 import type { CloseException } from "./exception.ts";
-import type { AgreementFact, Facts, Instalment } from "./facts.ts";
+import type { AgreementFact, Facts, Instalment, InstalmentFact } from "./facts.ts";
 import type { MoneyLine } from "./line.ts";
 import type { Policy } from "./policy.ts";
-import { latestByKey } from "./versions.ts";
+import { latestOf } from "./versions.ts";
 
 const sumOf = (amounts: Iterable<bigint>): bigint => {
   let sum = 0n;
@@ -25,17 +25,18 @@ export const checkSchedules = (
   agreements: readonly Agreement[],
   knownUntil: number,
 ): readonly CloseException[] => {
-  if (facts.instalments.length === 0) return [];
-  const now = schedulesOf(latestByKey(facts.instalments, knownUntil).values());
-  const before = earlierSchedules(facts, knownUntil);
   const own = ownSchedules(facts, knownUntil);
+  const charges = chargesOf(facts.instalments, own, knownUntil);
+  if (charges.size === 0) return [];
   return agreements.flatMap((agreement): readonly CloseException[] => {
     const key = `${agreement.marketplace}|${agreement.id}`;
-    const said = now.get(key);
-    if (said === undefined) return [];
+    const charged = charges.get(key);
+    if (charged === undefined) return [];
+    const newest = Math.max(...charged.map(({ knownSecond }) => knownSecond));
+    const said = latestOf(charged, knownUntil);
     const recorded = own.get(key);
-    const was = recorded ?? before.get(key);
-    if (was === undefined || isSame(was, said)) return [];
+    const was = recorded ?? latestOf(charged, newest - 1);
+    if (was.length === 0 || isSame(was, said)) return [];
     return [
       {
         type: "SCHEDULE_CHANGED",
@@ -56,13 +57,29 @@ export const checkSchedules = (
   });
 };
 
-type Schedules = ReadonlyMap<string, readonly Instalment[]>;
-const schedulesOf = (
-  charges: Iterable<Instalment & { readonly marketplace: string; readonly agreementId: string }>,
-): Schedules => {
-  const found = new Map<string, Instalment[]>();
-  for (const charge of charges) {
+/** Charges of agreements that we have a schedule of, or of which the marketplace said something at two times. */
+const chargesOf = (
+  instalments: readonly InstalmentFact[],
+  own: ReadonlyMap<string, unknown>,
+  knownUntil: number,
+): ReadonlyMap<string, readonly InstalmentFact[]> => {
+  const firstSaid = {
+    aws: new Map<string, number>(),
+    azure: new Map<string, number>(),
+    gcp: new Map<string, number>(),
+  };
+  const wanted = new Set<string>(own.keys());
+  for (const { marketplace, agreementId, knownSecond } of instalments) {
+    if (knownSecond > knownUntil) continue;
+    const first = firstSaid[marketplace].get(agreementId);
+    if (first === undefined) firstSaid[marketplace].set(agreementId, knownSecond);
+    else if (first !== knownSecond) wanted.add(`${marketplace}|${agreementId}`);
+  }
+  const found = new Map<string, InstalmentFact[]>();
+  if (wanted.size === 0) return found;
+  for (const charge of instalments) {
     const key = `${charge.marketplace}|${charge.agreementId}`;
+    if (charge.knownSecond > knownUntil || !wanted.has(key)) continue;
     const known = found.get(key);
     if (known === undefined) found.set(key, [charge]);
     else known.push(charge);
@@ -70,31 +87,9 @@ const schedulesOf = (
   return found;
 };
 
-/** What charges said before the newest word on each agreement's schedule; only agreements on which there are two. */
-const earlierSchedules = (facts: Facts, knownUntil: number): Schedules => {
-  const newest = new Map<string, number>();
-  const oldest = new Map<string, number>();
-  for (const { marketplace, agreementId, knownSecond } of facts.instalments) {
-    if (knownSecond > knownUntil) continue;
-    const key = `${marketplace}|${agreementId}`;
-    newest.set(key, Math.max(newest.get(key) ?? 0, knownSecond));
-    oldest.set(key, Math.min(oldest.get(key) ?? knownSecond, knownSecond));
-  }
-  const earlier = facts.instalments.filter((charge) => {
-    const key = `${charge.marketplace}|${charge.agreementId}`;
-    return newest.get(key) !== oldest.get(key) && charge.knownSecond < (newest.get(key) ?? 0);
-  });
-  return schedulesOf(latestByKey(earlier, knownUntil).values());
-};
-
-const ownSchedules = (facts: Facts, knownUntil: number): Schedules => {
+const ownSchedules = (facts: Facts, knownUntil: number): ReadonlyMap<string, readonly Instalment[]> => {
   const own = facts.agreements.filter((fact: AgreementFact) => fact.own && fact.schedule.length > 0);
-  return new Map(
-    [...latestByKey(own, knownUntil).values()].map((fact) => [
-      `${fact.marketplace}|${fact.agreementId}`,
-      fact.schedule,
-    ]),
-  );
+  return new Map(latestOf(own, knownUntil).map((fact) => [`${fact.marketplace}|${fact.agreementId}`, fact.schedule]));
 };
 
 const inOrder = (schedule: readonly Instalment[]): readonly Instalment[] =>
@@ -157,7 +152,7 @@ type TaxParty = "marketplace" | "seller";
 /** Who is liable by the marketplace's own tax items, for an invoice line. */
 export const taxParties = (facts: Facts, knownUntil: number): ((line: MoneyLine) => TaxParty | null) => {
   const parties = new Map<string, TaxParty>();
-  for (const { marketplace, invoiceLine, liable } of latestByKey(facts.taxItems, knownUntil).values())
+  for (const { marketplace, invoiceLine, liable } of latestOf(facts.taxItems, knownUntil))
     if (liable !== null) parties.set(`${marketplace}|${invoiceLine}`, liable);
   if (parties.size === 0) return () => null;
   // A line's reference has the recipient behind invoice and item.

@@ -23,7 +23,7 @@ import type { JudgedDocuments } from "./signed-documents.ts";
 import { sortLines } from "./sort-lines.ts";
 import { type Absorbed, checkTolerance, type ToleranceUse, toleranceUses } from "./tolerance.ts";
 import { type Totals, totalsOf } from "./totals.ts";
-import { currentLines, type HearOfRow, latestByKey, plainText, type Versions } from "./versions.ts";
+import { currentLines, type HearOfRow, latestOf, plainText, type Versions } from "./versions.ts";
 
 /** Where a line's money ended: with a deal, without one, or ignored as a version that counts for nothing. */
 export interface LineLink {
@@ -86,12 +86,12 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   const knownUntil = lastSecondOfDay(asOfDay);
   const versions = currentLines(facts.lines, knownUntil, question.hear);
   const lines = sortLines(versions.current);
-  const book = gatherAgreements(facts, versions, knownUntil);
+  const book = gatherAgreements(facts, { ...versions, current: lines }, knownUntil);
   const links = linkAgreements(book.agreements, facts, { policy, knownUntil });
   const payoutContext = { policy, knownUntil, asOfDay };
   const payouts = gatherPayouts(facts, lines, payoutContext);
-  const settled = settlements(lines);
-  const settlementOf = (line: MoneyLine): Settlement | undefined => settled.get(line.key);
+  // What only adds up takes lines as they were read, which is as they lie in memory.
+  const settlementOf = settlements(versions.current, versions.numberOf);
   const billings = new Map(book.agreements.map((agreement) => [agreement, billingOf(agreement)]));
   const billing = (agreement: Agreement): Billing => billings.get(agreement) ?? billingOf(agreement);
   const absorbed: Absorbed[] = [];
@@ -136,7 +136,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
   return {
     asOfDay,
     policy,
-    totals: totalsOf(lines, payouts.payouts),
+    totals: totalsOf(versions.current, payouts.payouts),
     exceptions: raised,
     blocks: raised.filter(({ type }) => blockingTypes.has(type)),
     tolerance,
@@ -210,10 +210,10 @@ const onlyLocks = (locks: readonly PostedPeriod[]): readonly PostedPeriod[] => {
 const publishedDays = (facts: Facts, knownUntil: number): ((offerId: string) => number | null) => {
   const days = new Map<string, number>();
   for (const own of [false, true])
-    for (const offer of latestByKey(
+    for (const offer of latestOf(
       facts.offers.filter((fact) => fact.own === own),
       knownUntil,
-    ).values())
+    ))
       if (offer.publishedDay !== null) days.set(offer.offerId, offer.publishedDay);
   return (offerId) => days.get(offerId) ?? null;
 };

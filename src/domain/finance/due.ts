@@ -40,6 +40,8 @@ export const duesOf = (close: Close, facts: Facts): ReadonlyMap<Ref, number> => 
   for (const { marketplace, buyerKey, knownSecond } of [...facts.aliases, ...facts.domains, ...facts.learnedAliases])
     for (const about of [ref.buyer, ref.agreementsOfBuyer, ref.otherAccounts])
       due(about(marketplace, buyerKey), dayKnown(knownSecond));
+  for (const { marketplace, invoiceLine, knownSecond } of facts.taxItems)
+    due(ref.invoiceLine(marketplace, invoiceLine), dayKnown(knownSecond));
   return dues;
 };
 

@@ -10,7 +10,7 @@ import type { DealFact, Facts, RecordedLink } from "./facts.ts";
 import { plainName } from "./names.ts";
 import type { Policy } from "./policy.ts";
 import { type SuggestingRule, type Suggestion, suggestDeals } from "./suggestions.ts";
-import { latestByKey, plainText } from "./versions.ts";
+import { latestByKey, latestOf, plainText } from "./versions.ts";
 
 export const linkMethods = [
   ...(["recorded", "offer_id", "opportunity", "learned_alias", "fallback", "name"] as const),
@@ -81,7 +81,7 @@ const indexDeals = (agreements: readonly Agreement[], facts: Facts, knownUntil: 
   for (const agreement of agreements) if (agreement.offerId !== null) known.add(agreement.offerId);
   const opportunitiesOf = new Map<string, string[]>();
   const associated = new Set<string>();
-  for (const fact of latestByKey(facts.associations, knownUntil).values()) {
+  for (const fact of latestOf(facts.associations, knownUntil)) {
     pushTo(opportunitiesOf, `${fact.marketplace}|${fact.offerId}`, fact.opportunityId);
     if (known.has(fact.offerId)) associated.add(fact.opportunityId);
   }
@@ -176,19 +176,25 @@ const byBuyer = (agreement: Agreement, context: BuyerContext): Link => {
   if (!isBuyerKnown) return { ...unsaid, agreement, deal: null, method: "none", isBuyerKnown };
   const learnt = learntDeals(agreement, context);
   const near = buyer.domains.flatMap((domain) => index.byDomain.get(placeOf(marketplace, domain)) ?? []);
-  const named = buyer.companies.flatMap(
-    (company) => index.byName().get(placeOf(marketplace, plainName(company))) ?? [],
-  );
+  const named = buyer.plainNames.flatMap((name) => index.byName().get(placeOf(marketplace, name)) ?? []);
+  if (learnt.length === 0 && near.length === 0 && named.length === 0)
+    return { ...unsaid, agreement, deal: null, method: "none" };
   const unfit = policy.fallback === null ? "the policy links nothing by domain" : null;
-  const rivals = near.flatMap((deal): readonly Rival[] => {
-    const why = against(agreement, deal, policy) ?? unfit;
-    return why === null ? [] : [{ dealId: deal.dealId, why }];
-  });
-  const fits = (deal: DealFact): boolean => against(agreement, deal, policy) === null;
+  const rivals: Rival[] = [];
+  const fitting: DealFact[] = [];
+  for (const deal of near) {
+    const why = against(agreement, deal, policy);
+    if (why === null) fitting.push(deal);
+    if ((why ?? unfit) !== null) rivals.push({ dealId: deal.dealId, why: why ?? unfit ?? "" });
+  }
   const rules: readonly BuyerRule[] = [
     { rule: "learned_alias", deals: learnt, links: policy.autoLink.learnedAlias },
-    { rule: "fallback", deals: near.filter(fits), links: policy.fallback !== null },
-    { rule: "name", deals: [...new Set(named)].filter(fits), links: policy.autoLink.name },
+    { rule: "fallback", deals: fitting, links: policy.fallback !== null },
+    {
+      rule: "name",
+      deals: named.filter((deal) => against(agreement, deal, policy) === null),
+      links: policy.autoLink.name,
+    },
   ];
   const linking = rules.find(({ deals, links }) => links && deals.length > 0);
   const link = linking === undefined ? null : oneOf(linking.deals, linking.rule);

@@ -9,13 +9,12 @@ const legalForms = new Set(
 
 /** A name without case, marks, punctuation and legal forms at its end: `Société Générale, S.A.` is `societe generale`. */
 export const plainName = (name: string): string => {
-  const words = name
-    .normalize("NFKD")
-    .replace(/\p{M}+/gu, "")
-    .toLowerCase()
-    // `S.A.` is one word, `A. Smith` is two.
-    .replace(/(?<=\b\p{L})\.(?=\p{L}\b)/gu, "")
-    .replace(/[^\p{L}\p{N}]+/gu, " ")
+  const isPlain = /^[\x20-\x7e]*$/.test(name);
+  const lower = (isPlain ? name : name.normalize("NFKD").replace(/\p{M}+/gu, "")).toLowerCase();
+  // `S.A.` is one word, `A. Smith` is two.
+  const joined = lower.includes(".") ? lower.replace(/(?<=\b\p{L})\.(?=\p{L}\b)/gu, "") : lower;
+  const words = joined
+    .replace(isPlain ? /[^a-z0-9]+/g : /[^\p{L}\p{N}]+/gu, " ")
     .trim()
     .split(" ");
   while (words.length > 1 && legalForms.has(words.at(-1) ?? "")) words.pop();

@@ -4,6 +4,7 @@
  */
 import { type MarketplaceId, marketplaceIds } from "../deal.ts";
 import { brokenControls, monthlyTotals } from "./check-controls.ts";
+import { checkFiles } from "./check-files.ts";
 import type { Close } from "./close.ts";
 import { lastSecondOfDay } from "./day.ts";
 import type { CloseException } from "./exception.ts";
@@ -11,12 +12,16 @@ import type { Facts } from "./facts.ts";
 import type { MoneyLine } from "./line.ts";
 import { checkBank, type Payout, type PayoutPart, payoutsOf, settledPart } from "./payouts.ts";
 import type { Policy } from "./policy.ts";
+import { checkTolerance, type ToleranceUse, toleranceUses } from "./tolerance.ts";
 import { lineTotals, measures, type Totals, withPayouts } from "./totals.ts";
 
 /** What current lines add up to, by what it is for. */
 export interface Sum {
-  /** `total` by measure, `month` by period and measure, `payout` by key and day, `count` of rows by what became of them. */
-  readonly kind: "total" | "month" | "payout" | "count";
+  /**
+   * `total` by measure, `month` by period and measure, `payout` by key and day, `absorbed` by tolerances by period and what it is of,
+   * `count` of rows by what became of them.
+   */
+  readonly kind: "total" | "month" | "payout" | "absorbed" | "count";
   readonly marketplace: string;
   readonly name: string;
   readonly currency: string;
@@ -53,6 +58,9 @@ export const sumsOf = (close: Close): Sums => {
     add({ kind: "month", marketplace, name: `${period}|${measure}`, currency, amount, lines: 0 });
   }
   for (const sum of paidSums(close.lines)) add(sum);
+  for (const { what, period, marketplace, currency, absorbed, count: lines } of close.tolerance)
+    if (what !== "payout")
+      add({ kind: "absorbed", marketplace, name: `${period}|${what}`, currency, amount: absorbed, lines });
   const count = (name: string, lines: number): void =>
     add({ kind: "count", marketplace: "", name, currency: "", amount: 0n, lines });
   count("current", close.lines.length);
@@ -100,12 +108,12 @@ export interface Whole {
 
 /** Exceptions of these are concluded by `wholeOf`; of all others by a close of what belongs together. */
 export const isWhole = ({ subjectType }: Pick<CloseException, "subjectType">): boolean =>
-  subjectType === "disbursement" || subjectType === "deposit" || subjectType === "control";
+  subjectType !== "agreement" && subjectType !== "deal" && subjectType !== "line";
 
 /** Concludes from sums what a close of all lines does. `headers` are the current payout rows. */
 export const wholeOf = (
   sums: Sums,
-  facts: Pick<Facts, "payments" | "deposits" | "controls">,
+  facts: Pick<Facts, "payments" | "deposits" | "controls" | "received">,
   context: { readonly headers: readonly MoneyLine[]; readonly policy: Policy; readonly asOfDay: number },
 ): Whole => {
   const { headers, policy, asOfDay } = context;
@@ -120,10 +128,19 @@ export const wholeOf = (
     exceptions: [
       ...checkBank(paid, payoutContext),
       ...brokenControls(facts, { found, payouts: paid.payouts, knownUntil }),
+      ...checkFiles(facts.received, { policy, asOfDay }),
+      ...checkTolerance([...absorbedIn(sums), ...toleranceUses([], paid.payouts)], policy),
     ],
     totals: withPayouts(totalsIn(sums), paid.payouts),
   };
 };
+
+const absorbedIn = (sums: Sums): readonly ToleranceUse[] =>
+  [...sums.values()].flatMap(({ kind, marketplace, name, currency, amount, lines }): readonly ToleranceUse[] => {
+    const [period = "", what = ""] = name.split("|");
+    if (kind !== "absorbed" || !isMarketplace(marketplace) || (what !== "instalment" && what !== "fee")) return [];
+    return [{ period, marketplace, currency, what, count: lines, absorbed: amount }];
+  });
 
 const isMarketplace = (text: string): text is MarketplaceId => marketplaceIds.some((one) => one === text);
 

@@ -6,7 +6,7 @@ import type { CloseException } from "./exception.ts";
 import type { DepositFact, Facts, PaymentFact } from "./facts.ts";
 import type { MoneyLine } from "./line.ts";
 import type { Policy } from "./policy.ts";
-import { latestByKey } from "./versions.ts";
+import { latestOf } from "./versions.ts";
 
 export interface Payout {
   readonly marketplace: MarketplaceId;
@@ -78,12 +78,10 @@ export const payoutsOf = (
   const failures = new Set(
     own.headers.flatMap((line) => (line.kind === "DISBURSEMENT_FAILURE" ? [line.parentKey ?? ""] : [])),
   );
-  for (const payment of latestByKey(facts.payments, context.knownUntil).values())
+  for (const payment of latestOf(facts.payments, context.knownUntil))
     if (payment.day <= context.asOfDay) open(drafts, headerOfPayment(payment), payment.amount);
   for (const part of own.parts) addPart(drafts, part);
-  const deposits = [...latestByKey(facts.deposits, context.knownUntil).values()].filter(
-    (deposit) => deposit.day <= context.asOfDay,
-  );
+  const deposits = latestOf(facts.deposits, context.knownUntil).filter((deposit) => deposit.day <= context.asOfDay);
   const unknownDeposits = assignDeposits(drafts, deposits, context.policy);
   const payouts = [...drafts.values()].map(({ header, amount, children, lines: own, deposits: received }) => ({
     ...header,
@@ -126,21 +124,21 @@ const headerOfPayment = (payment: PaymentFact): Draft["header"] => ({
 
 /** Adds up the lines of each payout. Google's are one from the first line on that was to be paid by the day. */
 export const payoutParts = (lines: readonly MoneyLine[], asOfDay: number): Iterable<PayoutPart> => {
-  const parts = new Map<string, Omit<PayoutPart, "children" | "lines"> & { children: bigint; lines: MoneyLine[] }>();
+  type Part = Omit<PayoutPart, "children" | "lines"> & { children: bigint; lines: MoneyLine[] };
+  const parts = { aws: new Map<string, Part>(), azure: new Map<string, Part>(), gcp: new Map<string, Part>() };
   for (const line of lines) {
     if (line.payoutKey === null || line.part === "payout") continue;
     const { marketplace, payoutKey, settledCurrency: currency } = line;
-    const key = `${marketplace}|${payoutKey}`;
-    let part = parts.get(key);
+    let part = parts[marketplace].get(payoutKey);
     if (part === undefined) {
       if (marketplace === "gcp" && !opensPayout(line, asOfDay)) continue;
       part = { marketplace, payoutKey, currency, day: line.disbursedDay ?? 0, children: 0n, lines: [] };
-      parts.set(key, part);
+      parts[marketplace].set(payoutKey, part);
     }
     part.children += settledPart(line);
     part.lines.push(line);
   }
-  return parts.values();
+  return Object.values(parts).flatMap((own) => [...own.values()]);
 };
 
 const opensPayout = (line: MoneyLine, asOfDay: number): boolean =>

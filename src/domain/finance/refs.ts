@@ -39,6 +39,8 @@ export const ref = {
   dispute: (disputeId: string): Ref => `s|${disputeId}`,
   /** A line's key, and the lines that name it as their original. */
   line: (key: string): Ref => `k|${key}`,
+  /** An invoice line: who is liable for the tax on it, and the sales on it. */
+  invoiceLine: (marketplace: string, id: string): Ref => `x|${marketplace}|${id}`,
   /** A payout: its header and its lines. */
   payout: (id: string): Ref => `p|${id}`,
 } as const;
@@ -80,6 +82,7 @@ const found: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>) => Refs } = {
   touches: ({ touchId, dealId }) => [ref.deal(dealId), ref.touch(touchId)],
   locks: ({ dealId }) => [ref.deal(dealId)],
   disputes: ({ disputeId, dealId }) => [ref.deal(dealId), ref.dispute(disputeId)],
+  taxItems: ({ marketplace, invoiceLine }) => [ref.invoiceLine(marketplace, invoiceLine)],
 };
 
 export const refsOf = <Kind extends FactKind>(kind: Kind, fact: FactOf<Kind>): Refs => found[kind]?.(fact) ?? [];
@@ -134,6 +137,7 @@ const leads: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>, by: By) => Ref
   touches: ({ touchId, dealId }) => [ref.deal(dealId), ref.touch(touchId)],
   locks: ({ dealId }) => [ref.deal(dealId)],
   disputes: ({ disputeId, dealId }) => [ref.deal(dealId), ref.dispute(disputeId)],
+  taxItems: ({ marketplace, invoiceLine }) => [ref.invoiceLine(marketplace, invoiceLine)],
 };
 
 /** An account that a deal led to: its agreements may be that deal's. */
@@ -146,25 +150,35 @@ export const leadsOf = <Kind extends FactKind>(kind: Kind, fact: FactOf<Kind>, b
 /** What of a line says where it belongs. */
 export type Tie = Pick<
   MoneyLine,
-  "marketplace" | "key" | "parentKey" | "agreementId" | "offerId" | "buyerKey" | "part"
+  "marketplace" | "key" | "parentKey" | "agreementId" | "offerId" | "buyerKey" | "part" | "kind" | "reference"
 >;
 
 /** Where a line leads on to: its versions, its original, what follows it, its agreement or its offer's. Not its payout. */
-export const leadsOfLine = ({ marketplace, key, parentKey, agreementId, offerId, buyerKey, part }: Tie): Refs => {
+export const leadsOfLine = (line: Tie): Refs => {
+  const { marketplace, key, parentKey, agreementId, offerId, buyerKey, part, kind, reference } = line;
   if (part === "payout") return [ref.line(key)];
+  const offers = offerId === null ? null : ref.agreementsOfOffer(offerId);
   return [
     ref.line(key),
     parentKey === null ? null : ref.line(parentKey),
     offerId === null ? null : ref.offer(offerId),
+    // The recipient stands behind invoice and item.
+    kind === "REVENUE" && reference?.includes(":")
+      ? ref.invoiceLine(marketplace, reference.slice(0, reference.lastIndexOf(":")))
+      : null,
     ...(agreementId === null
-      ? [offerId === null ? null : ref.agreementsOfOffer(offerId)]
-      : [ref.agreement(marketplace, agreementId), buyerKey === null ? null : ref.buyer(marketplace, buyerKey)]),
+      ? [offers]
+      : [
+          ref.agreement(marketplace, agreementId),
+          buyerKey === null ? null : ref.buyer(marketplace, buyerKey),
+          part === "incentive" ? offers : null,
+        ]),
   ];
 };
 
 const kinds: readonly FactKind[] = [
   ...(["agreements", "instalments", "offers", "aliases", "domains", "learnedAliases", "recordedLinks"] as const),
-  ...(["associations", "deals", "touches", "locks", "disputes"] as const),
+  ...(["associations", "deals", "touches", "locks", "disputes", "taxItems"] as const),
 ];
 
 /** Everything that these facts are found by or lead on to: where they change something. */

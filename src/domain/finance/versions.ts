@@ -4,6 +4,7 @@
  */
 import type { MarketplaceId } from "../deal.ts";
 import type { MoneyLine } from "./line.ts";
+import { createLineIndex } from "./line-index.ts";
 
 /** Why a row version counts for nothing. */
 export type IgnoredReason = "repeated" | "superseded" | "deleted" | "not known yet";
@@ -12,6 +13,8 @@ export interface Versions {
   /** The current version of each line, in no particular order. */
   readonly current: readonly MoneyLine[];
   readonly lineOf: (marketplace: MarketplaceId, key: string) => MoneyLine | undefined;
+  /** A number for each key that any line has, from 0; -1 for others. */
+  readonly numberOf: (marketplace: MarketplaceId, key: string) => number;
   readonly ignored: Readonly<Record<IgnoredReason, number>>;
   /** Rows that are further parts of a current line. */
   readonly joined: number;
@@ -37,7 +40,8 @@ export type HearOfRow = (line: MoneyLine, reason: IgnoredReason | "joined") => v
 
 /** Picks the version of each line that was known by the end of a second. */
 export const currentLines = (lines: readonly MoneyLine[], knownUntil: number, hear?: HearOfRow): Versions => {
-  const byKey = { aws: new Map<string, Held>(), azure: new Map<string, Held>(), gcp: new Map<string, Held>() };
+  const index = createLineIndex(lines.length);
+  const held: (Held | undefined)[] = [];
   const ignored = { repeated: 0, superseded: 0, deleted: 0, "not known yet": 0 };
   const ignoredAmounts = new Map<string, bigint>();
   const conflicts: string[] = [];
@@ -53,35 +57,37 @@ export const currentLines = (lines: readonly MoneyLine[], knownUntil: number, he
       ignore(line, "not known yet");
       continue;
     }
-    const held = byKey[line.marketplace];
-    const other = held.get(line.key);
-    if (other === undefined) held.set(line.key, line);
+    const number = index.add(line);
+    const other = held[number];
+    if (other === undefined) held.push(line);
     else if (Array.isArray(other)) other.push(line);
-    else held.set(line.key, [other, line]);
+    else held[number] = [other, line];
   }
-  const current: MoneyLine[] = [];
-  for (const held of Object.values(byKey))
-    for (const [key, versions] of held) {
-      const parts = Array.isArray(versions) ? choose(versions, ignore, conflicts) : [versions];
-      const chosen = parts.reduce(addUp);
-      joined += parts.length - 1;
-      if (Array.isArray(versions)) restated.push(...restatementOf(chosen, versions));
-      if (hear !== undefined) {
-        const [newest, ...further] = parts;
-        for (const part of further) hear(part, "joined");
-        if (chosen.deleted && newest !== undefined && newest !== chosen) hear(newest, "deleted");
-      }
-      if (chosen !== versions) held.set(key, chosen);
-      if (chosen.deleted) {
-        ignore(chosen, "deleted");
-        held.delete(key);
-      } else current.push(chosen);
+  const choseOf = (versions: readonly MoneyLine[]): MoneyLine => {
+    const parts = choose(versions, ignore, conflicts);
+    const chosen = parts.reduce(addUp);
+    joined += parts.length - 1;
+    restated.push(...restatementOf(chosen, versions));
+    if (hear !== undefined) {
+      const [newest, ...further] = parts;
+      for (const part of further) hear(part, "joined");
+      if (chosen.deleted && newest !== undefined && newest !== chosen) hear(newest, "deleted");
     }
+    return chosen;
+  };
+  const current: MoneyLine[] = [];
+  for (const [number, versions] of held.entries()) {
+    if (versions === undefined) continue;
+    const chosen = Array.isArray(versions) ? choseOf(versions) : versions;
+    if (chosen.deleted) ignore(chosen, "deleted");
+    else current.push(chosen);
+    held[number] = chosen.deleted ? undefined : chosen;
+  }
   const lineOf = (marketplace: MarketplaceId, key: string): MoneyLine | undefined => {
-    const line = byKey[marketplace].get(key);
+    const line = held[index.find(marketplace, key)];
     return Array.isArray(line) ? undefined : line;
   };
-  return { current, lineOf, ignored, joined, ignoredAmounts, conflicts, restated };
+  return { ...{ current, lineOf, ignored, joined, ignoredAmounts, conflicts, restated }, numberOf: index.find };
 };
 
 type Held = MoneyLine | MoneyLine[];
@@ -181,21 +187,34 @@ const addUp = (sum: MoneyLine, part: MoneyLine): MoneyLine => ({
   paid: sum.paid === part.paid ? sum.paid : "pending",
 });
 
-/** The latest known of facts that share a key; of equals, the one whose text comes first. */
+/** The latest known of facts that share a marketplace and key; of equals, the one whose text comes first. */
+export const latestOf = <Fact extends Dated>(facts: readonly Fact[], knownUntil: number): readonly Fact[] => {
+  const places = new Map<string, Map<string, Fact>>();
+  // Facts come in runs of one marketplace.
+  let place = "";
+  let latest = new Map<string, Fact>();
+  for (const fact of facts) {
+    if (fact.knownSecond > knownUntil) continue;
+    const own = fact.marketplace ?? "";
+    if (own !== place || places.size === 0) {
+      place = own;
+      latest = places.get(own) ?? new Map<string, Fact>();
+      places.set(own, latest);
+    }
+    const other = latest.get(fact.key);
+    if (other === undefined || isNewer(fact, other)) latest.set(fact.key, fact);
+  }
+  const found: Fact[] = [];
+  for (const own of places.values()) for (const fact of own.values()) if (!fact.deleted) found.push(fact);
+  return found;
+};
+
+/** The same by `marketplace|key`. */
 export const latestByKey = <Fact extends Dated>(
   facts: readonly Fact[],
   knownUntil: number,
-): ReadonlyMap<string, Fact> => {
-  const latest = new Map<string, Fact>();
-  for (const fact of facts) {
-    if (fact.knownSecond > knownUntil) continue;
-    const key = `${fact.marketplace ?? ""}|${fact.key}`;
-    const other = latest.get(key);
-    if (other === undefined || isNewer(fact, other)) latest.set(key, fact);
-  }
-  for (const [key, fact] of latest) if (fact.deleted) latest.delete(key);
-  return latest;
-};
+): ReadonlyMap<string, Fact> =>
+  new Map(latestOf(facts, knownUntil).map((fact) => [`${fact.marketplace ?? ""}|${fact.key}`, fact]));
 
 interface Dated {
   readonly marketplace?: string;

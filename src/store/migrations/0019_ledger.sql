@@ -62,7 +62,7 @@ create table ledger_line (
   parent_key text collate "C",
   payout_key text collate "C",
   trace text,
-  reference text,
+  reference text collate "C",
   paid text,
   occurred_day int,
   invoiced_day int,
@@ -83,7 +83,8 @@ create index ledger_line_key on ledger_line (key);
 create index ledger_line_parent on ledger_line (parent_key) where parent_key is not null;
 create index ledger_line_payout on ledger_line (payout_key) where payout_key is not null;
 create index ledger_line_agreement on ledger_line (agreement_id) where agreement_id is not null;
-create index ledger_line_offer on ledger_line (offer_id) where agreement_id is null and offer_id is not null;
+create index ledger_line_offer on ledger_line (offer_id) where (agreement_id is null or part = 'incentive') and offer_id is not null;
+create index ledger_line_reference on ledger_line (reference) where kind = 'REVENUE' and reference is not null;
 create index ledger_line_header on ledger_line (part) where part = 'payout';
 create index ledger_line_found on ledger_line (agreement) where agreement is not null and agreement_id is null;
 

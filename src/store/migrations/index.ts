@@ -17,6 +17,7 @@ import driftBodies from "./0018_drift_bodies.sql";
 import ledger from "./0019_ledger.sql";
 import reportFetch from "./0020_report_fetch.sql";
 import periods from "./0021_periods.sql";
+import waiting from "./0022_waiting.sql";
 
 /** In order. Append only: an applied migration is never edited. */
 export const migrations: readonly { readonly name: string; readonly text: string }[] = [
@@ -39,4 +40,5 @@ export const migrations: readonly { readonly name: string; readonly text: string
   { name: "0019_ledger", text: ledger },
   { name: "0020_report_fetch", text: reportFetch },
   { name: "0021_periods", text: periods },
+  { name: "0022_waiting", text: waiting },
 ];

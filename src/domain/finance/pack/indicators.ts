@@ -1,6 +1,6 @@
 /** Key figures from the user's own rows, each with its count; where there are too few, it says so instead of a number. */
 
-import { amountText, roundToMinor } from "../amount.ts";
+import { amountText, divideHalfUp, roundToMinor } from "../amount.ts";
 import type { Close } from "../close.ts";
 import type { DealFact, Facts } from "../facts.ts";
 import { distinctDeals } from "../links.ts";
@@ -36,16 +36,46 @@ const dealFigures = (close: Close, facts: Facts): readonly Row[] => {
   });
 };
 
-/** Won of closed, with Wilson's interval. */
+/** 1.959964 squared, in millionths: how many deviations 95 percent take in. */
+const deviations = 1_959_964n;
+const million = 1_000_000n;
+
+/** Won of closed, with Wilson's interval, in whole numbers: https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval */
 const winRate = (group: string, won: number, closed: number): Row => {
   if (closed < enough) return ["win rate", group, notEnough, "", closed];
-  const z = 1.959964;
-  const rate = won / closed;
-  const middle = (rate + (z * z) / (2 * closed)) / (1 + (z * z) / closed);
-  const half = (z / (1 + (z * z) / closed)) * Math.sqrt((rate * (1 - rate)) / closed + (z * z) / (4 * closed * closed));
-  return ["win rate", group, percent(rate), `${percent(middle - half)} to ${percent(middle + half)}`, closed];
+  const [n, w] = [BigInt(closed), BigInt(won)];
+  // (w + z²/2 ± z √(w(n-w)/n + z²/4)) / (n + z²), over and under the line times a million squared.
+  const square = deviations * deviations;
+  const middle = w * million * million + square / 2n;
+  const half = deviations * rootOf((w * (n - w) * million * million) / n + square / 4n);
+  const whole = n * million * million + square;
+  return [
+    "win rate",
+    group,
+    percent(w, n),
+    `${percent(middle - half, whole)} to ${percent(middle + half, whole)}`,
+    closed,
+  ];
 };
-const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** The whole root of a whole number, rounded down (Newton). */
+const rootOf = (square: bigint): bigint => {
+  if (square < 2n) return square < 0n ? 0n : square;
+  let root = 1n << BigInt((square.toString(2).length + 1) >> 1);
+  for (;;) {
+    const next = (root + square / root) >> 1n;
+    if (next >= root) return root;
+    root = next;
+  }
+};
+
+/** `12.3 %`, half up, away from zero; without a whole there is no share. */
+const percent = (part: bigint, whole: bigint): string => {
+  if (whole <= 0n) return notEnough;
+  const tenths = divideHalfUp(part * 1_000n, whole);
+  const size = tenths < 0n ? -tenths : tenths;
+  return `${tenths < 0n ? "-" : ""}${size / 10n}.${size % 10n} %`;
+};
 
 /** The median deal of each currency. */
 const values = (group: string, won: readonly DealFact[]): readonly Row[] => {
@@ -68,7 +98,7 @@ const coverage = (close: Close): readonly Row[] => {
     close.exceptions.filter(({ type }) => type.startsWith("ATTRIBUTION_")).map(({ subjectId }) => subjectId),
   );
   const all = new Set([...credited, ...wanting]);
-  const value = all.size === 0 ? notEnough : percent(credited.size / all.size);
+  const value = all.size === 0 ? notEnough : percent(BigInt(credited.size), BigInt(all.size));
   return [["attribution coverage", "deals that a partner sourced or registered", value, "", all.size]];
 };
 
@@ -113,7 +143,7 @@ const rates = (close: Close): readonly Row[] =>
           const gross = figure("invoiced");
           if (gross === 0n) return [];
           const group = `${marketplace} ${currency}`;
-          const share = (part: bigint): string => percent(Number((part * 1_000_000n) / gross) / 1_000_000);
+          const share = (part: bigint): string => percent(part, gross);
           const open = close.exceptions.filter(
             (one) =>
               one.marketplace === marketplace && one.currency === currency && leaks.has(one.type) && one.amount > 0n,
