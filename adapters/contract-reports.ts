@@ -8,6 +8,8 @@ export interface ReportFile {
   readonly index: number;
   /** Its path inside the folder, with `/`. */
   readonly path: string;
+  /** When its source says that it was made, in seconds since 1970; absent: a file alone does not say it. */
+  readonly madeSecond?: number | null;
   /** Facts of this file; dropped together when anything in it is refused. */
   readonly facts: Facts;
   readonly strings: Strings;

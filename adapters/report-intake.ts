@@ -102,6 +102,8 @@ export interface ReadableReport {
   /** Stands for the file in the origin of its facts. */
   readonly seq: number;
   readonly path: string;
+  /** When its source says that it was made, in seconds since 1970; null: it does not say. */
+  readonly madeSecond: number | null;
   /** Files that say how others are read; one that is damaged says nothing. */
   readonly mappings: readonly { readonly path: string; readonly text: string }[];
 }
@@ -109,9 +111,12 @@ export interface ReadableReport {
 /** Reads single files, each by itself. */
 export const createReportReader = (formats: readonly ReportFormat[], documentBytesMax: number) => ({
   mappingFormats: formats.flatMap(({ shape, id }) => (shape === "defining" ? [id] : [])),
-  read: ({ seq, path, mappings }: ReadableReport, pieces: AsyncIterable<Uint8Array>): Promise<FileOutcome> =>
+  read: (
+    { seq, path, madeSecond, mappings }: ReadableReport,
+    pieces: AsyncIterable<Uint8Array>,
+  ): Promise<FileOutcome> =>
     readReport({
-      named: { index: seq, path, strings: createStrings() },
+      named: { index: seq, path, madeSecond, strings: createStrings() },
       formats: [...formats, ...mappings.flatMap((mapping) => formatOf(formats, mapping))],
       pieces,
       documentBytesMax,

@@ -45,6 +45,7 @@ export interface FileOutcome {
 export interface NamedFile {
   readonly index: number;
   readonly path: string;
+  readonly madeSecond?: number | null;
   readonly strings: Strings;
 }
 

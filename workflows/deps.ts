@@ -16,7 +16,12 @@ import type { WebhookSender } from "./webhook.ts";
 export interface ReportReader {
   /** What one file says; what is wrong with it is in the verdict. `mappings` say how files of unknown columns are read. */
   readonly read: (
-    file: { readonly seq: number; readonly path: string; readonly mappings: readonly MappingText[] },
+    file: {
+      readonly seq: number;
+      readonly path: string;
+      readonly madeSecond: number | null;
+      readonly mappings: readonly MappingText[];
+    },
     pieces: AsyncIterable<Uint8Array>,
   ) => Promise<ReadReport>;
   /** Ids of the formats whose files are mappings. */

@@ -66,10 +66,10 @@ const verdictOn = async (deps: WorkflowDeps, file: ReportFile): Promise<ReadRepo
       fix: "split the file, or close it as a folder with cosell close",
     });
   const mappings = await mappingsOf(deps);
-  const read = await reader.read(
-    { seq: file.seq, path: file.path, mappings },
-    store.reportFiles.bytes(db.sql, file.id),
-  );
+  // Only a fetched file is known by when its source made it; one that was sent is known by when it came.
+  const madeSecond = file.sourceKey === null ? null : Math.floor(file.knownAt.getTime() / 1_000);
+  const named = { seq: file.seq, path: file.path, madeSecond, mappings };
+  const read = await reader.read(named, store.reportFiles.bytes(db.sql, file.id));
   if (read.facts.policies.some(({ signatures }) => signatures !== "verified"))
     return refused(file, {
       column: "signatures",

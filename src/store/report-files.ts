@@ -113,16 +113,20 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
   ): Promise<ReceivedFile> => {
     const { sha256, bytes, pieces } = content;
     await query`delete from report_chunk where file_id = ${id} and n >= ${pieces}`;
-    const changed = await query`update report_file set sha256 = ${sha256}, bytes = ${bytes} where id = ${id}
-      and not exists (select 1 from report_file other where other.path = report_file.path and other.sha256 = ${sha256} and other.id <> ${id} and other.superseded_by is null)`;
-    if (changed.count === 1) return { file: await mustGet(query, id), isNew: true };
-    const { path } = await mustGet(query, id);
-    await query`delete from report_file where id = ${id}`;
+    const { path, sourceKey } = await mustGet(query, id);
+    // What a source says once more after it said something else counts again.
     const same = parseFirst(
       reportFileSchema,
-      await query`select * from report_file where path = ${path} and sha256 = ${sha256} and superseded_by is null`,
+      await query`select * from report_file other where path = ${path} and sha256 = ${sha256} and id <> ${id} and superseded_by is null
+        and (${sourceKey === null} or not exists (select 1 from report_file later where later.path = ${path}
+          and later.sha256 <> ${sha256} and later.seq > other.seq))
+        order by seq desc limit 1`,
     );
-    if (same === null) throw new Error(`${path} was received twice at once: send it again`);
+    if (same === null) {
+      await query`update report_file set sha256 = ${sha256}, bytes = ${bytes} where id = ${id}`;
+      return { file: await mustGet(query, id), isNew: true };
+    }
+    await query`delete from report_file where id = ${id}`;
     // One that was received whole and never read is read now.
     return { file: same, isNew: same.status === "receiving" };
   };

@@ -71,7 +71,8 @@ export const revenueFormat: CsvFormat = {
         if (buyer !== null) buyers.push(buyer);
       },
       end: () => {
-        const knownSecond = secondOfDay(named ?? latest);
+        // Exports of one month follow each other: where their source tells when each was made, that tells which is newer.
+        const knownSecond = file.madeSecond ?? secondOfDay(named ?? latest);
         for (const line of lines) file.facts.lines.push({ ...line, knownSecond });
         for (const buyer of buyers) file.facts.domains.push({ ...buyer, knownSecond });
       },

@@ -107,7 +107,7 @@ const choose = (
     if (line.knownSecond !== newest.knownSecond || line.delivery !== newest.delivery)
       ignore(line, same ? "repeated" : "superseded");
     else if (same) ignore(line, "repeated");
-    else if (line.content !== "") parts.push(line);
+    else if (line.content !== "" && line.file === newest.file) parts.push(line);
     else {
       if (conflicts.length < conflictsMax) conflicts.push(line.key);
       ignore(line, "superseded");
@@ -127,7 +127,8 @@ const restatementOf = (newest: MoneyLine, versions: readonly MoneyLine[]): reado
   let previous: MoneyLine | null = null;
   for (const line of older) {
     if (!isAs(line, last)) break;
-    const isPart = previous === null || (line.content !== "" && compareContent(line, previous) !== 0);
+    const isFurther = line.content !== "" && line.file === last.file;
+    const isPart = previous === null || (isFurther && compareContent(line, previous) !== 0);
     if (isPart) before += line.amount;
     previous = line;
   }

@@ -24,6 +24,8 @@ alter table reconciliation drop constraint reconciliation_state_check;
 alter table reconciliation add constraint reconciliation_state_check check (state in ('requested', 'running', 'done', 'failed'));
 create unique index reconciliation_requested on reconciliation (as_of, mode) where state = 'requested';
 
--- A snapshot that was superseded may come again with the same content, and stands again then.
+-- A snapshot that was superseded may come again with the same content, and stands again then; so may what a source says once more.
 drop index report_file_content;
-create unique index report_file_content on report_file (path, sha256) where sha256 is not null and superseded_by is null;
+create unique index report_file_content on report_file (path, sha256)
+  where sha256 is not null and superseded_by is null and source_key is null;
+create index report_file_path on report_file (path, sha256);
