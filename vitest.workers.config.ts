@@ -61,6 +61,7 @@ export default defineConfig({
     include: [
       "test/conformance-{aws,azure,gcp}.test.ts",
       "test/conformance-offers-{azure,gcp}.test.ts",
+      "test/conformance-reports-{aws,azure,gcp}.test.ts",
       "test/{aws,azure,gcp}-*.test.ts",
       "test/outbound.test.ts",
       ...(isServerThere ? onDatabase : []),

@@ -1,7 +1,7 @@
 /** The contract's part about private offers and what they become: agreements, entitlements, subscriptions. */
 import type { Json, RemoteRef } from "../src/domain/deal.ts";
 import type { Gap, Result } from "../src/domain/fault.ts";
-import type { AgreementObservation, OfferChange, OfferDraft, OfferObservation } from "../src/domain/offer.ts";
+import type { AgreementObservation, Decision, OfferChange, OfferDraft, OfferObservation } from "../src/domain/offer.ts";
 import type { Next, Outcome, Page, Writes } from "./contract.ts";
 import type { Hint } from "./contract-deliveries.ts";
 
@@ -39,13 +39,16 @@ export interface Agreements extends Writes {
   readonly look: (ref: RemoteRef) => Promise<Result<AgreementObservation>>;
   /** Agreements that changed since the cursor, with overlap: hints of kind `agreement`. */
   readonly changes: (cursor: Json) => Promise<Result<Page<Hint>>>;
+  /** What the seller owes once the marketplace has deleted an agreement, in a sentence. Absent: nothing. */
+  readonly onDeletion?: string;
   /** Agreements that came of an offer. */
   readonly ofOffer: (ref: RemoteRef) => Promise<Result<readonly RemoteRef[]>>;
   /**
    * Pure: what the marketplace waits for from us before the agreement can go on, by the connection's settings: Google's
-   * approvals, Microsoft's activation and answers to changes of plan. `done`: nothing. Absent: it never waits for us.
+   * approvals, Microsoft's activation and answers to changes of plan. What the settings leave to a person (`waits` of the
+   * observation) follows the decision about it. `done`: nothing. Absent: it never waits for us.
    */
-  readonly duty?: (observation: AgreementObservation, done: readonly Outcome[]) => Next;
+  readonly duty?: (observation: AgreementObservation, done: readonly Outcome[], decision: Decision | null) => Next;
 }
 
 /** Where a buyer arrives from the marketplace with a token that only the marketplace can read. */

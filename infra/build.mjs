@@ -10,7 +10,7 @@ const programs = process.argv.includes("--programs")
   : [];
 const outdir = isImage ? "dist/image/dist" : "dist";
 /** The embedded database reads its own files: it stays a package. */
-const embedded = ["@electric-sql/pglite", "@electric-sql/pglite-socket"];
+const embedded = ["@electric-sql/pglite"];
 const bundled = {
   external: embedded,
   minify: true,

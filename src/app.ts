@@ -1,6 +1,7 @@
 /** Assembles the routes: who may call what, how answers are secured, what lies beside the API. No logic of its own. */
 import { Hono } from "hono";
 import { accessEndpoints } from "./http/access.ts";
+import { agreementDecisionEndpoints } from "./http/agreement-decisions.ts";
 import { agreementEndpoints } from "./http/agreements.ts";
 import { answerRuleEndpoints } from "./http/answer-rules.ts";
 import { attributionEndpoints } from "./http/attribution.ts";
@@ -25,6 +26,7 @@ import { journalEndpoints } from "./http/journal.ts";
 import { landingEndpoints } from "./http/landing.ts";
 import { marketplaceEndpoints } from "./http/marketplaces.ts";
 import { metricEndpoints } from "./http/metrics.ts";
+import { decisionEndpoints } from "./http/money-decisions.ts";
 import { oauthEndpoints } from "./http/oauth.ts";
 import { oauthClientEndpoints } from "./http/oauth-clients.ts";
 import { offerDecisionEndpoints } from "./http/offer-decisions.ts";
@@ -75,6 +77,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...offerEndpoints(deps),
     ...offerTemplateEndpoints(deps),
     ...agreementEndpoints(deps),
+    ...agreementDecisionEndpoints(deps),
     ...feeScheduleEndpoints(deps),
     ...reportEndpoints(deps),
     ...revenueEndpoints(deps),
@@ -90,6 +93,7 @@ export const createEndpoints = (deps: AppDeps): readonly Endpoint[] => {
     ...companyEndpoints(deps),
     ...journalEndpoints(deps),
     ...periodEndpoints(deps),
+    ...decisionEndpoints(deps),
     ...accessEndpoints(deps),
     ...backupEndpoints(deps),
     ...hookEndpoints(deps),

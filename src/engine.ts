@@ -1,13 +1,13 @@
 /**
- * Who drives the workflows: the embedded runner, in process, or a server that speaks Inngest's protocol. The same functions
- * behind the same handler.
+ * Who drives the workflows: the embedded runner, in process (embedded-engine.ts), or a server that speaks Inngest's protocol. The
+ * same functions behind the same handler.
  */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { Inngest, type Middleware } from "inngest";
 import { serve } from "inngest/hono";
 import type { createFunctions } from "../workflows/index.ts";
-import { createRunner, type Runner } from "../workflows/runner/index.ts";
+import type { Runner } from "../workflows/runner/index.ts";
 import { createOutside } from "../workflows/runner/outside.ts";
 import { signingKeyPattern } from "../workflows/runner/signature.ts";
 import type { Mount } from "./http/endpoint.ts";
@@ -38,8 +38,6 @@ export interface EngineDeps {
   readonly signingKey: string;
   /** Jobs in flight at once on the embedded runner. */
   readonly parallel: number;
-  /** Null: the embedded runner. */
-  readonly executor: Executor | null;
   /** Wrapped around each call of a function. */
   readonly middleware?: readonly Middleware.Class[];
 }
@@ -64,87 +62,64 @@ export interface Engine {
   readonly mounts: readonly Mount[];
 }
 
-type FunctionsFor = (client: Inngest.Any) => ReturnType<typeof createFunctions>;
+export type FunctionsFor = (client: Inngest.Any) => ReturnType<typeof createFunctions>;
 
 /** Where a server calls our functions. */
 export const inngestPath = "/api/inngest";
-const insideOrigin = "http://embedded.invalid";
 /** Inngest Cloud, as the SDK has it by default. https://www.inngest.com/docs/sdk/environment-variables */
 export const cloud = { apiUrl: "https://api.inngest.com/", eventsUrl: "https://inn.gs/" } as const;
 /** A server puts up to 4 MB into one call; larger runs are fetched from its API. The rest is for what surrounds them. */
 const callBytesMax = 5 * 1024 * 1024;
 
-export const createEngine = (deps: EngineDeps, functionsFor: FunctionsFor): Engine =>
-  deps.executor === null ? createInside(deps, functionsFor) : createAtServer(deps, deps.executor, functionsFor);
+/** Makes what drives the workflows: `embeddedEngine` (embedded-engine.ts), or `serverEngine` of a server. */
+export type CreateEngine = (deps: EngineDeps, functionsFor: FunctionsFor) => Engine;
 
-const createInside = (deps: EngineDeps, functionsFor: FunctionsFor): Engine => {
-  const inner = new Hono();
-  const handler = async (request: Request): Promise<Response> => inner.fetch(request);
-  const runner = createRunner({ ...deps, handler, appUrl: `${insideOrigin}${inngestPath}` });
-  const client = new Inngest({
-    ...clientOptions(deps),
-    eventKey: "embedded",
-    baseUrl: insideOrigin,
-    fetch: runner.fetch as typeof fetch,
-  });
-  const functions = functionsFor(client);
-  inner.on(
-    ["GET", "PUT", "POST"],
-    inngestPath,
-    serve({ client, functions, serveOrigin: insideOrigin, servePath: inngestPath }),
-  );
-  return {
-    runner,
-    send: async (events) => void (await client.send([...events])),
-    takesEvents: () => true,
-    server: () => null,
-    mounts: [],
+/** A server drives the workflows; call `runner.sync` once we listen. */
+export const serverEngine =
+  (executor: Executor): CreateEngine =>
+  (deps, functionsFor) => {
+    const inner = new Hono();
+    const app = new URL(`${executor.appOrigin.replace(/\/+$/, "")}${inngestPath}`);
+    const outside = createOutside({
+      ...(executor.url === null ? cloud : { apiUrl: executor.url, eventsUrl: executor.url }),
+      log: deps.log,
+      signingKey: deps.signingKey,
+      appUrl: app.href,
+      isRegistered: executor.isRegistered ?? false,
+      handler: async (request) => {
+        const url = new URL(request.url);
+        url.pathname = inngestPath;
+        return inner.fetch(new Request(url, request));
+      },
+    });
+    const client = new Inngest({
+      ...clientOptions(deps),
+      eventKey: executor.eventKey,
+      ...(executor.signingKeyFallback === undefined ? {} : { signingKeyFallback: executor.signingKeyFallback }),
+      ...(executor.url === null ? {} : { baseUrl: executor.url }),
+      ...(executor.environment === undefined ? {} : { env: executor.environment }),
+      fetch: outside.fetch as typeof fetch,
+    });
+    const handler = serve({
+      client,
+      functions: functionsFor(client),
+      serveOrigin: app.origin,
+      servePath: app.pathname,
+      enableUnauthedSync: executor.url !== null && (executor.takesUnsignedSync ?? true),
+    });
+    inner.use(bodyLimit({ maxSize: callBytesMax }));
+    inner.on(["GET", "PUT", "POST"], inngestPath, handler);
+    const { sync, start, stop } = outside;
+    return {
+      runner: { sync, start, stop, ...nothingHere },
+      send: (events) => outside.send(() => client.send([...events])),
+      takesEvents: outside.isRegistered,
+      server: () => ({ url: executor.url ?? cloud.apiUrl, problem: outside.problem() }),
+      mounts: [
+        { path: inngestPath, handler: (request) => (isAtRoot(request) ? outside.serve(request) : nothingThere()) },
+      ],
+    };
   };
-};
-
-const createAtServer = (deps: EngineDeps, executor: Executor, functionsFor: FunctionsFor): Engine => {
-  const inner = new Hono();
-  const app = new URL(`${executor.appOrigin.replace(/\/+$/, "")}${inngestPath}`);
-  const outside = createOutside({
-    ...(executor.url === null ? cloud : { apiUrl: executor.url, eventsUrl: executor.url }),
-    log: deps.log,
-    signingKey: deps.signingKey,
-    appUrl: app.href,
-    isRegistered: executor.isRegistered ?? false,
-    handler: async (request) => {
-      const url = new URL(request.url);
-      url.pathname = inngestPath;
-      return inner.fetch(new Request(url, request));
-    },
-  });
-  const client = new Inngest({
-    ...clientOptions(deps),
-    eventKey: executor.eventKey,
-    ...(executor.signingKeyFallback === undefined ? {} : { signingKeyFallback: executor.signingKeyFallback }),
-    ...(executor.url === null ? {} : { baseUrl: executor.url }),
-    ...(executor.environment === undefined ? {} : { env: executor.environment }),
-    fetch: outside.fetch as typeof fetch,
-  });
-  const handler = serve({
-    client,
-    functions: functionsFor(client),
-    serveOrigin: app.origin,
-    servePath: app.pathname,
-    enableUnauthedSync: executor.url !== null && (executor.takesUnsignedSync ?? true),
-  });
-  inner.use(bodyLimit({ maxSize: callBytesMax }));
-  inner.on(["GET", "PUT", "POST"], inngestPath, handler);
-  const { sync, start, stop } = outside;
-  return {
-    runner: { sync, start, stop, ...nothingHere },
-    send: (events) => outside.send(() => client.send([...events])),
-    takesEvents: outside.isRegistered,
-    server: () => ({ url: executor.url ?? cloud.apiUrl, problem: outside.problem() }),
-    mounts: [
-      { path: inngestPath, handler: (request) => (isAtRoot(request) ? outside.serve(request) : nothingThere()) },
-    ],
-  };
-};
 
 /** A mount also gets what lies below its path. */
 const isAtRoot = (request: Request): boolean => new URL(request.url).pathname === "/";
@@ -160,7 +135,7 @@ const nothingHere: Pick<Runner, "runDue" | "nextDueAt" | "wake" | "runs" | "purg
 };
 
 /** Never in development mode, whatever the environment says: that would take calls from anybody. */
-const clientOptions = ({ log, signingKey, middleware }: EngineDeps) => ({
+export const clientOptions = ({ log, signingKey, middleware }: EngineDeps) => ({
   id: "cosell",
   isDev: false,
   signingKey,

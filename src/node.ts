@@ -14,7 +14,8 @@ import { readVersion } from "./cli/version.ts";
 import { createShiftableClock, createSystemClock } from "./clock.ts";
 import type { MarketplaceId } from "./domain/deal.ts";
 import { type Check, found } from "./domain/diagnosis.ts";
-import { readExecutor, ServerSettingsError } from "./engine.ts";
+import { embeddedEngine } from "./embedded-engine.ts";
+import { readExecutor, ServerSettingsError, serverEngine } from "./engine.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
 import { createNodePublicHttp } from "./node-outbound.ts";
@@ -23,8 +24,9 @@ import { type Clock, type Config, configSchema, type Db, type Ids, type Log } fr
 import { createService, type Service } from "./service.ts";
 import { connectSimulators, createDatabaseState, createSimulators, type Simulators } from "./simulation.ts";
 import { readManifest, streamBackup } from "./store/backup.ts";
-import { migrate, openDatabase, refuseHalfRestored } from "./store/database.ts";
+import { openDatabase, refuseHalfRestored } from "./store/database.ts";
 import { type EmbeddedDatabase, openEmbedded, openInMemory } from "./store/embedded.ts";
+import { migrate } from "./store/migrate.ts";
 import { createSeal, createSecrets } from "./store/seal.ts";
 
 /** A connection holds at most four of a kind, most of them waiting for its quota: enough for several of them side by side. */
@@ -94,6 +96,8 @@ export interface OpenOptions {
   readonly connect?: boolean;
   /** How often connections are swept, as a cron line; default every 15 minutes. */
   readonly sweepCron?: string;
+  /** When reports are fetched and the books reconciled by the clock, as a cron line; default once a day. */
+  readonly booksCron?: string;
   readonly refreshHours?: number;
   readonly tracer?: Tracer;
   /** Which clouds are simulated in this process; default all. */
@@ -163,11 +167,12 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
       consentNoticeDays: config.COSELL_CONSENT_NOTICE_DAYS,
       taskDays: config.COSELL_TASK_DAYS,
       parallel: options.parallel ?? parallelDefault,
-      ...(executor === null ? {} : { executor }),
+      engine: executor === null ? embeddedEngine : serverEngine(executor),
       ...("dump" in database ? { backup: () => backUp(database, clock) } : {}),
       ...(options.at === undefined ? {} : { at: options.at }),
       ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
       ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
+      ...(options.booksCron === undefined ? {} : { booksCron: options.booksCron }),
       ...(options.refreshHours === undefined ? {} : { refreshHours: options.refreshHours }),
     });
     inside = service.app;

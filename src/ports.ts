@@ -65,6 +65,7 @@ export const idPrefixes = [
   "fee",
   "rpf",
   "rec",
+  "mdc",
 ] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 

@@ -14,7 +14,7 @@ import { createApp } from "./app.ts";
 import type { Connection, MarketplaceId } from "./domain/deal.ts";
 import type { Check } from "./domain/diagnosis.ts";
 import { createDrain, createLoop } from "./drain.ts";
-import { createEngine, type Engine, type Executor } from "./engine.ts";
+import type { CreateEngine, Engine } from "./engine.ts";
 import type { Readiness } from "./http/endpoint.ts";
 import type { Clock, Db, Http, Ids, Log, PublicHttp, Seal, Secrets } from "./ports.ts";
 import { createPuller, type Puller } from "./puller.ts";
@@ -48,8 +48,8 @@ export interface ServiceDeps {
   readonly at?: (point: string) => Promise<void> | void;
   /** The whole database as a backup file; absent where the database has tools of its own for that. */
   readonly backup?: () => Promise<ReadableStream<Uint8Array>>;
-  /** A server that drives the workflows instead of the embedded runner; call `runner.sync` once we listen. */
-  readonly executor?: Executor;
+  /** What drives the workflows: `embeddedEngine`, or `serverEngine`, whose `runner.sync` is called once we listen. */
+  readonly engine: CreateEngine;
   /** Checks of the machine, for the diagnosis. */
   readonly machineChecks?: readonly Check[];
   /** How often connections are swept, as a cron line with its time zone; default every 15 minutes. */
@@ -117,7 +117,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     publicHttp: tracing.publicHttp(deps.publicHttp),
   });
 
-  const engine = createEngine({ ...deps, executor: deps.executor ?? null, middleware: tracing.middleware }, (client) =>
+  const engine = deps.engine({ ...deps, middleware: tracing.middleware }, (client) =>
     createFunctions(client, {
       db,
       clock,
@@ -142,7 +142,8 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
   );
   const { runner } = engine;
   // A server calls us back to learn the functions, so it can only be told once we listen.
-  if (deps.executor === undefined) await runner.sync();
+  const isEmbedded = engine.server() === null;
+  if (isEmbedded) await runner.sync();
 
   const handOver = createDrain({ db, store, at, send: engine.send });
   const drain = (): Promise<number> => {
@@ -167,7 +168,7 @@ export const createService = async (deps: ServiceDeps): Promise<Service> => {
     probes: {
       http: deps.http,
       pull: puller.pull,
-      hasRunner: deps.executor === undefined,
+      hasRunner: isEmbedded,
       checks: deps.machineChecks ?? [],
     },
     testWebhook: webhooks.test,

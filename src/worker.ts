@@ -7,7 +7,7 @@ import type { Marketplace } from "../adapters/contract.ts";
 import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { ServerRefusedError } from "../workflows/runner/outside.ts";
 import { createSystemClock } from "./clock.ts";
-import { inngestPath } from "./engine.ts";
+import { inngestPath, serverEngine } from "./engine.ts";
 import { ProblemError, problemAnswer } from "./http/problem.ts";
 import { createIds } from "./ids.ts";
 import { createLog } from "./log.ts";
@@ -150,7 +150,7 @@ const assemble = async (config: WorkerConfig, { db, log, memory }: Parts): Promi
     simulators: {},
     publicUrl: config.publicUrl,
     signingKey: config.signingKey,
-    executor: { ...config.executor, isRegistered: memory.isRegistered },
+    engine: serverEngine({ ...config.executor, isRegistered: memory.isRegistered }),
     retentionDays: config.settings.COSELL_RETENTION_DAYS,
     consentNoticeDays: config.settings.COSELL_CONSENT_NOTICE_DAYS,
     taskDays: config.settings.COSELL_TASK_DAYS,

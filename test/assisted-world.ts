@@ -1,4 +1,5 @@
 /** A whole service in virtual time against a partner whose side people do by hand: a small programme, and a network that must stay silent. */
+
 import { z } from "zod";
 import { type Assisted, byHand, type CoSell, type Marketplace } from "../adapters/contract.ts";
 import { createEndpoints } from "../src/app.ts";
@@ -6,6 +7,7 @@ import { createVirtualClock } from "../src/clock.ts";
 import type { FormField } from "../src/domain/by-hand.ts";
 import { jsonObjectSchema, type OpportunityInput, type ShareDraft } from "../src/domain/deal.ts";
 import { type Gap, ok } from "../src/domain/fault.ts";
+import { embeddedEngine } from "../src/embedded-engine.ts";
 import type { AppDeps } from "../src/http/endpoint.ts";
 import { createSeededIds } from "../src/ids.ts";
 import type { Log } from "../src/ports.ts";
@@ -169,6 +171,7 @@ export const openHand = async (
   const start = () =>
     createService({
       ...{ db, clock, ids, log, seal, secrets, publicUrl },
+      engine: embeddedEngine,
       http: async (request) => {
         called.push(`${request.method} ${request.url}`);
         return new Response(null, { status: 599 });

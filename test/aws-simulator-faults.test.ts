@@ -237,7 +237,7 @@ describe("fault plans", () => {
     await second.close();
   });
   it("know every fault of the catalogue that concerns AWS, and refuse others by name", async () => {
-    expect(Object.keys(faultCatalogue)).toHaveLength(31);
+    expect(Object.keys(faultCatalogue)).toHaveLength(32);
     await expect(plan({ on: "GetOpportunity", fault: "etag_mismatch" })).rejects.toThrow("fault must be one of");
     await expect(plan({ on: "DeleteOpportunity", fault: "slow" })).rejects.toThrow("on must be one of");
   });

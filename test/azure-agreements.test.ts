@@ -31,7 +31,7 @@ const openSold = async (options: MarketplaceRigOptions = {}, over: Connection["s
   const id: string = bought.id;
   const look = async (at = id): Promise<AgreementObservation> => got(await doors.agreements.look({ id: at }));
   const dutyOf = async (at = id): Promise<Write | null> => {
-    const next = doors.agreements.duty?.(await look(at), []);
+    const next = doors.agreements.duty?.(await look(at), [], null);
     return next?.kind === "write" ? next.write : null;
   };
   const carryOut = async (write: Write | null) => {
@@ -84,7 +84,7 @@ describe("a subscription", () => {
       ...(await look()),
       body: JSON.stringify({ ...JSON.parse((await look()).body), subscription: bought }),
     };
-    expect(asking.agreements.duty?.(waiting, [])).toEqual({ kind: "done" });
+    expect(asking.agreements.duty?.(waiting, [], null)).toEqual({ kind: "done" });
   });
 
   it("shows nobody's name or address outside the sealed body", async () => {
@@ -179,7 +179,7 @@ describe("a buyer's change", () => {
     const waiting = await look(told);
     expect(waiting.ref).toEqual({ id, arn: told });
     // Whoever answers reads it again, by what was kept of it.
-    const again = doors.agreements.duty?.(got(await doors.agreements.look(waiting.ref)), []);
+    const again = doors.agreements.duty?.(got(await doors.agreements.look(waiting.ref)), [], null);
     const write = again?.kind === "write" ? again.write : null;
     expect(write).toMatchObject({ key: `answer:${operation.id}`, body: { status: "Failure", quantity: 60 } });
     doors.calls.length = 0;
@@ -225,11 +225,21 @@ describe("a buyer's change", () => {
   });
 
   it("is left alone where it is for a person to answer, and shows", async () => {
-    const { rig, look, dutyOf, act } = await active({ planChanges: "ask" });
+    const { rig, doors, look, dutyOf, act } = await active({ planChanges: "ask" });
     const operation = await act("change", { quantity: 60 });
     await rig.settle(2);
     expect(await dutyOf()).toBeNull();
-    expect((await look()).facts.pending).toBe(`ChangeQuantity ${operation.id}`);
+    const waiting = await look();
+    expect(waiting.facts.pending).toBe(`ChangeQuantity ${operation.id}`);
+    const key = `answer:${operation.id}`;
+    expect(waiting.waits).toMatchObject({ key, canReject: true });
+    for (const [answer, status] of [
+      ["approve", "Success"],
+      ["reject", "Failure"],
+    ] as const)
+      expect(doors.agreements.duty?.(waiting, [], { key, answer, reason: null })).toMatchObject({
+        write: { operation: "AnswerOperation", body: { operation: operation.id, status } },
+      });
   });
 });
 

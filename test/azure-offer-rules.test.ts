@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { publicationOf, wireText } from "../adapters/azure/offers/document.ts";
-import { standOf } from "../adapters/azure/offers/looking.ts";
+import { observedTerms, standOf } from "../adapters/azure/offers/looking.ts";
 import { markIn } from "../adapters/azure/offers/names.ts";
 import { offerNotices } from "../adapters/azure/offers/notices.ts";
 import { partOf, plusMonths } from "../adapters/azure/offers/price.ts";
@@ -375,5 +375,10 @@ describe("an offer's standing", () => {
     // Not documented for the API; the portal says it.
     expect(stand({ state: "Accepted" })).toMatchObject({ event: "accepted", evidence: { kind: "stated" } });
     expect(stand({ state: "somethingNew" })).toBeUndefined();
+  });
+  it("tells an attested renewal where Partner Center's tick shows, and none where nothing is said", () => {
+    expect(observedTerms(offer({ customerContractRenewal: true })).renewal).toEqual({ kind: "native", attested: true });
+    for (const silent of [{}, { customerContractRenewal: false }, { customerContractRenewal: null }])
+      expect(observedTerms(offer(silent)).renewal).toBeUndefined();
   });
 });

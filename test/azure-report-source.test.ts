@@ -107,6 +107,17 @@ describe("Microsoft's source of reports", () => {
     expect(await new Response(got(await rig.source().read(file))).text()).toContain("PurchaseRecordId");
   });
 
+  it("asks for a fresh link at each reading, so that one that has expired is trouble that passes", async () => {
+    const rig = await openReports({}, { analytics: ["revenue"], exports: [] });
+    const first = await round(rig);
+    await rig.controls.advance(2);
+    const [file] = (await round(rig, first.cursor)).files;
+    if (file === undefined) throw new Error("nothing was listed");
+    await rig.controls.setFaults([{ on: "GetReportFile", fault: "link_expired", times: 1 }]);
+    expect(await rig.source().read(file)).toMatchObject({ ok: false, fault: { kind: "unavailable" } });
+    expect(await new Response(got(await rig.source().read(file))).text()).toContain("PurchaseRecordId");
+  });
+
   it("begins with the first kind again after what stands in the way of a later one", async () => {
     const rig = await openReports();
     const first = await round(rig);

@@ -221,7 +221,7 @@ describe("a fault plan", () => {
   });
   it("knows no fault that this file, or another of this simulator's, does not try", async () => {
     const tried =
-      "throttle error_500 error_503_before timeout_before commit_then_500 commit_then_timeout reset_mid_body slow truncated_json wrong_content_type html_error_page unknown_status_word missing_field extra_field null_for_list partial_page page_token_expired stale_read search_lag token_expired permission_lost clock_skew duplicate_event event_before_response event_lost event_late events_shuffled mfa_required stale_etag changed_behind rotation_lost";
+      "throttle error_500 error_503_before timeout_before commit_then_500 commit_then_timeout reset_mid_body slow truncated_json wrong_content_type html_error_page unknown_status_word missing_field extra_field null_for_list partial_page page_token_expired stale_read search_lag token_expired permission_lost clock_skew duplicate_event event_before_response event_lost event_late events_shuffled mfa_required stale_etag changed_behind rotation_lost file_gone link_expired";
     expect(Object.keys(faultCatalogue).toSorted()).toEqual(tried.split(" ").toSorted());
     await rig.register();
     await plan(

@@ -9,7 +9,7 @@ import { benchClouds, type CloudsTrial, runCloudsTrial } from "./bench/clouds.ts
 import { benchDoor } from "./bench/door.ts";
 import { benchFootprint } from "./bench/footprint.ts";
 import { benchLatency } from "./bench/latency.ts";
-import { benchOffers } from "./bench/offers.ts";
+import { benchExpiry, benchYear } from "./bench/offers.ts";
 import { benchRunner } from "./bench/runner.ts";
 import { createVerdict } from "./bench/verdict.ts";
 import setUpTemplate from "./template.ts";
@@ -35,7 +35,8 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   footprint: () => benchFootprint(verdict, small ? 500 : 10_000),
   backlog: () => benchBacklog(verdict, Number(values.backlog ?? (small ? 60 : 2_000))),
   clouds: () => benchClouds(verdict, Number(values.shares ?? (small ? 30 : 5_000))),
-  offers: () => benchOffers(verdict, small ? { due: 2_000, tracked: 10 } : { due: 100_000, tracked: 1_000 }),
+  expiry: () => benchExpiry(verdict, small ? 2_000 : 100_000),
+  offers: () => benchYear(verdict, small ? 10 : 1_000),
   latency: () => benchLatency(verdict, small ? 20 : 200),
 };
 const unknown = positionals.filter((name) => parts[name] === undefined);

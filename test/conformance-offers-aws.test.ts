@@ -14,13 +14,18 @@ afterEach(async () => {
   for (const market of opened.splice(0)) await market.close();
 });
 const credentials = { accessKeyIdRef: "secret:id", secretAccessKeyRef: "secret:key" };
-const secrets: Readonly<Record<string, string>> = { id: accessKeyId, key: secretAccessKey };
+const hookKey = "hook-key-0001";
+const secrets: Readonly<Record<string, string>> = { id: accessKeyId, key: secretAccessKey, hook: hookKey };
 
 runMarketplaceOffersConformance({
   name: "AWS Marketplace",
   open: async () => {
     const market = await openMarket();
     opened.push(market);
+    await market.controls.putDestination({
+      url: "http://cosell.invalid/hooks/aws",
+      ...{ headerName: "x-cosell-key", headerValue: hookKey, account },
+    });
     const calls: string[] = [];
     let losing: { readonly operation: string; readonly what: "request" | "answer" } | null = null;
     const session = createAws().open(
@@ -45,7 +50,10 @@ runMarketplaceOffersConformance({
       },
       connection({
         account,
-        settings: { accountId: account, catalog: "AWS", endpoint: market.url, credentials, offers: {} },
+        settings: {
+          ...{ accountId: account, catalog: "AWS", endpoint: market.url, credentials, offers: {} },
+          hookKeys: { keyRefs: ["secret:hook"] },
+        },
       }),
     );
     return {
@@ -62,6 +70,11 @@ runMarketplaceOffersConformance({
         return page?.ok === true ? [...new Set(page.value.items.map(({ id }) => id))] : [];
       },
       accept: (offerId) => market.accept(offerId),
+      delivered: async () =>
+        market.received.map(({ headers, event }) => ({
+          headers: Object.fromEntries(headers),
+          body: new TextEncoder().encode(JSON.stringify(event)),
+        })),
       makeForeign: () => market.release(),
     };
   },

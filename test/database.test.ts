@@ -2,9 +2,10 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { migrate, TransactionHeldError } from "../src/store/database.ts";
+import { TransactionHeldError } from "../src/store/database.ts";
 import { DirectoryOwnedError, findOwner, openEmbedded } from "../src/store/embedded.ts";
-import { vacuumChanged } from "../src/store/vacuum.ts";
+import { migrate } from "../src/store/migrate.ts";
+import { checkpointWhenLong, vacuumChanged } from "../src/store/vacuum.ts";
 import { openTestDatabase } from "./template.ts";
 
 const database = await openTestDatabase();
@@ -69,6 +70,15 @@ describe("the database", () => {
     >`select reltuples::int as estimate from pg_class where relname = 'churned'`;
     expect(row?.estimate).toBe(500);
     await sql`drop table churned, quiet`;
+  });
+
+  it("checkpoints once the log is long, so that it takes no more disk however long the service lives", async () => {
+    const { sql } = database.db;
+    await sql`create table logged as select i, repeat('x', 500) as note from generate_series(1, 4000) i`;
+    expect(await checkpointWhenLong(sql)).toBe(false);
+    expect(await checkpointWhenLong(sql, 1_000_000)).toBe(true);
+    expect(await checkpointWhenLong(sql, 1_000_000)).toBe(false);
+    await sql`drop table logged`;
   });
 
   it("rolls back when the work throws", async () => {

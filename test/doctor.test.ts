@@ -82,6 +82,8 @@ describe("the doctor of an AWS connection", () => {
       "last-event": "ok",
       sweep: "ok",
       quota: "ok",
+      reports: "ok",
+      "reports-read": "ok",
     });
     expect(check(diagnosis, "update")).toMatchObject({
       detail: "AWS lets us ask, and knows no such record",
@@ -131,6 +133,17 @@ describe("the doctor of an AWS connection", () => {
     const diagnosis = await diagnose();
     expect(failures(diagnosis)).toEqual([id]);
     expect(check(diagnosis, id).remedy).toContain(`Allow aws-marketplace:${operation}`);
+  });
+
+  it.each([
+    ["reports", "ListObjectsV2", "s3:ListBucket"],
+    ["reports-read", "GetObject", "s3:GetObject"],
+  ])("names the permission at the data feeds' bucket that %s lacks", async (id, operation, permission) => {
+    await aws.controls.setFaults([{ on: operation, fault: "permission_lost" }]);
+    const diagnosis = await diagnose();
+    expect(failures(diagnosis)).toEqual([id]);
+    expect(check(diagnosis, id).detail).toContain(permission);
+    expect(check(diagnosis, id).remedy).toContain("MarketplaceFeeds");
   });
 
   it.each([

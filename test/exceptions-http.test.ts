@@ -5,11 +5,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dutyCodes, dutyOf } from "../src/domain/exception-duty.ts";
 import { answerTypes, packTypes } from "../src/domain/finance/exception.ts";
 import { openHttp } from "./http-fixture.ts";
+import { drawLedger } from "./ledger.ts";
+import { keepFile } from "./ledger-rig.ts";
 
 const at = await openHttp();
 afterAll(at.close);
 const { ask, store, db } = at;
 
+/** A drawn ledger in which a fee differs. */
+const feeSeed = 12;
 const day = (text: string): number => Date.parse(text) / 86_400_000;
 const hex = (n: number): string => n.toString(16).padStart(32, "0");
 const idOf = (n: number): string => `exc_${hex(n)}`;
@@ -130,6 +134,34 @@ describe("assigning by filter", () => {
     const { history } = (await ask("GET", `/v1/exceptions/${idOf(3)}`)).body;
     expect(history).toHaveLength(1);
     expect(await listed("owner=Nobody Here")).toEqual([]);
+  });
+});
+
+describe("what a reconciliation says again", () => {
+  it("keeps what a person said: closed by later data, and back under the same id; and a fee that differs has its claim", async () => {
+    const files = drawLedger(feeSeed, 6).files;
+    for (const file of Object.entries(files)) await keepFile(store, db.sql, file);
+    await store.ledger.reconcile(db, { id: "rec_1", asOfDay: day("2026-06-30"), mode: "full" });
+    const [fee] = (await ask("GET", "/v1/exceptions?type=FEE_MISMATCH&owner=none&state=open")).body.items;
+    const claim = await ask("GET", `/v1/exceptions/${fee.id}/claim`);
+    expect(claim.body.text).toMatch(
+      new RegExp(`^# Listing fee of agreement ${fee.subject}[\\s\\S]*\\| Invoiced \\| Gross`),
+    );
+    await say(fee.id, "assign", { to: "Fay Finance" });
+    await say(fee.id, "dispute", { reason: "Claim sent." });
+    // Another day on which nothing of it was known, then the same as before.
+    await store.ledger.reconcile(db, { id: "rec_2", asOfDay: day("2025-01-01"), mode: "full" });
+    expect((await ask("GET", `/v1/exceptions/${fee.id}`)).body).toMatchObject({
+      state: "closed",
+      closedReason: "later data explains it",
+    });
+    await store.ledger.reconcile(db, { id: "rec_3", asOfDay: day("2026-06-30"), mode: "full" });
+    expect((await ask("GET", `/v1/exceptions/${fee.id}`)).body).toMatchObject({
+      state: "disputed",
+      ownerName: "Fay Finance",
+      closedAt: null,
+    });
+    expect((await ask("GET", `/v1/exceptions/${idOf(3)}/claim`)).status).toBe(404);
   });
 });
 

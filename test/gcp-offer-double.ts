@@ -97,7 +97,7 @@ export const openMarket = ({ marketplace = {}, ...options }: MarketOptions = {})
     /** Does Google's duties for an order until nothing waits. */
     serve: async (id: string): Promise<readonly Outcome[]> => {
       const observation = value(await agreements.look({ id }));
-      return walk(agreements, (done) => agreements.duty?.(observation, done) ?? { kind: "done" });
+      return walk(agreements, (done) => agreements.duty?.(observation, done, null) ?? { kind: "done" });
     },
   };
 };

@@ -122,7 +122,7 @@ describe("an order's approvals", () => {
         const { id } = await market.rig.controls.acceptOffer(await market.published(draft));
         const looked = value(await market.agreements.look({ id }));
         await market.rig.controls.setFaults([{ on, ...rule, nth: 1, times: 1 }]);
-        const duty: Walk = (done) => market.agreements.duty?.(looked, done) ?? { kind: "done" };
+        const duty: Walk = (done) => market.agreements.duty?.(looked, done, null) ?? { kind: "done" };
         const done = await walk(market, market.agreements, duty);
         expect(done.map(({ key }) => key.split(":")[0])).toEqual(["approve-account", "approve"]);
         await market.later(1_800);

@@ -7,7 +7,7 @@ import { buyerAccount, offerDraft, openMarket, project, short, type TestMarket }
 const buyer = `billingAccounts/${buyerAccount}`;
 const look = async (market: TestMarket, id: string) => value(await market.agreements.look({ id }));
 const duty = async (market: TestMarket, id: string): Promise<Next> =>
-  market.agreements.duty?.(await look(market, id), []) ?? { kind: "done" };
+  market.agreements.duty?.(await look(market, id), [], null) ?? { kind: "done" };
 const writeIn = (next: Next): Write => {
   if (next.kind !== "write") throw new Error(`no write but ${next.kind}`);
   return next.write;
@@ -71,7 +71,25 @@ describe("an accepted offer", () => {
     const market = openMarket({ marketplace: { orders: "ask" } });
     const { id } = await accepted(market);
     expect(await duty(market, id)).toEqual({ kind: "done" });
-    expect((await look(market, id)).facts.waitsFor).toBe("somebody approves the buyer's account, then the order");
+    const waiting = await look(market, id);
+    expect(waiting.waits).toEqual({
+      key: "order",
+      says: "Google waits for an approval of the buyer's account and order",
+      canReject: true,
+    });
+    const approve = market.agreements.duty?.(waiting, [], { key: "order", answer: "approve", reason: null });
+    expect(approve).toMatchObject({ write: { operation: "providers.accounts.approve" } });
+    // A decision about another case says nothing about this one.
+    expect(market.agreements.duty?.(waiting, [], { key: "plan-change:x", answer: "approve", reason: null })).toEqual({
+      kind: "done",
+    });
+    const reject = market.agreements.duty?.(waiting, [], { key: "order", answer: "reject", reason: "Not sold there" });
+    const write = writeIn(reject ?? { kind: "done" });
+    expect(write).toMatchObject({ operation: "providers.entitlements.reject", body: { reason: "Not sold there" } });
+    value(await market.agreements.run(write, "t"));
+    expect((await look(market, id)).event).toBe("cancelled");
+    // An answer that was lost is found.
+    expect(value(await market.agreements.locate(write, "t"))?.key).toBe("reject");
     expect(market.sent.filter(({ url }) => url.pathname.includes(":approve"))).toEqual([]);
   });
 });
@@ -136,7 +154,13 @@ describe("a change of plan", () => {
   it("is left to a person by default, and asked about anew the next time", async () => {
     const { market, id } = await requested("ask");
     expect(await duty(market, id)).toEqual({ kind: "done" });
-    expect((await look(market, id)).facts.waitsFor).toBe("somebody approves or rejects the change of plan");
+    const waiting = await look(market, id);
+    expect(waiting.waits?.says).toContain("an answer to the change to plan");
+    for (const answer of ["approve", "reject"] as const) {
+      const decision = { key: waiting.waits?.key ?? "", answer, reason: "Ask for an offer" };
+      const next = market.agreements.duty?.(waiting, [], decision) ?? { kind: "done" };
+      expect(writeIn(next).operation).toBe(`providers.entitlements.${answer}PlanChange`);
+    }
     const accepting = openMarket({ marketplace: { planChanges: "accept" } });
     const order = await bought(accepting);
     const keys: string[] = [];

@@ -13,9 +13,9 @@ const files = ["src", "adapters", "workflows"].flatMap((folder) =>
 const rooms: readonly (readonly [string, RegExp])[] = [
   [
     "root",
-    /^src\/(node|node-outbound|node-tracing|tracing|cli|worker|worker-config|service|engine|drain|puller|rehearsal|simulation|demo|demo-contracts|aws-credentials|azure-credentials)\.ts$|^src\/cli\//,
+    /^src\/(node|node-outbound|node-tracing|tracing|cli|worker|worker-config|service|engine|embedded-engine|drain|puller|rehearsal|simulation|demo|demo-contracts|aws-credentials|azure-credentials)\.ts$|^src\/cli\//,
   ],
-  ["embedded", /^src\/store\/embedded(-worker)?\.ts$/],
+  ["embedded", /^src\/store\/embedded(-worker|-socket)?\.ts$/],
   ["domain", /^src\/domain\//],
   ["ports", /^src\/(ports|clock|ids|log|outbound|public-http|tokens)\.ts$/],
   ["store", /^src\/store\//],
@@ -123,6 +123,7 @@ describe("the import rules", () => {
         [
           "src/service.ts",
           "src/engine.ts",
+          "src/embedded-engine.ts",
           "src/drain.ts",
           "src/puller.ts",
           "src/rehearsal.ts",

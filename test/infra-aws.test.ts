@@ -15,7 +15,12 @@ const included = (file: string) => {
   new CfnInclude(stack, "template", { templateFile: file });
   return Template.fromStack(stack).toJSON();
 };
-const synthesized = (name: string) => included(join(directory, `${name}.yaml`));
+const made = new Map<string, ReturnType<typeof included>>();
+const synthesized = (name: string): ReturnType<typeof included> => {
+  const template = made.get(name) ?? included(join(directory, `${name}.yaml`));
+  made.set(name, template);
+  return template;
+};
 interface Statement {
   readonly Sid: string;
   readonly Effect: string;
@@ -60,6 +65,12 @@ describe("the permissions", () => {
     expect(offers.find(({ Sid }) => Sid === "Agreements")?.Condition).toEqual({
       StringEquals: { "aws-marketplace:PartyType": "Proposer" },
     });
+  });
+  it("let the data feeds be listed and read, and nothing in the bucket be changed", () => {
+    const feeds = JSON.stringify(statementsOf(synthesized("permissions"), "MarketplaceFeeds"));
+    const actions = [...feeds.matchAll(/"((?:s3|kms):\w+)"/g)].map(([, action]) => action);
+    expect(actions).toEqual(["s3:ListBucket", "s3:GetObject", "kms:Decrypt"]);
+    expect(feeds).toMatch(/:s3:::\$\{FeedsBucket\}\/\*/);
   });
   it("hold in one catalog only, whatever the action", () => {
     for (const statement of statements)

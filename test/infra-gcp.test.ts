@@ -66,6 +66,15 @@ describe("the project's setup for co-sell", () => {
       expect(stdout).toMatch(/role Integrator[\s\S]*--assisted/);
     },
   );
+  it("lets the service account read the bucket of the reports, and nothing else", () => {
+    const { status, calls } = project().run("--project", "proj", "--reports", "money");
+    expect(status).toBe(0);
+    expect(
+      calls.filter((call) => call.includes("--role")).map((call) => call.replace(/^.*? storage /, "storage ")),
+    ).toEqual([
+      "storage buckets add-iam-policy-binding gs://money --member serviceAccount:cosell-integrator@proj.iam.gserviceaccount.com --role roles/storage.objectViewer",
+    ]);
+  });
   it("writes a key that only its owner can read, and keeps one that is there", () => {
     const { run, key } = project();
     run("--project", "proj", "--key", key);

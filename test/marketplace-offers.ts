@@ -282,11 +282,11 @@ const describeAcceptance = (harness: OffersHarness): void => {
     const { duty } = agreements;
     if (duty !== undefined) {
       let observation = good(await agreements.look({ id }));
-      const { writes } = await carryOut(partner, agreements, (done) => duty(observation, done));
+      const { writes } = await carryOut(partner, agreements, (done) => duty(observation, done, null));
       for (let look = 0; look < 5 && observation.event !== "activated"; look++) {
         await partner.pass(600);
         observation = good(await agreements.look({ id }));
-        await carryOut(partner, agreements, (done) => duty(observation, done));
+        await carryOut(partner, agreements, (done) => duty(observation, done, null));
       }
       expect(new Set(writes.map(({ key }) => key)).size).toBe(writes.length);
     }

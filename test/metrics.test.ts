@@ -142,6 +142,22 @@ describe("GET /metrics", () => {
     expect(told.value("cosell_runner_lag_seconds")).toBe(0);
   });
 
+  it("tells offers and agreements by state, those that end within a week, and those that wait for a decision", async () => {
+    const now = world.clock.now();
+    await db.sql`insert into offer (id, connection_id, generation, marker, origin, state, terms, accept_by, created_by, created_at, updated_at)
+      select 'off_m' || n, ${connection}, 1, 'm' || n, 'found', case when n < 6 then 'published' else 'expired' end, '{}',
+        ${now}::timestamptz::date + 3 * n, (select id from actor limit 1), ${now}, ${now} from generate_series(1, 8) n`;
+    await db.sql`insert into agreement (id, connection_id, remote_id, state, waits, created_at, updated_at)
+      select 'agr_m' || n, ${connection}, 'm' || n, 'active', case when n = 1 then '{"key":"k","says":"s","canReject":true}'::jsonb end,
+        ${now}, ${now} from generate_series(1, 3) n`;
+    const told = await scrape();
+    expect(told.value("cosell_offers", { connection, state: "published" })).toBe(5);
+    expect(told.value("cosell_offers", { connection, state: "accepted" })).toBe(0);
+    expect(told.value("cosell_offers_expiring", { connection })).toBe(2);
+    expect(told.value("cosell_agreements", { connection, state: "active" })).toBe(3);
+    expect(told.value("cosell_agreements_waiting", { connection })).toBe(1);
+  });
+
   it("tells a parked connection, what is open, and how many requests stand in line", async () => {
     const actorId = await world.service.store.access.actor(db.sql, "system", "cosell");
     await db.transaction((tx) => world.service.store.connections.park(tx, connection, "denied in the test", actorId));

@@ -9,6 +9,8 @@ import { type Fault, failed, type Gap, ok, type Result } from "../src/domain/fau
 import type { AgreementEvent, OfferEvent } from "../src/domain/machine.ts";
 import {
   type AgreementObservation,
+  type Decision,
+  decided,
   type Lineage,
   type OfferDraft,
   type OfferObservation,
@@ -47,8 +49,13 @@ const bodySchema = z.looseObject({
   acceptBy: z.string().optional(),
   terms: z.unknown().optional(),
 });
-const settingsSchema = z.looseObject({ offerStages: z.boolean().optional(), duties: z.boolean().optional() });
+const settingsSchema = z.looseObject({
+  offerStages: z.boolean().optional(),
+  duties: z.union([z.boolean(), z.literal("ask")]).optional(),
+});
 const none = async () => ok({ items: [], cursor: null, more: false });
+/** A version is a word and no time. */
+const wordOf = (version: number): string => `v${version}`;
 const never = async () => failed({ kind: "unavailable", message: "not part of these tests" });
 
 export const createOfferFake = (clock: Clock, pageSize = 2) => {
@@ -59,6 +66,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
   const tasks = new Map<string, { readonly doneAt: number; readonly work: () => void; readonly fails: boolean }>();
   const faults: { readonly on: string; readonly kind: FaultKind; count: number }[] = [];
   let version = 0;
+  let publishingMs = 30_000;
   const touch = <T extends { changed: number }>(record: T): T => {
     record.changed = ++version;
     return record;
@@ -95,12 +103,17 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
           changed: 0,
         }),
       );
-      return { key: write.key, ref: { id, arn: `arn:fake:${id}` }, version: String(version), task: null };
+      return { key: write.key, ref: { id, arn: `arn:fake:${id}` }, version: wordOf(version), task: null };
+    }
+    if (write.operation === "RejectAgreement") {
+      const agreement = agreements.get(body.offer ?? "");
+      if (agreement !== undefined) Object.assign(touch(agreement), { waits: false, event: "cancelled" });
+      return { key: write.key, ref: { id: body.offer ?? "" }, version: wordOf(version), task: null };
     }
     if (write.operation === "ApproveAgreement") {
       const agreement = agreements.get(body.offer ?? "");
       if (agreement !== undefined) Object.assign(touch(agreement), { waits: false, event: "activated" });
-      return { key: write.key, ref: { id: body.offer ?? "" }, version: String(version), task: null };
+      return { key: write.key, ref: { id: body.offer ?? "" }, version: wordOf(version), task: null };
     }
     const offer = offers.get(body.offer ?? "");
     if (offer === undefined) throw new Error("no such offer");
@@ -108,7 +121,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
       const id = `task-${tasks.size + 1}`;
       const fails = fault("task") === "task_fails";
       tasks.set(id, {
-        doneAt: clock.now().getTime() + 30_000,
+        doneAt: clock.now().getTime() + publishingMs,
         fails,
         work: () => void Object.assign(touch(offer), { state: "published" }),
       });
@@ -117,7 +130,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
     if (write.operation === "ExtendOffer")
       Object.assign(touch(offer), { acceptBy: body.acceptBy ?? offer.acceptBy, state: "published" });
     if (write.operation === "WithdrawOffer") Object.assign(touch(offer), { state: "withdrawn" });
-    return { key: write.key, ref: { id: offer.id }, version: String(version), task: null };
+    return { key: write.key, ref: { id: offer.id }, version: wordOf(version), task: null };
   };
   const writes = {
     run: async (write: Write, token: string): Promise<Result<Outcome>> => {
@@ -162,7 +175,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
 
   const observe = (offer: LedgerOffer): OfferObservation => ({
     ref: { id: offer.id, arn: `arn:fake:${offer.id}` },
-    version: String(offer.changed),
+    version: wordOf(offer.changed),
     event: offer.state,
     marker: offer.marker,
     acceptBy: offer.acceptBy,
@@ -175,7 +188,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
   });
   const observeAgreement = (agreement: LedgerAgreement): AgreementObservation => ({
     ref: { id: agreement.id },
-    version: String(agreement.changed),
+    version: wordOf(agreement.changed),
     event: agreement.event,
     offer: agreement.offer,
     previous: agreement.previous,
@@ -194,6 +207,9 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
       invoiced: agreement.invoiced,
       facts: {},
     },
+    ...(agreement.waits
+      ? { waits: { key: `order:${agreement.id}`, says: "The fake waits for an approval", canReject: true } }
+      : {}),
     body: JSON.stringify(agreement),
     seenAt: clock.now(),
   });
@@ -205,7 +221,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
   ) => {
     const from = typeof cursor === "number" ? cursor : 0;
     const rows = records.filter(({ changed }) => changed > from).toSorted((a, b) => a.changed - b.changed);
-    const items = rows.slice(0, pageSize).map(({ id, changed }): Hint => ({ kind, id, at: String(changed) }));
+    const items = rows.slice(0, pageSize).map(({ id, changed }): Hint => ({ kind, id, at: wordOf(changed) }));
     return ok({ items, cursor: rows.slice(0, pageSize).at(-1)?.changed ?? from, more: rows.length > pageSize });
   };
 
@@ -273,6 +289,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
     agreements: {
       ...writes,
       tellsInvoices: true,
+      onDeletion: "The customer's data must be deleted now.",
       look: async ({ id }) => {
         calls.push("GetAgreement");
         const agreement = agreements.get(id);
@@ -283,19 +300,17 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
       changes: async (cursor) => pageOf([...agreements.values()], "agreement", cursor),
       ofOffer: async ({ id }) =>
         ok([...agreements.values()].filter(({ offer }) => offer === id).map((agreement) => ({ id: agreement.id }))),
-      ...(settings.duties === true
-        ? {
-            duty: (observation: AgreementObservation, done: readonly Outcome[]): Next =>
-              observation.event === "accepted"
-                ? single(done, {
-                    operation: "ApproveAgreement",
-                    key: "approve",
-                    body: { offer: observation.ref.id },
-                    token: "we-read",
-                  })
-                : { kind: "done" },
-          }
-        : {}),
+      ...(settings.duties === undefined || settings.duties === false
+        ? {}
+        : {
+            duty: (observation: AgreementObservation, done: readonly Outcome[], decision: Decision | null): Next => {
+              const answer = settings.duties === "ask" ? decided(observation.waits ?? null, decision) : "approve";
+              if (observation.event !== "accepted" || answer === null) return { kind: "done" };
+              const operation = answer === "approve" ? "ApproveAgreement" : "RejectAgreement";
+              const body = { offer: observation.ref.id };
+              return single(done, { operation, key: answer, body, token: "we-read" });
+            },
+          }),
     },
     landing: {
       resolve: async (token) => {
@@ -323,6 +338,10 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
     calls,
     strike: (on: string, kind: FaultKind, count = 1) => void faults.push({ on, kind, count }),
     clear: () => void faults.splice(0),
+    /** How long a publication takes from now on: a review may take days. */
+    publishIn: (ms: number) => {
+      publishingMs = ms;
+    },
     /** Somebody makes an offer in the marketplace's portal. */
     makeOffer: (made: {
       readonly marker?: string;
@@ -392,6 +411,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
       );
       return id;
     },
+    forget: (id: string) => void agreements.delete(id),
     amend: (id: string, more: Partial<LedgerAgreement>) => void Object.assign(touch(must(agreements.get(id))), more),
   };
 };

@@ -1,5 +1,7 @@
 /** A whole service in virtual time over the small marketplace of `offer-fake.ts`. */
+
 import { createVirtualClock } from "../src/clock.ts";
+import { embeddedEngine } from "../src/embedded-engine.ts";
 import { createSeededIds } from "../src/ids.ts";
 import type { Log } from "../src/ports.ts";
 import { createTimeline } from "../src/rehearsal.ts";
@@ -33,6 +35,7 @@ export const openOffers = async (options: {
     ...{
       db,
       clock,
+      engine: embeddedEngine,
       ids,
       log: quiet,
       seal,
@@ -96,7 +99,7 @@ export const openOffers = async (options: {
   };
   let counter = 0;
   return {
-    ...{ db, clock, service, fake, call, keys, terms, usd, connectionId: connection.id },
+    ...{ db, clock, service, fake, call, keys, terms, usd, connectionId: connection.id, databaseKind: database.kind },
     timeline: createTimeline({ clock, service, simulators: [] }),
     deal: async (overrides: Parameters<typeof dealInput>[1] = {}): Promise<string> => {
       const input = dealInput(`${options.seed}-${counter++}`, overrides);

@@ -16,7 +16,7 @@ const asOfDay = dayOf("2026-06-30") ?? 0;
 beforeEach(() => emptyLedger(db.sql));
 
 describe("what the database posts", () => {
-  it.each([11, 12, 13])("is what a close of the same files posts, month by month (ledger %i)", async (seed) => {
+  it.each([11])("is what a close of the same files posts, month by month (ledger %i)", async (seed) => {
     const files = Object.entries(drawLedger(seed, 12).files);
     for (const file of files) await keepFile(store, db.sql, file);
     await store.ledger.reconcile(db, { id: `rec_${seed}`, asOfDay, mode: "full" });

@@ -2,10 +2,12 @@
  * A service whose database is frozen and restored while the simulated AWS, with a ledger of its own, lives on. A life is one
  * process; a killed one does nothing any more, whatever it was in the middle of.
  */
+
 import { createAws } from "../adapters/aws/index.ts";
 import { type AwsSimulatorOptions, createAwsSimulator, createMemoryState } from "../adapters/aws/simulator/index.ts";
 import { createVirtualClock } from "../src/clock.ts";
 import type { OpportunityInput } from "../src/domain/deal.ts";
+import { embeddedEngine } from "../src/embedded-engine.ts";
 import { createSeededIds } from "../src/ids.ts";
 import type { Db } from "../src/ports.ts";
 import { createTimeline } from "../src/rehearsal.ts";
@@ -54,6 +56,7 @@ export const openRig = async (options: RigOptions) => {
     const db = mortal(database.db, () => dead);
     const service = await createService({
       ...{ db, clock, ids, seal, publicUrl },
+      engine: embeddedEngine,
       log: { info: () => {}, warn: () => {}, error: () => {} },
       secrets: createSecrets({ db, clock, seal, env: {} }),
       http: async () => new Response("no network in tests", { status: 599 }),

@@ -9,7 +9,7 @@ import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { simulatedCredential } from "../adapters/aws/simulator/index.ts";
 import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import { createLoop } from "../src/drain.ts";
-import { cloud, createEngine, type Executor } from "../src/engine.ts";
+import { cloud, type Executor, serverEngine } from "../src/engine.ts";
 import { createIds } from "../src/ids.ts";
 import { readConfig } from "../src/node.ts";
 import { ServerRefusedError } from "../workflows/runner/outside.ts";
@@ -65,11 +65,11 @@ const note = () => {};
 const openApp = async (serverUrl: string | null, executor: Partial<Executor> = {}) => {
   let ran = 0;
   const clock = createSystemClock();
-  const engine = createEngine(
+  const server = { url: serverUrl, eventKey: "event-key", appOrigin: "https://cosell.example/base", ...executor };
+  const engine = serverEngine(server)(
     {
       ...{ db: database.db, clock, ids: createIds(clock), log: { info: note, warn: note, error: note } },
       ...{ signingKey, parallel: 1 },
-      executor: { url: serverUrl, eventKey: "event-key", appOrigin: "https://cosell.example/base", ...executor },
     },
     (client) =>
       [

@@ -4,17 +4,23 @@
  * database instead. This file is vitest's global set-up and also what tests import to open one.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
 import postgres from "postgres";
 import type { Db } from "../src/ports.ts";
-import { migrate, openDatabase } from "../src/store/database.ts";
-import { openInMemory } from "../src/store/embedded.ts";
+import { openDatabase } from "../src/store/database.ts";
+import { compileEngine, openInMemory } from "../src/store/embedded.ts";
+import { serveEngine } from "../src/store/embedded-socket.ts";
+import { migrate } from "../src/store/migrate.ts";
 import { migrations } from "../src/store/migrations/index.ts";
 
 const serverUrl = process.env.TEST_DATABASE_URL;
-const fingerprint = createHash("sha256").update(JSON.stringify(migrations)).digest("hex").slice(0, 16);
+const fingerprint = createHash("sha256")
+  .update(JSON.stringify(["small", migrations]))
+  .digest("hex")
+  .slice(0, 16);
 const templatePath = join(tmpdir(), "cosell-test-templates", `${fingerprint}.tar`);
 const templateDatabase = `cosell_template_${fingerprint}`;
 
@@ -22,14 +28,27 @@ const templateDatabase = `cosell_template_${fingerprint}`;
 export default async function setup(): Promise<void> {
   if (serverUrl !== undefined) return setUpServer(serverUrl);
   if (existsSync(templatePath)) return;
-  const database = await openInMemory(null);
-  await migrate(database.db);
-  const dump = await database.dump();
-  await database.close();
   mkdirSync(join(templatePath, ".."), { recursive: true });
-  writeFileSync(`${templatePath}.${process.pid}`, dump);
-  renameSync(`${templatePath}.${process.pid}`, templatePath);
+  const draft = `${templatePath}.${process.pid}`;
+  writeFileSync(draft, await makeSmall());
+  const database = await openInMemory(draft);
+  await migrate(database.db);
+  // Or each copy would begin with a recovery.
+  await database.db.sql`checkpoint`;
+  writeFileSync(draft, await database.dump());
+  await database.close();
+  renameSync(draft, templatePath);
 }
+
+/** An empty database a third as large as usual, since each copy reads all of it: with a short log and without PostgreSQL's own templates. */
+const makeSmall = async (): Promise<Uint8Array> => {
+  const database = await PGlite.create({ initDbStartParams: ["--wal-segsize=1"] });
+  await database.exec("update pg_database set datistemplate = false");
+  for (const name of ["template0", "template1"]) await database.exec(`drop database ${name}`);
+  const dump = await database.dumpDataDir("none");
+  await database.close();
+  return new Uint8Array(await dump.arrayBuffer());
+};
 
 export interface TestDatabase {
   readonly db: Db;
@@ -46,6 +65,7 @@ export interface FrozenDatabase {
 }
 
 let opened = 0;
+let engine: Promise<WebAssembly.Module> | null = null;
 /**
  * A fresh, migrated database of this test file's own. A commit on PostgreSQL waits for the disk only with `isDurable`: the
  * databases are dropped anyway.
@@ -57,7 +77,8 @@ export const openTestDatabase = async ({ isDurable = false } = {}): Promise<Test
 };
 
 const openEmbeddedCopy = async (template: string): Promise<TestDatabase> => {
-  const database = await openInMemory(template);
+  engine ??= compileEngine();
+  const database = await openInMemory(template, await engine);
   return {
     db: database.db,
     kind: "embedded",
@@ -68,6 +89,22 @@ const openEmbeddedCopy = async (template: string): Promise<TestDatabase> => {
       writeFileSync(path, await database.dump());
       await database.close();
       return { open: () => openEmbeddedCopy(path), drop: async () => rmSync(path, { force: true }) };
+    },
+  };
+};
+
+/** The embedded database alone, in this thread, at `path`; empty where the tests run on a server. */
+export const openSocket = async (path: string): Promise<{ readonly close: () => Promise<void> }> => {
+  engine ??= compileEngine();
+  const database = await PGlite.create({
+    ...(serverUrl === undefined ? { loadDataDir: new Blob([new Uint8Array(readFileSync(templatePath))]) } : {}),
+    pgliteWasmModule: await engine,
+  });
+  const server = await serveEngine({ engine: database, path, connectionsMax: 5 });
+  return {
+    close: async () => {
+      await server.stop();
+      await database.close();
     },
   };
 };

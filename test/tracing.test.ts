@@ -9,7 +9,7 @@ import {
 } from "@opentelemetry/sdk-trace-base";
 import type { InngestFunction } from "inngest";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { createEngine } from "../src/engine.ts";
+import { serverEngine } from "../src/engine.ts";
 import { createIds } from "../src/ids.ts";
 import { createTracing } from "../src/tracing.ts";
 import { createSigner } from "../workflows/runner/signature.ts";
@@ -158,11 +158,11 @@ describe("an API request", () => {
 
 describe("a call from an Inngest server", () => {
   it("stands below the span that the server names, its step within it", async () => {
-    const engine = createEngine(
+    const server = { url: "http://inngest.invalid", eventKey: "key", appOrigin: "https://cosell.example" };
+    const engine = serverEngine(server)(
       {
         ...{ db: world.db, clock: world.clock, ids: createIds(world.clock), log: { info() {}, warn() {}, error() {} } },
         ...{ signingKey, parallel: 1, middleware: createTracing(provider.getTracer("test")).middleware },
-        executor: { url: "http://inngest.invalid", eventKey: "key", appOrigin: "https://cosell.example" },
       },
       (client) =>
         [

@@ -86,3 +86,22 @@ it("what Google refuses brings the draft back with our field; mended it goes out
   await timeline.advance(5 * minute);
   expect((await call("GET", `/v1/offers/${id}`)).state).toBe("withdrawn");
 });
+
+it("a draft that lies at Google is deleted there when it is taken back, once", async () => {
+  await control("/billing_account", { id: "billingAccounts/0AB1C2-34D5E6-000003", kind: "free_trial" }, "PUT");
+  const deal = await call("POST", "/v1/opportunities", cloudsDeal("google-deleted"));
+  const buyer = { accounts: ["0AB1C2-34D5E6-000003"], name: "Example Foods Inc" };
+  const id = await publish({ opportunityId: deal.id, terms: terms({ buyer }) });
+  const { state, remoteId } = await call("GET", `/v1/offers/${id}`);
+  expect([state, typeof remoteId]).toEqual(["draft", "string"]);
+  const held = async (): Promise<boolean> =>
+    (await control("/ledger", undefined, "GET")).offers.some((offer: { id: string }) => offer.id === remoteId);
+  expect(await held()).toBe(true);
+  for (const _ of [1, 2]) await call("POST", `/v1/offers/${id}/withdraw`, { reason: "the customer went elsewhere" });
+  await timeline.advance(5 * minute);
+  const { effects, ...gone } = await call("GET", `/v1/offers/${id}`);
+  expect([gone.state, await held()]).toEqual(["withdrawn", false]);
+  expect(effects.filter(({ operation }: { operation: string }) => operation === "privateOffers.delete")).toHaveLength(
+    1,
+  );
+});

@@ -1,10 +1,13 @@
 /** A whole service in virtual time against the simulated clouds, by default AWS alone: what the workflow, crash and demo tests run in. */
+
 import type { Tracer } from "@opentelemetry/api";
 import { type AwsSimulatorOptions, createAwsSimulator } from "../adapters/aws/simulator/index.ts";
 import type { Marketplace } from "../adapters/contract.ts";
 import { createMarketplaces } from "../adapters/marketplaces.ts";
 import { createSystemClock, createVirtualClock } from "../src/clock.ts";
 import type { MarketplaceId, OpportunityInput } from "../src/domain/deal.ts";
+import { embeddedEngine } from "../src/embedded-engine.ts";
+import { serverEngine } from "../src/engine.ts";
 import { createSeededIds } from "../src/ids.ts";
 import type { Clock, Db, Log, PublicHttp } from "../src/ports.ts";
 import { createTimeline, type Timeline } from "../src/rehearsal.ts";
@@ -33,6 +36,8 @@ export interface WorldOptions {
   readonly wrapDb?: (db: Db) => Db;
   /** How often connections are swept; default as the service has it. */
   readonly sweepCron?: string;
+  /** When reports are fetched and the books reconciled by the clock; default once a month, so that long stretches of time stay quick. */
+  readonly booksCron?: string;
   /** Jobs in flight at once; default 1, which makes the order reproducible. */
   readonly parallel?: number;
   /** The way to webhook endpoints; default: nothing is reached. */
@@ -117,14 +122,16 @@ export const openWorld = async (options: WorldOptions): Promise<World> => {
     simulators,
     publicUrl,
     signingKey: executor?.signingKey ?? testSigningKey,
-    ...(executor === undefined
-      ? {}
-      : { executor: { url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl } }),
+    engine:
+      executor === undefined
+        ? embeddedEngine
+        : serverEngine({ url: executor.url, eventKey: executor.eventKey, appOrigin: publicUrl }),
     retentionDays: 90,
     ...(executor === undefined ? {} : { hintGapSeconds: 1 }),
     parallel: options.parallel ?? 1,
     ...(options.at === undefined ? {} : { at: options.at }),
     ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
+    booksCron: options.booksCron ?? "TZ=UTC 7 5 1 * *",
     ...(options.sweepCron === undefined ? {} : { sweepCron: options.sweepCron }),
   });
   inside = service.app;

@@ -47,7 +47,7 @@ const plan = async (
   const planned = await db.transaction(async (tx): Promise<Planned> => {
     const agreement = await absorbAgreement(deps, tx, { connection, session, observation, isOnDuty: true });
     const entries = await store.effects.listOf(tx, agreementId);
-    const next = duty(observation, doneOf(entries));
+    const next = duty(observation, doneOf(entries), agreement.decision);
     return intendNext(deps, tx, { next, connection, owner: { agreement }, entries });
   });
   await deps.at("effect.intended");

@@ -2,14 +2,22 @@
 import type { Offers } from "../adapters/contract.ts";
 import { gapSentence } from "../src/domain/fault.ts";
 import type { OfferObservation } from "../src/domain/offer.ts";
-import { isOfferEnded } from "../src/domain/offer-state.ts";
+import { isDraftOffer, isOfferEnded } from "../src/domain/offer-state.ts";
 import type { Tx } from "../src/ports.ts";
 import type { Offer, StoredChange } from "../src/store/offer-row.ts";
 import { wholeTerms } from "../src/store/offer-row.ts";
 import { type Client, dataOf, offersOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { absorbOffer, afterFault, lookAtOffer, openActive } from "./offer-look.ts";
 import { raiseStalled } from "./offer-publish.ts";
-import { type Before, carryOn, doneOf, intendNext, type Planned, settleEffect } from "./offer-writes.ts";
+import {
+  type Before,
+  carryOn,
+  doneOf,
+  intendNext,
+  type Planned,
+  remindOfReview,
+  settleEffect,
+} from "./offer-writes.ts";
 
 export const createOfferChange = (client: Client, deps: WorkflowDeps) =>
   client.createFunction(
@@ -32,6 +40,10 @@ export const createOfferChange = (client: Client, deps: WorkflowDeps) =>
         plan: (name, before) => runStep<Planned>(step, name, () => plan(deps, { offerId, before, attempt: attempt++ })),
       });
       if (ended.kind === "stop") return { offerId, ended: ended.why };
+      if (ended.kind === "long") {
+        await runStep(step, "remind", () => remindOfReview(deps, { offerId, since: ended.since }));
+        return { offerId, ended: "the marketplace still works on it" };
+      }
       const looked = await lookAtOffer(deps, step, { name: "end", offerId });
       return { offerId, ended: looked.kind === "absorbed" ? looked.state : looked.kind };
     },
@@ -128,6 +140,7 @@ const readPlanned = async (
   const result = await offers.look({ id: offer.remoteId, arn: offer.remoteArn });
   await deps.at("offer.looked");
   if (!result.ok) {
+    if (result.fault.kind === "missing" && isDraftOffer(offer.state)) return goneAlready(deps, offer.id);
     const after = await afterFault(
       deps,
       { connectionId: connection.id, subject: offer.id, attempt: at.attempt },
@@ -144,6 +157,17 @@ const readPlanned = async (
     return null;
   });
   return ended === null ? { connection, offers, observation } : { kind: "stop", why: `the offer is ${ended}` };
+};
+
+/** Somebody has deleted the draft at the marketplace: there is nothing left to take back. */
+const goneAlready = async (deps: WorkflowDeps, offerId: string): Promise<Planned> => {
+  const { db, store } = deps;
+  await db.transaction(async (tx) => {
+    const offer = await store.offers.lock(tx, offerId);
+    if (offer.change !== null) await finish(deps, tx, { offer, change: offer.change });
+  });
+  deps.kick();
+  return { kind: "stop", why: "the draft was deleted already" };
 };
 
 /** The marketplace has done it: the offer here follows, and the look that comes after tells whether it shows already. */

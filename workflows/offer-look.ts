@@ -200,9 +200,13 @@ export const lookAgreement = async (
   const { connection, session } = opened;
   const known = await deps.store.agreements.findByRemote(deps.db.sql, at.connectionId, at.remoteId);
   const ref: RemoteRef = { id: at.remoteId, arn: known?.remoteArn ?? null };
-  const result = await agreementsOf(session, connection).look(ref);
+  const agreements = agreementsOf(session, connection);
+  const result = await agreements.look(ref);
   await deps.at("agreement.looked");
-  if (!result.ok) return afterFault(deps, { ...at, subject: known?.id ?? at.connectionId }, result.fault);
+  if (!result.ok) {
+    if (result.fault.kind === "missing" && known !== null) await deleted(deps, known, agreements.onDeletion);
+    return afterFault(deps, { ...at, subject: known?.id ?? at.connectionId }, result.fault);
+  }
   const looked = await deps.db.transaction(async (tx): Promise<LookedAt> => {
     const agreement = await absorbAgreement(deps, tx, { connection, session, observation: result.value });
     return { kind: "absorbed", id: agreement.id, state: agreement.state };
@@ -210,6 +214,21 @@ export const lookAgreement = async (
   await deps.at("agreement.absorbed");
   deps.kick();
   return looked;
+};
+
+/** The marketplace has deleted an agreement that we know: it is over, and what is owed then is called for, once. */
+const deleted = async (deps: WorkflowDeps, known: Agreement, duty: string | undefined): Promise<void> => {
+  if (duty === undefined) return;
+  const { db, store, actorId } = deps;
+  await db.transaction(async (tx) => {
+    const agreement = await store.agreements.lock(tx, known.id);
+    if (!(await store.agreements.noteDeletion(tx, agreement, actorId))) return;
+    const because = "the marketplace has deleted it";
+    await store.agreements.move(tx, agreement, { event: "ended", actorId, reason: because });
+    const message = `${duty} Close this exception when it is done, and say by whom: that is your proof.`;
+    await store.journal.openException(tx, "DATA_DELETION_DUE", known.id, message);
+  });
+  deps.kick();
 };
 
 /** Absorbs an agreement, ties it to its offer and deal, and asks for what it waits for. */
@@ -247,7 +266,10 @@ export const absorbAgreement = async (
   const done = (await store.effects.listOf(tx, agreement.id)).flatMap((entry) =>
     entry.state === "confirmed" && entry.outcome !== null ? [entry.outcome] : [],
   );
-  if (session.agreements?.duty !== undefined && session.agreements.duty(observation, done).kind !== "done")
+  if (
+    session.agreements?.duty !== undefined &&
+    session.agreements.duty(observation, done, agreement.decision).kind !== "done"
+  )
     await store.journal.tell(tx, "agreement.duty.requested", agreement.id, { agreementId: agreement.id, connectionId });
   return agreement;
 };

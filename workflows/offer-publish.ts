@@ -7,7 +7,15 @@ import type { Tx } from "../src/ports.ts";
 import type { Offer } from "../src/store/offer-row.ts";
 import { type Client, dataOf, offersOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { lookAtOffer } from "./offer-look.ts";
-import { type Before, carryOn, doneOf, intendNext, type Planned, settleEffect } from "./offer-writes.ts";
+import {
+  type Before,
+  carryOn,
+  doneOf,
+  intendNext,
+  type Planned,
+  remindOfReview,
+  settleEffect,
+} from "./offer-writes.ts";
 
 export const createOfferPublish = (client: Client, deps: WorkflowDeps) =>
   client.createFunction(
@@ -29,6 +37,10 @@ export const createOfferPublish = (client: Client, deps: WorkflowDeps) =>
         plan: (name, before) => runStep<Planned>(step, name, () => plan(deps, offerId, before)),
       });
       if (ended.kind === "stop") return { offerId, ended: ended.why };
+      if (ended.kind === "long") {
+        await runStep(step, "remind", () => remindOfReview(deps, { offerId, since: ended.since }));
+        return { offerId, ended: "the marketplace still works on it" };
+      }
       const looked = await lookAtOffer(deps, step, { name: "end", offerId });
       return { offerId, ended: looked.kind === "absorbed" ? looked.state : looked.kind };
     },

@@ -6,17 +6,23 @@ import type { Tx } from "../src/ports.ts";
 import type { EffectEntry } from "../src/store/effects.ts";
 import type { Steps, WorkflowDeps } from "./deps.ts";
 import { type Fate, perform } from "./effect.ts";
-import { follow, isPassing, triesMax } from "./push.ts";
+import { followFor, isPassing, pollsMax, triesMax } from "./push.ts";
 
 /** Bound on the writes and polls of one publication, change or duty. */
 export const stagesMax = 40;
+/** After so long a task counts as a review by people: it may take days. */
+const longMs = 3_600_000;
 
 export interface Before {
   readonly effectId: string;
   readonly fate: Fate;
 }
 export type Planned =
-  | { readonly kind: "write" | "poll"; readonly effectId: string }
+  | { readonly kind: "write"; readonly effectId: string }
+  /** `isOld`: the marketplace has worked on it for more than an hour, as with a review by people. */
+  | { readonly kind: "poll"; readonly effectId: string; readonly since: string; readonly isOld: boolean }
+  /** It is not over: another run asks again. */
+  | { readonly kind: "long"; readonly since: string }
   | { readonly kind: "done" }
   | { readonly kind: "wait"; readonly until: string }
   | { readonly kind: "stop"; readonly why: string };
@@ -31,16 +37,44 @@ export const carryOn = async (
   for (let stage = 0; stage < stagesMax; stage++) {
     const name = `${at.name}${stage}`;
     const next = await at.plan(`plan-${name}`, before);
-    if (next.kind === "done" || next.kind === "stop") return next;
+    if (next.kind === "done" || next.kind === "stop" || next.kind === "long") return next;
     if (next.kind === "wait") {
       await step.sleepUntil(`plan-wait-${name}`, next.until);
       continue;
     }
     const { effectId } = next;
-    const carried = next.kind === "write" ? perform : follow;
-    before = { effectId, fate: await carried(deps, step, name, effectId) };
+    if (next.kind === "write") {
+      before = { effectId, fate: await perform(deps, step, name, effectId) };
+      continue;
+    }
+    // What did not end in an hour is asked once a run: another run comes with a sweep.
+    const fate = await followFor(deps, step, { name, effectId, polls: next.isOld ? 1 : pollsMax });
+    if (fate.kind === "running") return { kind: "long", since: next.since };
+    before = { effectId, fate };
   }
   return { kind: "stop", why: `it did not end within ${stagesMax} steps` };
+};
+
+/**
+ * A review may take days. Somebody is told that it goes on, and the run ends: the next sweep after an hour takes it up, asks once,
+ * and so on until the marketplace has decided.
+ */
+export const remindOfReview = async (
+  deps: WorkflowDeps,
+  at: { readonly offerId: string; readonly since: string },
+): Promise<null> => {
+  const { db, store } = deps;
+  await db.transaction(async (tx) => {
+    await store.offers.touch(tx, at.offerId);
+    await store.journal.openException(
+      tx,
+      "OFFER_STALLED",
+      at.offerId,
+      `The marketplace has worked on this offer since ${at.since}; a review may take days. It is asked again every hour, and nothing is sent twice. Where it takes too long, look at the offer in the marketplace's portal.`,
+    );
+  });
+  deps.kick();
+  return null;
 };
 
 type Owner =
@@ -66,9 +100,10 @@ export const intendNext = async (
   if (next.kind === "done") return { kind: "done" };
   if (next.kind === "poll") {
     const entry = entries.findLast((known) => known.state === "confirmed" && known.outcome?.key === next.outcome.key);
-    return entry === undefined
-      ? { kind: "stop", why: `nothing to poll for ${next.outcome.key}` }
-      : { kind: "poll", effectId: entry.id };
+    if (entry === undefined) return { kind: "stop", why: `nothing to poll for ${next.outcome.key}` };
+    const since = entry.sentAt ?? entry.createdAt;
+    const isOld = deps.clock.now().getTime() - since.getTime() > longMs;
+    return { kind: "poll", effectId: entry.id, since: since.toISOString(), isOld };
   }
   const entry = await deps.store.effects.intend(tx, { connection, ...owner, write: next.write });
   return { kind: "write", effectId: entry.id };

@@ -23,7 +23,7 @@ import { lookUntilAnswered } from "./look.ts";
 /** Bound on the writes and polls of one submission: a record takes at most some fifty associations. */
 const stagesMax = 80;
 /** Polls of one task, at growing intervals: about an hour. */
-const pollsMax = 24;
+export const pollsMax = 24;
 
 /** A write that is refused for a passing reason is intended again, at most this often in all. */
 export const triesMax = 4;
@@ -183,14 +183,25 @@ const isUnread = async (
   return true;
 };
 
-/** Polls a task of a confirmed write until it is done or failed. */
+/** Polls a task of a confirmed write until it is done or failed. Throws when it takes longer than about an hour. */
 export const follow = async (deps: WorkflowDeps, step: Steps, name: string, effectId: string): Promise<Fate> => {
-  for (let poll = 0; poll < pollsMax; poll++) {
-    const fate = await runStep(step, `poll-${name}-${poll}`, () => pollOnce(deps, effectId, poll));
+  const fate = await followFor(deps, step, { name, effectId, polls: pollsMax });
+  if (fate.kind === "running") throw new Error(`the task of effect ${effectId} did not end within ${pollsMax} polls`);
+  return fate;
+};
+
+/** Polls at most so often; `running`: it is not over yet. */
+export const followFor = async (
+  deps: WorkflowDeps,
+  step: Steps,
+  at: { readonly name: string; readonly effectId: string; readonly polls: number },
+): Promise<Fate | { readonly kind: "running" }> => {
+  for (let poll = 0; poll < at.polls; poll++) {
+    const fate = await runStep(step, `poll-${at.name}-${poll}`, () => pollOnce(deps, at.effectId, poll));
     if (fate.kind !== "wait") return fate;
-    await step.sleepUntil(`poll-wait-${name}-${poll}`, fate.until);
+    if (poll < at.polls - 1) await step.sleepUntil(`poll-wait-${at.name}-${poll}`, fate.until);
   }
-  throw new Error(`the task of effect ${effectId} did not end within ${pollsMax} polls`);
+  return { kind: "running" };
 };
 
 const pollOnce = async (deps: WorkflowDeps, effectId: string, poll: number): Promise<Fate> => {

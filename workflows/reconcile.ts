@@ -3,6 +3,7 @@ import { IncompleteFacts } from "../src/domain/finance/close.ts";
 import { dayOf } from "../src/domain/finance/day.ts";
 import type { Tx } from "../src/ports.ts";
 import type { Reconciliation } from "../src/store/ledger-lists.ts";
+import { periodTransactionMsMax } from "../src/store/periods.ts";
 import { type Client, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 import { askForReconciliation, readFile, tellReceived } from "./ingest.ts";
 
@@ -124,9 +125,10 @@ const conclude = async (deps: WorkflowDeps, reconciliationId: string): Promise<C
   }
 };
 
-/** A full reconciliation holds all lines in memory. */
+/** What looks at everything holds all lines in memory. */
 const refusalOf = async ({ db, store, booksLimits }: WorkflowDeps, wished: Reconciliation): Promise<string | null> => {
-  if (wished.mode !== "full") return null;
+  // The first of all looks at everything, whatever was asked.
+  if (wished.mode !== "full" && (await store.ledger.reconciliations.last(db.sql)) !== null) return null;
   const lines = await store.reportFiles.rows(db.sql);
   if (lines <= booksLimits.fullLines) return null;
   return `A full reconciliation of ${lines} money lines is more than the ${booksLimits.fullLines} that this process takes on. To do: run it on Node (npx cosell serve on the same database), or ask for an increment.`;
@@ -148,19 +150,23 @@ interface Ended {
   readonly ids: { readonly opened: readonly string[]; readonly closed: readonly string[] } | null;
 }
 
-/** Once for each reconciliation. */
+/** Once for each reconciliation, together with what became known of locked months. */
 const tellEnd = async (deps: WorkflowDeps, { id, asOf, mode }: Reconciliation, ended: Ended): Promise<void> => {
-  const { journal } = deps.store;
+  const { journal, periods } = deps.store;
   const name = "reconciliation.completed";
-  await deps.db.transaction(async (tx) => {
+  const work = async (tx: Tx): Promise<void> => {
     const told = await journal.listEvents(tx, { after: 0n, limit: 1, name, subject: id });
     if (told.items.length > 0) return;
-    const { opened, closed, ids } = ended;
+    const late = await periods.noteLate(tx, dayOf(asOf) ?? 0);
+    const [opened, closed] = [ended.opened + late.opened.length, ended.closed + late.closed.length];
+    const idsOf = (word: "opened" | "closed", count: number): readonly string[] =>
+      count <= toldMax ? [...(ended.ids?.[word] ?? []), ...late[word]] : [];
     await journal.tell(tx, name, id, { reconciliationId: id, asOf, mode, opened, closed });
-    await journal.tellExceptions(tx, "exception.opened", opened <= toldMax ? (ids?.opened ?? []) : []);
-    await journal.tellExceptions(tx, "exception.closed", closed <= toldMax ? (ids?.closed ?? []) : []);
+    await journal.tellExceptions(tx, "exception.opened", idsOf("opened", opened));
+    await journal.tellExceptions(tx, "exception.closed", idsOf("closed", closed));
     const because = "the books were reconciled";
     await journal.settleException(tx, { code: incompleteCode, subject: "books", because, actorId: deps.actorId });
-  });
+  };
+  await deps.db.transaction(work, { msMax: periodTransactionMsMax });
   deps.kick();
 };

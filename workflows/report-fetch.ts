@@ -7,8 +7,9 @@ import { type Client, comeBackAt, dataOf, runStep, type WorkflowDeps } from "./d
 
 const roundsMax = 400;
 const filesPerRound = 20;
-/** Something that is being made at the partner is waited for so long in one run; the clock asks again after that. */
-const pendingMsMax = 12 * 3_600_000;
+/** Something that is being made at the partner is waited for as long, and so often in one run; the clock asks again after that. */
+const pendingMsMax = 2 * 3_600_000;
+const waitsMax = 24;
 const attemptsMax = 20;
 export const fetchStoppedCode = "REPORTS_NOT_FETCHED";
 
@@ -29,6 +30,7 @@ export const createReportFetch = (client: Client, deps: WorkflowDeps) =>
       const { connectionId } = dataOf("report.fetch.requested", event);
       let faults = 0;
       let received = 0;
+      let waits = 0;
       for (let round = 0; round < roundsMax; round++) {
         const attempt = faults;
         const result = await runStep<Round>(step, `round-${round}`, () => fetchRound(deps, connectionId, attempt));
@@ -39,7 +41,8 @@ export const createReportFetch = (client: Client, deps: WorkflowDeps) =>
           continue;
         }
         faults = result.isFault ? faults + 1 : 0;
-        if (faults > attemptsMax) return { connectionId, received, ended: "left to the clock" };
+        waits += result.isFault ? 0 : 1;
+        if (faults > attemptsMax || waits > waitsMax) return { connectionId, received, ended: "left to the clock" };
         await step.sleepUntil(`wait-${round}`, result.until);
       }
       return { connectionId, received, ended: "left to the clock" };

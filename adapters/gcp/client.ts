@@ -40,6 +40,7 @@ export const operations = {
   "providers.entitlements.get": { host: procurementHost, method: "GET", kind: "read" },
   "providers.entitlements.list": { host: procurementHost, method: "GET", kind: "read" },
   "providers.entitlements.approve": { host: procurementHost, method: "POST", kind: "write" },
+  "providers.entitlements.reject": { host: procurementHost, method: "POST", kind: "write" },
   "providers.entitlements.approvePlanChange": { host: procurementHost, method: "POST", kind: "write" },
   "providers.entitlements.rejectPlanChange": { host: procurementHost, method: "POST", kind: "write" },
 } as const;

@@ -4,15 +4,17 @@
 #   bash infra/gcp/setup.sh --project my-partner-public [--key key.json] [--surface channel|crm_partners]
 #   bash infra/gcp/setup.sh --project my-partner-public --offers --topic projects/cloudcommerceproc-prod/topics/my-partner \
 #     --push-endpoint https://cosell.example.com/hooks/con_… --key key.json
+#   bash infra/gcp/setup.sh --project my-partner-public --reports my-marketplace-reports
 #
 # Co-sell needs a service account and one enabled API, and no IAM role at all: the right to register deals is the role
 # Integrator, which Google gives in Partner Network Hub. --offers adds what private offers and orders need: two enabled APIs, the
 # role that makes offers in the project of the products, and the push subscription for Marketplace's events, signed with OIDC, never
 # expiring, with a dead-letter topic. Google owns the topic, and takes a subscription to it only from the service account that is
-# linked in Producer Portal, so that step signs in with its key.
+# linked in Producer Portal, so that step signs in with its key. --reports lets the service account read the bucket that Google's
+# marketplace writes your reports into, and nothing else there.
 set -euo pipefail
 
-project="" account="cosell-integrator" surface="channel" key="" offers="" topic="" endpoint=""
+project="" account="cosell-integrator" surface="channel" key="" offers="" topic="" endpoint="" reports=""
 while [[ $# -gt 0 ]]; do
   case "$1" in
     --project) project="${2:?--project needs a project id}"; shift 2 ;;
@@ -20,6 +22,7 @@ while [[ $# -gt 0 ]]; do
     --surface) surface="${2:?--surface needs channel or crm_partners}"; shift 2 ;;
     --key) key="${2:?--key needs a file name}"; shift 2 ;;
     --offers) offers="yes"; shift ;;
+    --reports) reports="${2:?--reports needs the name of a bucket}"; shift 2 ;;
     --topic) topic="${2:?--topic needs the topic that Producer Portal names}"; shift 2 ;;
     --push-endpoint) endpoint="${2:?--push-endpoint needs an https address}"; shift 2 ;;
     *) echo "setup.sh: $1 is unknown; see the head of this file" >&2; exit 2 ;;
@@ -46,6 +49,10 @@ there iam service-accounts describe "$member" ||
   g iam service-accounts create "$account" --display-name "cosell: registers deals with Google"
 if [[ -n "$key" && ! -e "$key" ]]; then
   (umask 077 && g iam service-accounts keys create "$key" --iam-account "$member")
+fi
+
+if [[ -n "$reports" ]]; then
+  g storage buckets add-iam-policy-binding "gs://$reports" --member "serviceAccount:$member" --role roles/storage.objectViewer >/dev/null
 fi
 
 if [[ -n "$offers" ]]; then

@@ -27,14 +27,21 @@ const agreementSchema = z.looseObject({
   marketplace: z.string().optional(),
   source: z.string().nullish(),
   key: z.string().nullish(),
+  waits: z.looseObject({ key: z.string(), says: z.string(), canReject: z.boolean() }).nullish(),
+  decision: z.looseObject({ key: z.string(), answer: z.string() }).nullish(),
 });
 type AgreementRow = z.infer<typeof agreementSchema>;
+/** How long a service in this process may take over an answer. */
+const settleMs = 180_000;
+
 const findAgreement = async (client: Client, name: string): Promise<AgreementRow> => {
   if (name.startsWith("agr_")) return client.get(`/v1/agreements/${name}`, agreementSchema);
   for await (const row of client.each("/v1/agreements", agreementSchema, {}, 100_000))
     if (row.remoteId === name) return row;
   throw new Failure(`there is no agreement ${name}`, { fix: "cosell agreements lists them" });
 };
+
+const oneAgreement = { operands: "<agr_… | the marketplace's id>", operandsMin: 1, operandsMax: 1 } as const;
 
 export const agreementsCommand: Command = {
   name: "agreements",
@@ -47,6 +54,7 @@ export const agreementsCommand: Command = {
     textFlag("connection", "label", "only agreements there"),
     textFlag("deal", "source:key", "only agreements of this deal"),
     textFlag("limit", "count", "rows at most; default 50"),
+    switchFlag("waiting", "only agreements that wait for a decision of yours"),
     switchFlag("all", "all rows"),
   ],
   examples: ["cosell agreements", "cosell agreements --state active --json"],
@@ -57,6 +65,7 @@ export const agreementsCommand: Command = {
         state: typed.text("state"),
         connection: label === undefined ? undefined : (await findConnection(client, label)).id,
         opportunity: deal === undefined ? undefined : (await findDeal(client, deal)).id,
+        waiting: typed.on("waiting") ? "true" : undefined,
       };
       const rows: AgreementRow[] = [];
       for await (const row of client.each("/v1/agreements", agreementSchema, query, readLimit(typed))) rows.push(row);
@@ -70,7 +79,7 @@ export const agreementsCommand: Command = {
           { title: "total", cell: (row) => moneyText(row.total), right: true },
           { title: "begins", cell: (row) => row.startsAt?.slice(0, 10) ?? "" },
           { title: "ends", cell: (row) => row.endsAt?.slice(0, 10) ?? "" },
-          { title: "state", cell: (row) => row.state },
+          { title: "state", cell: (row) => (row.waits && !isDecided(row) ? `${row.state}, waits` : row.state) },
         ],
         shell.columns,
       );
@@ -88,9 +97,7 @@ const storySchema = agreementSchema.extend({
 export const agreementShowCommand: Command = {
   name: "agreements show",
   summary: "Show one agreement: terms, revisions, invoices, what happened; tie it to a deal",
-  operands: "<agr_… | the marketplace's id>",
-  operandsMin: 1,
-  operandsMax: 1,
+  ...oneAgreement,
   flags: [textFlag("deal", "source:key", "say that it belongs to this deal")],
   examples: [
     "cosell agreements show agmt-abc123",
@@ -113,6 +120,12 @@ export const agreementShowCommand: Command = {
       const heads: readonly (readonly [string, string | null | undefined])[] = [
         ["agreement", `${story.remoteId} (${story.id})`],
         ["state", story.state],
+        [
+          "waits",
+          story.waits
+            ? `${story.waits.says}${isDecided(story) ? `: ${story.decision?.answer}, on its way` : ""}`
+            : null,
+        ],
         ["known by", story.evidence ? `${story.evidence.kind}: ${story.evidence.from}` : null],
         ["buyer", [story.buyerName, story.buyerAccount].filter(Boolean).join(", ")],
         ["total", moneyText(story.total)],
@@ -125,6 +138,42 @@ export const agreementShowCommand: Command = {
       const json = jsonOf({ ...story, history });
       return { exitCode: exitCodes.ok, text: `${text}\nwhat happened\n${historyTable(history, shell.columns)}`, json };
     }),
+};
+
+/** Whether what it waits for is decided and only on its way. */
+const isDecided = ({ waits, decision }: AgreementRow): boolean => waits != null && decision?.key === waits.key;
+
+const decide =
+  (answer: "approve" | "reject"): Command["run"] =>
+  (shell, typed) =>
+    withClient(shell, whereabouts(typed), async (client) => {
+      const { id } = await findAgreement(client, typed.operands[0] ?? "");
+      const reason = typed.text("reason");
+      if (answer === "reject" && reason === undefined)
+        throw usageFailure("a rejection needs a reason", "add --reason <text>");
+      await client.post(`/v1/agreements/${id}/${answer}`, reason === undefined ? {} : { reason }, agreementSchema);
+      if (client.settle !== null) await client.settle(settleMs);
+      const after = await client.get(`/v1/agreements/${id}`, agreementSchema);
+      const text = `${after.remoteId} (${id}) is ${after.state}${after.waits && isDecided(after) ? "; the answer is on its way" : ""}\n`;
+      return { exitCode: exitCodes.ok, text, json: jsonOf(after) };
+    });
+
+export const agreementApproveCommand: Command = {
+  ...oneAgreement,
+  name: "agreements approve",
+  summary: "Approve what a marketplace waits for: an order, an activation, a change of plan or seats",
+  about: "Only what the connection's settings leave to a person; cosell agreements --waiting lists it.",
+  flags: [],
+  examples: ["cosell agreements approve agr_0199c0de00007000800000000000a001"],
+  run: decide("approve"),
+};
+export const agreementRejectCommand: Command = {
+  ...oneAgreement,
+  name: "agreements reject",
+  summary: "Reject what a marketplace waits for",
+  flags: [textFlag("reason", "text", "kept in the history, and told to the buyer where the marketplace takes one")],
+  examples: ["cosell agreements reject agr_0199c0de00007000800000000000a001 --reason 'Not sold in your country'"],
+  run: decide("reject"),
 };
 
 const tierSchema = z.object({ below: z.string().nullable(), percent: z.string() });

@@ -25,7 +25,7 @@ export const asOfQuery = (
   for (const text of [typed.text("as-of"), known])
     if (text !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(text))
       throw usageFailure(`${text} is no day`, "write it as 2026-06-30");
-  return { asOf: typed.text("as-of"), asKnownAt: known === undefined ? undefined : `${known}T23:59:59.999Z` };
+  return { asOf: typed.text("as-of"), asKnownAt: known };
 };
 const listFlags: readonly Flag[] = [
   ...asOfFlags,

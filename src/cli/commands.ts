@@ -1,6 +1,12 @@
 /** All commands, in the order in which help lists them. */
 import { forgetCommand, keyCreateCommand, keyRevokeCommand, keysCommand } from "./access.ts";
-import { agreementShowCommand, agreementsCommand, feesCommand } from "./agreements.ts";
+import {
+  agreementApproveCommand,
+  agreementRejectCommand,
+  agreementShowCommand,
+  agreementsCommand,
+  feesCommand,
+} from "./agreements.ts";
 import {
   answerRuleDeleteCommand,
   answerRuleDryRunCommand,
@@ -28,6 +34,7 @@ import { connectAzureCommand } from "./connect-azure.ts";
 import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
+import { decisionAliasCommand, decisionLinkCommand, decisionRevokeCommand, decisionsCommand } from "./decisions.ts";
 import { doctorCommand } from "./doctor.ts";
 import {
   exceptionAssignCommand,
@@ -187,6 +194,8 @@ export const commands: readonly Command[] = [
   offerPolicyCommand,
   agreementsCommand,
   agreementShowCommand,
+  agreementApproveCommand,
+  agreementRejectCommand,
   feesCommand,
   invitationsCommand,
   invitationShowCommand,
@@ -220,6 +229,10 @@ export const commands: readonly Command[] = [
   exceptionShowCommand,
   exceptionAssignCommand,
   ...exceptionMoveCommands,
+  decisionsCommand,
+  decisionLinkCommand,
+  decisionAliasCommand,
+  decisionRevokeCommand,
   periodsCommand,
   periodDiffCommand,
   periodJournalsCommand,

@@ -49,6 +49,13 @@ saved. The same account and environment again changes the settings. ${settingsFi
     ),
     textFlag("visibility", "Full|Limited", "who at AWS sees a deal where it does not say; default Full"),
     switchFlag("offers", "private offers at AWS Marketplace too: the account sells there"),
+    textFlag(
+      "report-bucket",
+      "name",
+      "the S3 bucket of your Marketplace data feeds: reports of money are fetched from it",
+    ),
+    textFlag("report-prefix", "text", "where in the bucket they lie; default: at its top"),
+    textFlag("report-region", "name", "the bucket's region; default us-east-1"),
     ...connectFlags,
   ],
   examples: [
@@ -83,10 +90,28 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       ...jsonObjectSchema.parse(JSON.parse(JSON.stringify(optional))),
       ...(credentials === null ? {} : { credentials: credentials.settings }),
       ...(typed.on("offers") ? { offers: jsonObjectSchema.catch({}).parse(file.settings.offers) } : {}),
+      ...reportsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.reports)),
       defaults: defaultsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
     },
     secrets: { ...file.secrets, ...credentials?.secrets },
   };
+};
+
+/** Where reports of money lie: flags over the file. */
+const reportsOf = (typed: Arguments, inFile: JsonObject): JsonObject => {
+  const given = {
+    bucket: typed.text("report-bucket"),
+    prefix: typed.text("report-prefix"),
+    region: typed.text("report-region"),
+  };
+  const whole = { ...inFile, ...jsonObjectSchema.parse(JSON.parse(JSON.stringify(given))) };
+  if (Object.keys(whole).length === 0) return {};
+  if (whole.bucket === undefined)
+    throw usageFailure(
+      "the bucket of your data feeds is missing",
+      "give --report-bucket, as the Marketplace Management Portal shows it",
+    );
+  return { reports: whole };
 };
 
 /** What AWS always asks for and few deals state: flags over the file over the usual answers. */

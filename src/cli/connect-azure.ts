@@ -41,6 +41,7 @@ POST /v1/connections; flags overlay it. The Entra application is made with infra
       "e-mail",
       "private offers and SaaS subscriptions too: who stands as having prepared an offer and is told of it",
     ),
+    switchFlag("reports", "reports of money too: marketplace analytics, and the exports of earnings and payments"),
     textFlag("settings", "file.json", "everything from a file"),
     textFlag("renew", "label", "sign in again for a connection that is set up; nothing else changes"),
     textFlag("code", "address", "the address that Microsoft sent the browser to, after you signed in"),
@@ -160,6 +161,7 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
   const consent = await readConsent(shell, typed, { account, environment, inFile: file.settings.consent });
   const solutions = typed.list("solution").map(readSolution);
   const contact = typed.text("offers");
+  const reports = jsonObjectSchema.catch({}).parse(file.settings.reports);
   return {
     label: typed.text("label") ?? file.label ?? "Microsoft",
     account,
@@ -172,12 +174,20 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(consent.settings === null ? {} : { consent: consent.settings }),
       ...(solutions.length === 0 ? {} : { solutions }),
+      ...(typed.on("reports") ? { ...applicationOf(consent.settings, file.settings), reports } : {}),
       ...(contact === undefined
         ? {}
         : sellingAs(contact, { tenant, consent: consent.settings, settings: file.settings })),
     },
     secrets: { ...file.secrets, ...consent.secrets },
   };
+};
+
+/** The application that signs in alone: the one that a person signs in with, unless the file names another or it has no secret. */
+const applicationOf = (consent: JsonObject | null, settings: JsonObject): JsonObject => {
+  const { clientId = null, clientSecretRef = null } = consent ?? jsonObjectSchema.catch({}).parse(settings.consent);
+  if (settings.app !== undefined || clientId === null || clientSecretRef === null) return {};
+  return { app: { kind: "secret", clientId, clientSecretRef } };
 };
 
 interface Selling {
@@ -188,8 +198,9 @@ interface Selling {
 /** The marketplace takes the application alone, without a person: the same one, unless the file names another. */
 const sellingAs = (contact: string, { tenant, consent, settings }: Selling): JsonObject => {
   const own = consent ?? jsonObjectSchema.catch({}).parse(settings.consent);
-  const { clientId = null, clientSecretRef = null } = own;
-  if (settings.app === undefined && (clientId === null || clientSecretRef === null))
+  const { clientId = null } = own;
+  const application = applicationOf(consent, settings);
+  if (settings.app === undefined && application.app === undefined)
     throw usageFailure(
       "--offers needs an application with a client secret",
       "give --client-id, or settings.app in the file",
@@ -197,7 +208,7 @@ const sellingAs = (contact: string, { tenant, consent, settings }: Selling): Jso
   const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
   const canTell = typeof clientId === "string" && isId.test(clientId) && isId.test(tenant);
   return {
-    ...(settings.app === undefined ? { app: { kind: "secret", clientId, clientSecretRef } } : {}),
+    ...application,
     marketplace: {
       ...(canTell ? { webhook: { audience: clientId, tenantId: tenant } } : {}),
       ...jsonObjectSchema.catch({}).parse(settings.marketplace),

@@ -55,6 +55,8 @@ and orders, with the same service account once it is linked in Producer Portal, 
     textFlag("push-audience", "text", "the audience of the pushes' tokens, as the subscription has it"),
     textFlag("orders", orderWays.join("|"), "what becomes of a buyer's account and order; default ask"),
     textFlag("plan-changes", planChangeWays.join("|"), "what becomes of a change of plan; default ask"),
+    textFlag("report-bucket", "name", "the bucket of your marketplace reports: reports of money are fetched from it"),
+    textFlag("report-prefix", "text", "where in the bucket they lie; default: at its top"),
     switchFlag("accept-terms", "you accept the programme's legal terms for every deal that does not say otherwise"),
     ...connectFlags,
   ],
@@ -99,7 +101,8 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
     throw usageFailure(`the partner id ${account} is none`, "give the id alone, without partners/");
   const isAssisted = typed.on("assisted") || file.settings.mode === "assisted";
   const marketplace = marketplaceOf(typed, jsonObjectSchema.catch({}).parse(file.settings.marketplace));
-  const isKeyless = isAssisted && marketplace === null;
+  const reports = reportsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.reports));
+  const isKeyless = isAssisted && marketplace === null && reports === null;
   const credentials = isKeyless ? null : await readCredentials(shell, typed, file);
   return {
     label: typed.text("label") ?? file.label ?? "Google Cloud",
@@ -111,6 +114,7 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
       ...(isAssisted ? { mode: "assisted" } : {}),
       ...optionalOf(typed),
       ...(marketplace === null ? {} : { marketplace }),
+      ...(reports === null ? {} : { reports }),
       ...(credentials === null ? {} : { credentials: credentials.settings }),
       defaults: defaultsOf(typed, jsonObjectSchema.catch({}).parse(file.settings.defaults)),
     },
@@ -156,6 +160,22 @@ const marketplaceOf = (typed: Arguments, inFile: JsonObject): JsonObject | null 
     throw usageFailure(
       "the project of your marketplace products is missing",
       "give --project, as Producer Portal shows it",
+    );
+  return whole;
+};
+/** Where reports of money lie: flags over the file; null: nowhere. */
+const reportsOf = (typed: Arguments, inFile: JsonObject): JsonObject | null => {
+  const [bucket, prefix] = [typed.text("report-bucket"), typed.text("report-prefix")];
+  const whole = {
+    ...inFile,
+    ...(bucket === undefined ? {} : { bucket }),
+    ...(prefix === undefined ? {} : { prefix }),
+  };
+  if (Object.keys(whole).length === 0) return null;
+  if (!("bucket" in whole))
+    throw usageFailure(
+      "the bucket of your marketplace reports is missing",
+      "give --report-bucket, as Producer Portal shows it",
     );
   return whole;
 };

@@ -1,5 +1,6 @@
 /** `cosell migrate`: brings a PostgreSQL database up to date, for services that never do it by themselves: Workers, and many instances at once. */
-import { migrate, openDatabase, pendingMigrations } from "../store/database.ts";
+import { openDatabase, pendingMigrations } from "../store/database.ts";
+import { migrate } from "../store/migrate.ts";
 import { type Command, switchFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 

@@ -215,6 +215,24 @@ export interface OfferObservation {
 export const lineages = ["renews", "replaces", "amends"] as const;
 export type Lineage = (typeof lineages)[number];
 
+/** What a partner waits for a person of ours to decide about an agreement. */
+export const waitingSchema = z.object({
+  key: z.string().describe("names the case: the same plan may be asked for again after months"),
+  says: z.string().describe("what is to be decided, in a sentence"),
+  canReject: z.boolean().describe("false: it can only be approved, or left alone"),
+});
+export type Waiting = z.infer<typeof waitingSchema>;
+/** What a person decided about it. */
+export const decisionSchema = z.object({
+  key: z.string(),
+  answer: z.enum(["approve", "reject"]),
+  reason: z.string().nullable(),
+});
+export type Decision = z.infer<typeof decisionSchema>;
+/** The decision about just this case, or null. */
+export const decided = (waits: Waiting | null, decision: Decision | null): Decision["answer"] | null =>
+  waits !== null && decision?.key === waits.key ? decision.answer : null;
+
 /** What the partner says about an agreement (AWS), entitlement (Google) or subscription (Microsoft). */
 export interface AgreementObservation {
   readonly ref: RemoteRef;
@@ -238,6 +256,8 @@ export interface AgreementObservation {
   readonly schedule: readonly Instalment[];
   /** What was billed so far, where the partner's API tells: one row an invoice. */
   readonly invoiced: readonly { readonly id: string; readonly at: string; readonly amount: MoneyJson }[];
+  /** What a person must decide, by the connection's settings. Absent: nothing. */
+  readonly waits?: Waiting;
   /** What only this marketplace tells, for example Google's revenue share percent. No personal data. */
   readonly facts: JsonObject;
   readonly body: string;

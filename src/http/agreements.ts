@@ -1,8 +1,12 @@
 /** Agreements over HTTP: what offers and public purchases became. */
 import { z } from "zod";
 import { agreementStates } from "../domain/machine.ts";
-import { agreementRevisionSchema, agreementSchema, listedAgreementSchema } from "../store/agreements.ts";
-import { historySchema } from "../store/journal.ts";
+import {
+  type Agreement,
+  agreementRevisionSchema,
+  agreementSchema,
+  listedAgreementSchema,
+} from "../store/agreements.ts";
 import { suggestionSchema } from "../store/offer-suggestions.ts";
 import {
   type AppDeps,
@@ -13,15 +17,17 @@ import {
   idOf,
   listOf,
   pageQuery,
-  seqPageQuery,
   tagOf,
 } from "./endpoint.ts";
+import { historyEndpoint } from "./history.ts";
+import { shownEffectSchema } from "./offers.ts";
 import { notFound } from "./problem.ts";
 
-const params = z.strictObject({ id: idOf("agr", "agreement") });
+export const agreementParams = z.strictObject({ id: idOf("agr", "agreement") });
 const storySchema = agreementSchema.extend({
   revisions: z.array(agreementRevisionSchema).describe("what was agreed, from the first revision on"),
   suggestions: z.array(suggestionSchema),
+  effects: z.array(shownEffectSchema).describe("each answer to the marketplace and its fate, without bodies"),
 });
 const filterQuery = pageQuery.extend({
   state: z
@@ -33,12 +39,19 @@ const filterQuery = pageQuery.extend({
   connection: idOf("con", "connection").optional(),
   opportunity: idOf("opp", "deal").optional(),
   offer: idOf("off", "offer").optional(),
+  waiting: z.literal("true").optional().describe("only agreements that wait for a person's decision"),
 });
 
 export const agreementEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   listEndpoint(deps),
   storyEndpoint(deps),
-  historyEndpoint(deps),
+  historyEndpoint(deps, {
+    path: "/v1/agreements/{id}",
+    tag: "Agreements",
+    summary: "What happened to an agreement, oldest first, and who did it",
+    params: agreementParams,
+    mustFind,
+  }),
   linkEndpoint(deps),
 ];
 
@@ -60,6 +73,7 @@ const listEndpoint = (deps: AppDeps): Endpoint =>
         ...(query.connection === undefined ? {} : { connectionId: query.connection }),
         ...(query.opportunity === undefined ? {} : { opportunityId: query.opportunity }),
         ...(query.offer === undefined ? {} : { offerId: query.offer }),
+        ...(query.waiting === undefined ? {} : { isWaiting: true as const }),
       }),
     }),
   });
@@ -71,38 +85,17 @@ const storyEndpoint = (deps: AppDeps): Endpoint =>
     tag: "Agreements",
     scope: "read",
     summary: "Read an agreement with every revision of it",
-    params,
+    params: agreementParams,
     answers: { 200: { description: "the agreement", schema: storySchema, headers: ["ETag"] } },
     problems: ["not-found"],
     handle: async ({ params: { id } }) => {
       const { db, store } = deps;
-      const agreement = await store.agreements.find(db.sql, id);
-      if (agreement === null) throw notFound("agreement", id);
+      const agreement = await mustFind(deps, id);
       const revisions = await store.agreements.revisions(db.sql, id);
       const suggestions = await store.offerSuggestions.listOf(db.sql, id);
-      return {
-        status: 200,
-        body: { ...agreement, revisions, suggestions },
-        headers: { etag: tagOf(agreement.version) },
-      };
-    },
-  });
-
-const historyEndpoint = (deps: AppDeps): Endpoint =>
-  endpoint({
-    method: "GET",
-    path: "/v1/agreements/{id}/history",
-    tag: "Agreements",
-    scope: "read",
-    summary: "What happened to an agreement, oldest first",
-    params,
-    query: seqPageQuery,
-    answers: { 200: { description: "one page", schema: listOf(historySchema) } },
-    problems: ["not-found"],
-    handle: async ({ params: { id }, query }) => {
-      if ((await deps.store.agreements.find(deps.db.sql, id)) === null) throw notFound("agreement", id);
-      const page = { subject: id, after: BigInt(query.after ?? 0), limit: query.limit };
-      return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, page) };
+      const effects = await store.effects.listOf(db.sql, id);
+      const body = storySchema.parse({ ...agreement, revisions, suggestions, effects });
+      return { status: 200, body, headers: { etag: tagOf(agreement.version) } };
     },
   });
 
@@ -114,7 +107,7 @@ const linkEndpoint = (deps: AppDeps): Endpoint =>
     scope: "write",
     summary: "Say which deal an agreement belongs to",
     ifMatch: "optional",
-    params,
+    params: agreementParams,
     body: z.strictObject({ opportunityId: idOf("opp", "deal") }),
     bodyExample: { opportunityId: "opp_0199c0de00007000800000000000a001" },
     answers: { 200: { description: "the agreement", schema: agreementSchema, headers: ["ETag"] } },
@@ -134,3 +127,9 @@ const linkEndpoint = (deps: AppDeps): Endpoint =>
       return { status: 200, body: agreement, headers: { etag: tagOf(agreement.version) } };
     },
   });
+
+const mustFind = async (deps: AppDeps, id: string): Promise<Agreement> => {
+  const agreement = await deps.store.agreements.find(deps.db.sql, id);
+  if (agreement === null) throw notFound("agreement", id);
+  return agreement;
+};

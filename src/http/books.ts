@@ -19,10 +19,9 @@ export const asOfShape = {
   asOf: day
     .optional()
     .describe("the last day whose knowledge counts, YYYY-MM-DD; absent: what the last reconciliation concluded"),
-  asKnownAt: z.iso
-    .datetime({ offset: true })
+  asKnownAt: day
     .optional()
-    .describe("only files that could be known by this moment, ISO 8601; absent: all files"),
+    .describe("only files that could be known by the end of this day (UTC), YYYY-MM-DD; absent: all files"),
 };
 export const booksPage = {
   limit: z.coerce.number().int().min(1).max(200).default(50).describe("items on a page, 1 to 200"),
@@ -48,7 +47,7 @@ export const booksOf = async (deps: AppDeps, question: AsOf): Promise<Books | nu
 /** The books, concluded anew in any case: as of the given day, else of today. */
 export const booksNow = async (deps: AppDeps, { asOf, asKnownAt }: AsOf): Promise<Books> => {
   const asOfDay = dayOf(asOf ?? deps.clock.now().toISOString().slice(0, 10)) ?? 0;
-  const knownUntil = asKnownAt === undefined ? null : new Date(asKnownAt);
+  const knownUntil = asKnownAt === undefined ? null : new Date(`${asKnownAt}T23:59:59.999Z`);
   const books = await concluded(() =>
     deps.store.books.at(deps.db.sql, { asOfDay, knownUntil, linesMax: deps.bookLinesMax }),
   );
@@ -60,7 +59,8 @@ export const booksNow = async (deps: AppDeps, { asOf, asKnownAt }: AsOf): Promis
   return books;
 };
 
-const concluded = async <T>(work: () => Promise<T>): Promise<T> => {
+/** What the books lack to be concluded is for the caller to add. */
+export const concluded = async <T>(work: () => Promise<T>): Promise<T> => {
   try {
     return await work();
   } catch (error) {

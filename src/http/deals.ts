@@ -12,7 +12,6 @@ import {
 } from "../domain/deal.ts";
 import { decimalToMicros } from "../domain/money.ts";
 import type { Tx } from "../ports.ts";
-import { historySchema } from "../store/journal.ts";
 import { touchKinds, touchSchema, type WholeDeal } from "../store/opportunities.ts";
 import {
   type AppDeps,
@@ -24,9 +23,9 @@ import {
   listOf,
   pageOf,
   pageQuery,
-  seqPageQuery,
   tagOf,
 } from "./endpoint.ts";
+import { historyEndpoint } from "./history.ts";
 import { mergePatch } from "./patch.ts";
 import { itemsOf, notFound, ProblemError } from "./problem.ts";
 
@@ -101,7 +100,13 @@ const savedAnswer = {
 export const dealEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   listEndpoint(deps),
   readEndpoint(deps),
-  historyEndpoint(deps),
+  historyEndpoint(deps, {
+    path: "/v1/opportunities/{id}",
+    tag: "Deals",
+    summary: "What happened to a deal, oldest first, and who did it",
+    params: dealParams,
+    mustFind,
+  }),
   saveEndpoint(deps),
   replaceEndpoint(deps),
   patchEndpoint(deps),
@@ -158,24 +163,6 @@ const readEndpoint = (deps: AppDeps): Endpoint =>
       const whole = await deps.store.opportunities.whole(deps.db.sql, params.id);
       if (whole === null) throw notFound("deal", params.id);
       return { status: 200, body: wholeOf(whole), headers: { etag: tagOf(whole.opportunity.version) } };
-    },
-  });
-
-const historyEndpoint = (deps: AppDeps): Endpoint =>
-  endpoint({
-    method: "GET",
-    path: "/v1/opportunities/{id}/history",
-    tag: "Deals",
-    scope: "read",
-    summary: "What happened to a deal, oldest first, and who did it",
-    params: dealParams,
-    query: seqPageQuery,
-    answers: { 200: { description: "one page", schema: listOf(historySchema) } },
-    problems: ["not-found"],
-    handle: async ({ params, query }) => {
-      await mustFind(deps, params.id);
-      const filter = { subject: params.id, after: BigInt(query.after ?? 0), limit: query.limit };
-      return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, filter) };
     },
   });
 

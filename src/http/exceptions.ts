@@ -26,6 +26,7 @@ const reason = z.string().trim().min(1).max(500);
 export const exceptionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   listEndpoint(deps),
   readEndpoint(deps),
+  claimEndpoint(deps),
   assignEndpoint(deps),
   ...moves.map((move) => moveEndpoint(deps, move)),
 ];
@@ -89,6 +90,27 @@ const readEndpoint = (deps: AppDeps): Endpoint =>
         body: { ...shownException(exception, deps.clock.now()), history: history.items },
         headers: { etag: tagOf(exception.version) },
       };
+    },
+  });
+
+const claimEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "GET",
+    path: "/v1/exceptions/{id}/claim",
+    tag: "Exceptions",
+    scope: "read",
+    summary: "The claim for a fee that differs, ready to be sent to the marketplace",
+    description:
+      "Of FEE_MISMATCH exceptions: offer, contract value, expected and charged fee, and the lines, in Markdown.",
+    params,
+    answers: { 200: { description: "the claim", schema: z.object({ name: z.string(), text: z.string() }) } },
+    problems: ["not-found"],
+    handle: async ({ params: { id } }) => {
+      const exception = await deps.store.exceptions.find(deps.db.sql, id);
+      if (exception === null) throw notFound("exception", id);
+      const claim = await deps.store.exceptions.claim(deps.db.sql, exception);
+      if (claim === null) throw notFound("claim for exception", id);
+      return { status: 200, body: claim };
     },
   });
 

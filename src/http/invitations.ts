@@ -14,8 +14,8 @@ import {
 import { invitationStates } from "../domain/machine.ts";
 import { personSchema } from "../store/contacts.ts";
 import { listedInvitationSchema } from "../store/invitations.ts";
-import { historySchema } from "../store/journal.ts";
-import { type AppDeps, type Endpoint, endpoint, idOf, listOf, pageQuery, seqPageQuery, tagOf } from "./endpoint.ts";
+import { type AppDeps, type Endpoint, endpoint, idOf, listOf, pageQuery, tagOf } from "./endpoint.ts";
+import { historyEndpoint } from "./history.ts";
 import { invitationParams, invitationsOf, mustFindConnection } from "./invitation-answers.ts";
 import { notFound } from "./problem.ts";
 import { shownEffectSchema, shownOf } from "./share-views.ts";
@@ -40,7 +40,13 @@ const storySchema = invitationSchema.extend({
 export const invitationEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   listEndpoint(deps),
   readEndpoint(deps),
-  historyEndpoint(deps),
+  historyEndpoint(deps, {
+    path: "/v1/invitations/{id}",
+    tag: "Invitations",
+    summary: "What happened to an invitation, oldest first, and who did it",
+    params: invitationParams,
+    mustFind,
+  }),
 ];
 
 const listEndpoint = (deps: AppDeps): Endpoint =>
@@ -106,24 +112,6 @@ const readEndpoint = (deps: AppDeps): Endpoint =>
         effects: (await effects.listOf(sql, invitation.id)).map(shownOf),
       });
       return { status: 200, body, headers: { etag: tagOf(invitation.version) } };
-    },
-  });
-
-const historyEndpoint = (deps: AppDeps): Endpoint =>
-  endpoint({
-    method: "GET",
-    path: "/v1/invitations/{id}/history",
-    tag: "Invitations",
-    scope: "read",
-    summary: "What happened to an invitation, oldest first, and who did it",
-    params: invitationParams,
-    query: seqPageQuery,
-    answers: { 200: { description: "one page", schema: listOf(historySchema) } },
-    problems: ["not-found"],
-    handle: async ({ params, query }) => {
-      await mustFind(deps, params.id);
-      const filter = { subject: params.id, after: BigInt(query.after ?? 0), limit: query.limit };
-      return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, filter) };
     },
   });
 

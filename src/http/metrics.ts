@@ -5,7 +5,7 @@
 // Not the package as a whole: what it measures of its process needs modules that Workers lack.
 import Gauge from "prom-client/lib/gauge.js";
 import Scrape from "prom-client/lib/registry.js";
-import { effectStates, invitationStates, shareStates } from "../domain/machine.ts";
+import { agreementStates, effectStates, invitationStates, offerStates, shareStates } from "../domain/machine.ts";
 import type { Sample, WatchedConnection } from "../store/measures.ts";
 import { accountKey, quotaStanding } from "../store/quota.ts";
 import { fileStatuses } from "../store/report-files.ts";
@@ -54,6 +54,20 @@ export const metrics: readonly Metric[] = [
     by: "connection",
     label: "state",
     every: invitationStates,
+  },
+  { name: "cosell_offers", help: "Private offers by state.", by: "connection", label: "state", every: offerStates },
+  {
+    name: "cosell_offers_expiring",
+    help: "Private offers that the buyer can accept for seven days more at most.",
+    by: "connection",
+    zero: true,
+  },
+  { name: "cosell_agreements", help: "Agreements by state.", by: "connection", label: "state", every: agreementStates },
+  {
+    name: "cosell_agreements_waiting",
+    help: "Agreements at which the marketplace waits for a decision of a person.",
+    by: "connection",
+    zero: true,
   },
   {
     name: "cosell_effects_open",

@@ -134,6 +134,7 @@ const publish = async (deps: AppDeps, tx: Tx, at: { readonly offer: Offer; reado
       "conflict",
       `The offer is ${offer.state}: it cannot be published${offer.state === "publishing" ? " twice" : ""}.`,
     );
+  if (offer.change !== null) throw new ProblemError("conflict", "The offer is being taken back.");
   const judged = await judgeOffer(deps, tx, offer);
   refuseGaps(judged.gaps);
   const { status, reasons } = judged.approval;
@@ -274,7 +275,7 @@ const withdrawEndpoint = (deps: AppDeps): Endpoint =>
     scope: "write",
     summary: "Take an offer back",
     description:
-      "A draft is gone at once; a published offer when the marketplace has taken it back, which cannot be undone. An accepted one stays accepted. Asking again changes nothing.",
+      "A draft is gone at once, one that lies at the marketplace when it is deleted there; a published offer when the marketplace has taken it back, which cannot be undone. An accepted one stays accepted. Asking again changes nothing.",
     ifMatch: "optional",
     params: offerParams,
     body: z.strictObject({ reason }),
@@ -289,7 +290,9 @@ const withdrawEndpoint = (deps: AppDeps): Endpoint =>
         checkMatch(match, stored.version);
         if (isOfferEnded(stored.state))
           throw new ProblemError("conflict", `The offer is ${stored.state}: it cannot be taken back any more.`);
-        if (isDraftOffer(stored.state)) return withdrawDraft(deps, tx, { offer: stored, actorId, reason: body.reason });
+        const isDraft = isDraftOffer(stored.state);
+        if (isDraft && stored.remoteId === null)
+          return withdrawDraft(deps, tx, { offer: stored, actorId, reason: body.reason });
         if (stored.state === "publishing")
           throw new ProblemError(
             "conflict",
@@ -302,6 +305,8 @@ const withdrawEndpoint = (deps: AppDeps): Endpoint =>
             "conflict",
             "This offer cannot be taken back from here. Do it in the marketplace's portal.",
           );
+        // A draft that lies at the marketplace is deleted there first.
+        if (isDraft) await voidApproval(deps, tx, { offer: stored, actorId });
         const change = { kind: "withdraw", reason: body.reason, actorId, at: deps.clock.now().toISOString() } as const;
         return (await deps.store.offers.begin(tx, stored, change)) ?? stored;
       });
@@ -309,14 +314,23 @@ const withdrawEndpoint = (deps: AppDeps): Endpoint =>
     },
   });
 
+/** What was asked to be approved is not asked any more. */
+const voidApproval = async (
+  deps: AppDeps,
+  tx: Tx,
+  { offer, actorId }: { readonly offer: Offer; readonly actorId: string },
+): Promise<void> => {
+  const open = await deps.store.approvals.findOpen(tx, offer.id);
+  if (open !== null)
+    await deps.store.approvals.decide(tx, open, { decision: "void", actorId, note: "it was withdrawn" });
+};
+
 const withdrawDraft = async (
   deps: AppDeps,
   tx: Tx,
   at: { readonly offer: Offer; readonly actorId: string; readonly reason: string },
 ): Promise<Offer> => {
   const { offer, actorId, reason: why } = at;
-  const open = await deps.store.approvals.findOpen(tx, offer.id);
-  if (open !== null)
-    await deps.store.approvals.decide(tx, open, { decision: "void", actorId, note: "it was withdrawn" });
+  await voidApproval(deps, tx, at);
   return deps.store.offers.move(tx, offer, { event: "withdrawn", actorId, reason: why });
 };

@@ -6,8 +6,7 @@ import { buyerMessage } from "../domain/offer-draft.ts";
 import { agreementSchema } from "../store/agreements.ts";
 import { approvalSchema } from "../store/approvals.ts";
 import { effectSchema } from "../store/effects.ts";
-import { historySchema } from "../store/journal.ts";
-import { listedOfferSchema, offerSchema, wholeTerms } from "../store/offer-row.ts";
+import { listedOfferSchema, type Offer, offerSchema, wholeTerms } from "../store/offer-row.ts";
 import { suggestionSchema } from "../store/offer-suggestions.ts";
 import type { OfferFilter } from "../store/offers.ts";
 import {
@@ -19,13 +18,14 @@ import {
   idOf,
   listOf,
   pageQuery,
-  seqPageQuery,
   tagOf,
 } from "./endpoint.ts";
+import { historyEndpoint } from "./history.ts";
 import { connectionOf, lockOffer, offerParams } from "./offer-judgement.ts";
 import { notFound, ProblemError } from "./problem.ts";
 
-const shownEffectSchema = effectSchema.omit({
+/** A write to a marketplace as people see it: without its token and body. */
+export const shownEffectSchema = effectSchema.omit({
   ...{ key: true, token: true, requestHash: true, connectionId: true, shareId: true },
   ...{ invitationId: true, offerId: true, agreementId: true },
 });
@@ -60,7 +60,13 @@ const filterQuery = pageQuery.extend({
 export const offerEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   listEndpoint(deps),
   storyEndpoint(deps),
-  historyEndpoint(deps),
+  historyEndpoint(deps, {
+    path: "/v1/offers/{id}",
+    tag: "Offers",
+    summary: "What happened to an offer, oldest first, and who did it",
+    params: offerParams,
+    mustFind,
+  }),
   messageEndpoint(deps),
   syncEndpoint(deps),
   linkEndpoint(deps),
@@ -101,8 +107,7 @@ const storyEndpoint = (deps: AppDeps): Endpoint =>
     problems: ["not-found"],
     handle: async ({ params }) => {
       const { db, store } = deps;
-      const offer = await store.offers.find(db.sql, params.id);
-      if (offer === null) throw notFound("offer", params.id);
+      const offer = await mustFind(deps, params.id);
       const { id, opportunityId } = offer;
       const deal = opportunityId === null ? null : await store.opportunities.find(db.sql, opportunityId);
       const { items: agreements } = await store.agreements.list(db.sql, { after: null, limit: 50, offerId: id });
@@ -117,25 +122,6 @@ const storyEndpoint = (deps: AppDeps): Endpoint =>
         effects: await store.effects.listOf(db.sql, id),
       };
       return { status: 200, body: storySchema.parse(body), headers: { etag: tagOf(offer.version) } };
-    },
-  });
-
-const historyEndpoint = (deps: AppDeps): Endpoint =>
-  endpoint({
-    method: "GET",
-    path: "/v1/offers/{id}/history",
-    tag: "Offers",
-    scope: "read",
-    summary: "What happened to an offer, oldest first",
-    params: offerParams,
-    query: seqPageQuery,
-    answers: { 200: { description: "one page", schema: listOf(historySchema) } },
-    problems: ["not-found"],
-    handle: async ({ params, query }) => {
-      const { journal, offers } = deps.store;
-      if ((await offers.find(deps.db.sql, params.id)) === null) throw notFound("offer", params.id);
-      const page = { subject: params.id, after: BigInt(query.after ?? 0), limit: query.limit };
-      return { status: 200, body: await journal.listHistory(deps.db.sql, page) };
     },
   });
 
@@ -162,8 +148,7 @@ const messageEndpoint = (deps: AppDeps): Endpoint =>
     },
     problems: ["not-found", "conflict"],
     handle: async ({ params }) => {
-      const offer = await deps.store.offers.find(deps.db.sql, params.id);
-      if (offer === null) throw notFound("offer", params.id);
+      const offer = await mustFind(deps, params.id);
       const terms = wholeTerms(offer);
       if (terms === null) throw new ProblemError("conflict", "Too little of this offer is known here.");
       if (terms.buyer.accounts.length > 0 && offer.state !== "published" && offer.state !== "viewed")
@@ -274,3 +259,9 @@ const ignoreEndpoint = (deps: AppDeps): Endpoint =>
       return { status: 200, body: offer };
     },
   });
+
+const mustFind = async (deps: AppDeps, id: string): Promise<Offer> => {
+  const offer = await deps.store.offers.find(deps.db.sql, id);
+  if (offer === null) throw notFound("offer", id);
+  return offer;
+};

@@ -1,7 +1,7 @@
 /** What the routes of months share: how a month is named, and what it posts by now. */
 import { z } from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
-import type { PostedPeriod, Posting } from "../domain/finance/posting.ts";
+import { type PostedPeriod, type Posting, postingsOf } from "../domain/finance/posting.ts";
 import type { Query } from "../ports.ts";
 import { reconciledDay } from "../store/period-questions.ts";
 import type { PeriodName } from "../store/periods.ts";
@@ -26,5 +26,9 @@ interface Now extends PeriodName {
   readonly locks: readonly PostedPeriod[];
 }
 /** What a month that is not locked posts by now. */
-export const postingsNow = async (deps: AppDeps, query: Query, now: Now): Promise<readonly Posting[]> =>
-  (await deps.store.periods.posted(query, now, now.locks)).filter(({ period }) => period === now.month);
+export const postingsNow = async (deps: AppDeps, query: Query, now: Now): Promise<readonly Posting[]> => {
+  const { month, locks } = now;
+  const since = [month, ...locks.map(({ period }) => period)].toSorted()[0];
+  const moved = await deps.store.periods.movements(query, now, locks);
+  return postingsOf(moved, locks, since).filter(({ period }) => period === month);
+};

@@ -4,13 +4,20 @@ import { marketplaceIds } from "../domain/deal.ts";
 import { amountText } from "../domain/finance/amount.ts";
 import { lastDayOf, lockRefusals, type Refusal, refusalSchema } from "../domain/finance/period.ts";
 import { periodLockFile } from "../domain/finance/period-lock.ts";
-import { changesBetween, differenceOf, owedBy, type Posting } from "../domain/finance/posting.ts";
+import {
+  changesBetween,
+  differenceOf,
+  owedBy,
+  type PostedPeriod,
+  type Posting,
+  postingsOf,
+} from "../domain/finance/posting.ts";
 import { type PeriodEvent, periodStates, periodTable, step } from "../domain/machine.ts";
 import type { Query, Tx } from "../ports.ts";
 import { countedInputs, decisionIds, lockQuestion, reconciledDay, unreconciled } from "../store/period-questions.ts";
-import { type Period, type PeriodName, periodSchema } from "../store/periods.ts";
+import { type Period, type PeriodName, periodSchema, periodTransactionMsMax } from "../store/periods.ts";
 import { sha256Hex } from "../store/seal.ts";
-import { type AppDeps, checkMatch, commit, type Endpoint, endpoint, listOf, pageQuery, tagOf } from "./endpoint.ts";
+import { type AppDeps, checkMatch, type Endpoint, endpoint, listOf, pageQuery, retried, tagOf } from "./endpoint.ts";
 import { journalsEndpoint } from "./period-journals.ts";
 import { knownDay, periodParams, postingsNow } from "./period-reading.ts";
 import { ProblemError } from "./problem.ts";
@@ -134,7 +141,8 @@ const differenceNow = async (deps: AppDeps, query: Query, period: Period): Promi
   const locks = await periods.held(query, marketplace, null);
   if (period.state === "locked") {
     const name = { marketplace, period: month };
-    return differenceOf(await periods.posted(query, { marketplace, month, asOfDay }, locks), name, locks);
+    const moved = await periods.movements(query, { marketplace, month, asOfDay }, locks);
+    return differenceOf(postingsOf(moved, locks), name, locks);
   }
   const [then] = await periods.held(query, marketplace, month);
   return changesBetween(then?.postings ?? [], await postingsNow(deps, query, { marketplace, month, asOfDay, locks }));
@@ -188,7 +196,9 @@ const moveEndpoint = (deps: AppDeps, verb: keyof typeof verbs): Endpoint => {
     handle: async ({ params, body, caller, match }) => {
       const work = (tx: Tx) => move(deps, tx, { name: params, event, match, ...body, actorId: caller.actorId });
       // A dry run reads as the real one does, and writes nothing.
-      const outcome = await (body.dryRun ? deps.db.transaction(work) : commit(deps, work));
+      const limit = { msMax: periodTransactionMsMax };
+      const outcome = await retried(() => deps.db.transaction(work, limit));
+      deps.kick();
       return {
         status: 200,
         body: { ...outcome, difference: shown(outcome.difference), dryRun: body.dryRun },
@@ -219,9 +229,19 @@ const move = async (deps: AppDeps, tx: Tx, moving: Moving) => {
   if (dryRun) return { period, refusals, difference };
   if (refusals.length > 0) throw refusedLock(name, refusals);
   const asOfDay = await knownDay(tx);
-  const closing = event === "reopened" ? null : await closingOf(deps, tx, { ...name, asOfDay, event });
+  const locks = await periods.held(tx, name.marketplace, null);
+  const books = await periods.movements(tx, { ...name, asOfDay }, locks);
+  const isLocked = ({ period: locked }: PostedPeriod): boolean => locked === name.month;
+  const others = event === "reopened" ? locks.filter((lock) => !isLocked(lock)) : locks;
+  const since = [name.month, ...locks.map(({ period: locked }) => locked)].toSorted()[0];
+  const posted = postingsOf(books, others, since);
+  const postings = posted.filter((one) => one.period === name.month);
+  const closing = event === "reopened" ? null : await closingOf(tx, { ...name, asOfDay, event, postings });
   const moved = await periods.move(tx, period, { event, actorId, reason: moving.reason ?? null, closing });
-  if (event !== "soft_closed") await periods.noteLate(tx, asOfDay);
+  // What this month posts is posted once it is locked; nothing else moves by that.
+  const own = { marketplace: name.marketplace, period: name.month, asOfDay, postings };
+  const now = event === "locked" ? [...others, own] : others;
+  if (event !== "soft_closed") await periods.noteLateOf(tx, name.marketplace, { posted, locks: now });
   return { period: moved, refusals, difference };
 };
 
@@ -239,13 +259,14 @@ const refusedLock = (name: PeriodName, refusals: readonly Refusal[]): ProblemErr
   });
 
 const closingOf = async (
-  deps: AppDeps,
   tx: Tx,
-  now: PeriodName & { readonly asOfDay: number; readonly event: PeriodEvent },
+  now: PeriodName & {
+    readonly asOfDay: number;
+    readonly event: PeriodEvent;
+    readonly postings: readonly Posting[];
+  },
 ) => {
-  const { marketplace, month, asOfDay } = now;
-  const locks = await deps.store.periods.held(tx, marketplace, null);
-  const postings = await postingsNow(deps, tx, { marketplace, month, asOfDay, locks });
+  const { marketplace, month, asOfDay, postings } = now;
   if (now.event !== "locked") return { asOfDay, postings, manifest: null };
   const inputs = await countedInputs(tx);
   const made = periodLockFile({

@@ -3,10 +3,9 @@ import { z } from "zod";
 import { amountText } from "../domain/finance/amount.ts";
 import { dayOf, monthOf } from "../domain/finance/day.ts";
 import type { Evidence } from "../domain/finance/pack/evidence.ts";
-import { createExplainer } from "../domain/finance/pack/explainer.ts";
-import type { Books } from "../store/books.ts";
+import type { NumberedFiles } from "../store/ledger-explain.ts";
 import { type Reconciliation, reconciliationModes, reconciliationStates } from "../store/ledger-lists.ts";
-import { asOfShape, booksNow, day, month } from "./books.ts";
+import { asOfShape, concluded, day, moneyOf, moneySchema, month } from "./books.ts";
 import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageQuery } from "./endpoint.ts";
 import { notFound, ProblemError } from "./problem.ts";
 
@@ -128,7 +127,7 @@ const readEndpoint = (deps: AppDeps): Endpoint =>
 const evidenceSchema = z.object({
   what: z.string(),
   id: z.string(),
-  amount: z.object({ amount: z.string(), currency: z.string() }).nullable(),
+  amount: moneySchema.nullable(),
   says: z.array(z.string()).describe("days, states and inputs"),
   where: z
     .object({ file: z.string(), sha256: z.string(), line: z.number().int() })
@@ -154,9 +153,11 @@ const explainEndpoint = (deps: AppDeps): Endpoint =>
     answers: { 200: { description: "the tree", schema: evidenceSchema } },
     problems: ["not-found", "conflict"],
     handle: async ({ params: { id }, query }) => {
-      const books = await booksNow(deps, query);
-      const explained = createExplainer(books.close, books.facts)(id);
-      if (explained.kind === "found") return { status: 200, body: plain(explained.evidence, books) };
+      const asOfDay = dayOf(query.asOf ?? deps.clock.now().toISOString().slice(0, 10)) ?? 0;
+      const knownUntilDay = query.asKnownAt === undefined ? null : dayOf(query.asKnownAt);
+      const asked = { asOfDay, knownUntilDay };
+      const { explained, files } = await concluded(() => deps.store.ledger.explain(deps.db.sql, id, asked));
+      if (explained.kind === "found") return { status: 200, body: plain(explained.evidence, files) };
       if (explained.kind === "ambiguous")
         throw new ProblemError(
           "conflict",
@@ -167,14 +168,13 @@ const explainEndpoint = (deps: AppDeps): Endpoint =>
     },
   });
 
-const plain = (evidence: Evidence, books: Pick<Books, "fileOf">): z.input<typeof evidenceSchema> => {
+const plain = (evidence: Evidence, files: NumberedFiles): z.input<typeof evidenceSchema> => {
   const { what, id, amount, says, where, because, rejected, isPart, parts } = evidence;
-  const file = where === null ? undefined : books.fileOf(where.file);
+  const file = where === null ? undefined : files.get(where.file);
   return {
     ...{ what, id, says: [...says], because, rejected: [...rejected], isPart },
-    amount: amount === null ? null : { amount: amountText(amount.micros, amount.currency), currency: amount.currency },
-    where:
-      where === null || file === undefined ? null : { file: file.path, sha256: file.sha256 ?? "", line: where.line },
-    parts: parts.map((part) => plain(part, books)),
+    amount: amount === null ? null : moneyOf(amount.micros, amount.currency),
+    where: where === null || file === undefined ? null : { file: file.path, sha256: file.sha256, line: where.line },
+    parts: parts.map((part) => plain(part, files)),
   };
 };

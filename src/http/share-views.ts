@@ -4,22 +4,12 @@ import { connectionSchema, shareSchema } from "../domain/deal.ts";
 import { personSchema } from "../store/contacts.ts";
 import { type EffectEntry, effectSchema } from "../store/effects.ts";
 import { engagementSchema } from "../store/engagements.ts";
-import { historySchema } from "../store/journal.ts";
 import { pendingEditSchema } from "../store/revisions.ts";
 import { listedShareSchema, type ShareFilter } from "../store/shares.ts";
 import { taskSchema } from "../store/tasks.ts";
 import { dealWithContactsSchema, wholeOf } from "./deals.ts";
-import {
-  type AppDeps,
-  type Endpoint,
-  endpoint,
-  idOf,
-  listOf,
-  pageOf,
-  pageQuery,
-  seqPageQuery,
-  tagOf,
-} from "./endpoint.ts";
+import { type AppDeps, type Endpoint, endpoint, idOf, listOf, pageOf, pageQuery, tagOf } from "./endpoint.ts";
+import { historyEndpoint } from "./history.ts";
 import { notFound } from "./problem.ts";
 import { shareFilterQuery, shareParams } from "./shares.ts";
 
@@ -63,7 +53,13 @@ export const shareReadEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   // Before the route of one share: it would take "counts" for an id.
   countEndpoint(deps),
   storyEndpoint(deps),
-  historyEndpoint(deps),
+  historyEndpoint(deps, {
+    path: "/v1/shares/{id}",
+    tag: "Shares",
+    summary: "What happened to a share, oldest first, and who did it",
+    params: shareParams,
+    mustFind,
+  }),
   editsEndpoint(deps),
   listOfDealEndpoint(deps),
 ];
@@ -113,24 +109,6 @@ const storyEndpoint = (deps: AppDeps): Endpoint =>
     handle: async ({ params }) => {
       const story = await readStory(deps, params.id);
       return { status: 200, body: story, headers: { etag: tagOf(story.version) } };
-    },
-  });
-
-const historyEndpoint = (deps: AppDeps): Endpoint =>
-  endpoint({
-    method: "GET",
-    path: "/v1/shares/{id}/history",
-    tag: "Shares",
-    scope: "read",
-    summary: "What happened to a share, oldest first, and who did it",
-    params: shareParams,
-    query: seqPageQuery,
-    answers: { 200: { description: "one page", schema: listOf(historySchema) } },
-    problems: ["not-found"],
-    handle: async ({ params, query }) => {
-      await mustFind(deps, params.id);
-      const filter = { subject: params.id, after: BigInt(query.after ?? 0), limit: query.limit };
-      return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, filter) };
     },
   });
 

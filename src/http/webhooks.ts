@@ -2,7 +2,6 @@
 import { z } from "zod";
 import { isEventFilter, offeredEvents, type Webhook, webhookSchema } from "../domain/webhook.ts";
 import type { Tx } from "../ports.ts";
-import { historySchema } from "../store/journal.ts";
 import { toHex } from "../store/seal.ts";
 import { type WebhookInput, webhooksMax } from "../store/webhooks.ts";
 import { eraseSecrets } from "./credentials.ts";
@@ -17,9 +16,9 @@ import {
   type Match,
   pageOf,
   pageQuery,
-  seqPageQuery,
   tagOf,
 } from "./endpoint.ts";
+import { historyEndpoint } from "./history.ts";
 import { notFound, ProblemError } from "./problem.ts";
 
 /** The specification asks for 24 to 64 random bytes. */
@@ -79,7 +78,13 @@ export const webhookEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   deleteEndpoint(deps),
   rotateEndpoint(deps),
   dropOldSecretEndpoint(deps),
-  historyEndpoint(deps),
+  historyEndpoint(deps, {
+    path: "/v1/webhooks/{id}",
+    tag: "Webhooks out",
+    summary: "What was changed at an endpoint, oldest first, and who did it",
+    params: webhookParams,
+    mustFind: mustFindWebhook,
+  }),
 ];
 
 const listEndpoint = (deps: AppDeps): Endpoint =>
@@ -278,24 +283,6 @@ const dropOldSecretEndpoint = (deps: AppDeps): Endpoint =>
       });
       if (ref !== null) await eraseSecrets(deps, [ref]);
       return { status: 200, body: webhook };
-    },
-  });
-
-const historyEndpoint = (deps: AppDeps): Endpoint =>
-  endpoint({
-    method: "GET",
-    path: "/v1/webhooks/{id}/history",
-    tag: "Webhooks out",
-    scope: "read",
-    summary: "What was changed at an endpoint, oldest first, and who did it",
-    params: webhookParams,
-    query: seqPageQuery,
-    answers: { 200: { description: "one page", schema: listOf(historySchema) } },
-    problems: ["not-found"],
-    handle: async ({ params, query }) => {
-      await mustFindWebhook(deps, params.id);
-      const filter = { subject: params.id, after: BigInt(query.after ?? 0), limit: query.limit };
-      return { status: 200, body: await deps.store.journal.listHistory(deps.db.sql, filter) };
     },
   });
 

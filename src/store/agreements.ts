@@ -3,7 +3,14 @@ import { z } from "zod";
 import { jsonObjectSchema, marketplaceIdSchema } from "../domain/deal.ts";
 import { type AgreementState, agreementStates, agreementTable, step } from "../domain/machine.ts";
 import { decimalToMicros, microsToDecimal } from "../domain/money.ts";
-import { type AgreementObservation, instalmentSchema, lineages } from "../domain/offer.ts";
+import {
+  type AgreementObservation,
+  decided,
+  decisionSchema,
+  instalmentSchema,
+  lineages,
+  waitingSchema,
+} from "../domain/offer.ts";
 import { absorbAgreement, isAgreementEnded } from "../domain/offer-state.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import type { Journal } from "./journal.ts";
@@ -42,6 +49,8 @@ export const agreementSchema = z.object({
   schedule: z.array(instalmentSchema),
   invoiced: invoicedSchema.describe("what was billed so far, where the marketplace tells"),
   evidence: evidenceSchema.nullable(),
+  waits: waitingSchema.nullable().describe("what the marketplace waits for a person to decide; null: nothing"),
+  decision: decisionSchema.nullable().describe("what was decided last: about `waits` where the keys are the same"),
   facts: jsonObjectSchema,
   revision: z.number().int().describe("counts what the marketplace changed in it: an amendment is a revision"),
   termsHash: z.string().nullable(),
@@ -69,6 +78,8 @@ export interface AgreementFilter {
   readonly connectionId?: string;
   readonly opportunityId?: string;
   readonly offerId?: string;
+  /** Only those that wait for a decision. */
+  readonly isWaiting?: true;
 }
 interface Seen {
   readonly connectionId: string;
@@ -164,7 +175,7 @@ export const createAgreements = (
   };
 
   /** What they say of it. Tells whether its terms are others than before. */
-  const keep = async (tx: Query, agreement: Agreement, { connectionId, observation }: Seen) => {
+  const keep = async (tx: Query, agreement: Agreement, { connectionId, observation, actorId }: Seen) => {
     const { previous, buyer, total } = observation;
     const terms = termsOf(observation);
     const hash = await sha256Hex(JSON.stringify(terms));
@@ -182,7 +193,7 @@ export const createAgreements = (
       total_micros = ${total === null ? null : decimalToMicros(total.amount)}, currency = ${total?.currency ?? null},
       schedule = ${tx.json([...observation.schedule])}, invoiced = ${tx.json([...observation.invoiced])},
       evidence = coalesce(${observation.evidence === undefined ? null : tx.json({ ...observation.evidence })}, evidence), facts = ${tx.json(observation.facts)},
-      revision = ${revision}, terms_hash = ${hash}, sealed_body = ${sealed}, looked_at = ${observation.seenAt},
+      waits = ${observation.waits === undefined ? null : tx.json(observation.waits)}, revision = ${revision}, terms_hash = ${hash}, sealed_body = ${sealed}, looked_at = ${observation.seenAt},
       updated_at = case when ${isOther} then ${deps.clock.now()} else updated_at end where id = ${agreement.id} returning *`;
     if (isOther)
       await tx`insert into agreement_revision (agreement_id, revision, at, terms) values (${agreement.id}, ${revision}, ${deps.clock.now()}, ${tx.json(terms)})
@@ -193,7 +204,28 @@ export const createAgreements = (
         connectionId,
         revision,
       });
-    return { isOther, agreement: read(rows) ?? agreement };
+    const kept = read(rows) ?? agreement;
+    if (kept.waits?.key !== agreement.waits?.key)
+      await callFor(tx, kept, { wasWaiting: agreement.waits !== null, actorId });
+    return { isOther, agreement: kept };
+  };
+
+  /** A person is called where a decision is due, and released when it is not any more. */
+  const callFor = async (
+    tx: Query,
+    { id: subject, waits, decision }: Agreement,
+    at: { readonly wasWaiting: boolean; readonly actorId: string },
+  ): Promise<void> => {
+    const code = "DECISION_DUE";
+    const because = "the marketplace no longer waits for it";
+    if (at.wasWaiting) await deps.journal.settleException(tx, { code, subject, because, actorId: at.actorId });
+    if (waits !== null && decided(waits, decision) === null)
+      await deps.journal.openException(
+        tx,
+        code,
+        subject,
+        `${waits.says}: cosell agreements approve ${subject}${waits.canReject ? `, or reject ${subject} --reason <text>` : ""}.`,
+      );
   };
 
   /** Where another goes on in its place, the one before is renewed: not every marketplace says so of the old one. */
@@ -263,6 +295,32 @@ export const createAgreements = (
         from agreement where id = any(${[...ids]}::text[]) and state = 'active' and ends_at is not null order by id`;
       return rows.map((row) => ({ id: row.id, endsAt: row.ends_at, autoRenews: row.auto_renews }));
     },
+    /** The marketplace has it no more. False: that was known. */
+    noteDeletion: async (tx: Query, { id, facts }: Agreement, actorId: string): Promise<boolean> => {
+      if (facts.deletedThere !== undefined) return false;
+      const deletedThere = deps.clock.now().toISOString();
+      await tx`update agreement set facts = facts || ${tx.json({ deletedThere })}::jsonb, version = version + 1,
+        looked_at = ${deps.clock.now()} where id = ${id}`;
+      await deps.journal.note(tx, { subject: id, actorId, what: "deleted_there" });
+      return true;
+    },
+    /** Keeps what a person decided about what the marketplace waits for. */
+    decide: async (
+      tx: Query,
+      agreement: Agreement,
+      made: { readonly answer: "approve" | "reject"; readonly reason: string | null; readonly actorId: string },
+    ): Promise<Agreement> => {
+      const { id, waits } = agreement;
+      if (waits === null) throw new Error(`agreement ${id} waits for no decision`);
+      const { answer, reason, actorId } = made;
+      await tx`update agreement set decision = ${tx.json({ key: waits.key, answer, reason })}, version = version + 1,
+        hinted_at = ${deps.clock.now()}, updated_at = ${deps.clock.now()} where id = ${id}`;
+      const what = answer === "approve" ? "approved" : "rejected";
+      await deps.journal.note(tx, { subject: id, actorId, what, note: reason ?? waits.says });
+      const settled = { code: "DECISION_DUE", subject: id, because: `it was ${what}`, actorId };
+      await deps.journal.settleException(tx, settled);
+      return lock(tx, id);
+    },
     hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<void> => {
       await tx`update agreement set hinted_at = ${deps.clock.now()} where connection_id = ${connectionId} and remote_id = ${remoteId}`;
     },
@@ -290,6 +348,7 @@ export const createAgreements = (
           ${filter.connectionId === undefined ? query`` : query`and agreement.connection_id = ${filter.connectionId}`}
           ${filter.opportunityId === undefined ? query`` : query`and agreement.opportunity_id = ${filter.opportunityId}`}
           ${filter.offerId === undefined ? query`` : query`and agreement.offer_id = ${filter.offerId}`}
+          ${filter.isWaiting === undefined ? query`` : query`and waits is not null`}
         order by agreement.id desc limit ${filter.limit + 1}`;
       const items = rows.slice(0, filter.limit).map((row) => parseRow(listedAgreementSchema, withTotal(row)));
       return { items, next: rows.length > filter.limit ? (items.at(-1)?.id ?? null) : null };

@@ -1,8 +1,7 @@
-/** One driver (postgres.js) over any PostgreSQL: a server, Hyperdrive, or the embedded database's socket. And the migrations. */
+/** One driver (postgres.js) over any PostgreSQL: a server, Hyperdrive, or the embedded database's socket. */
 import postgres from "postgres";
 import type { Db, Query, Tx } from "../ports.ts";
-import { migrations } from "./migrations/index.ts";
-import { sha256Hex } from "./seal.ts";
+import { migrationNames } from "./migrations/names.ts";
 
 export interface DatabaseOptions {
   /** `postgres://…`, or the path of the embedded database's unix socket. */
@@ -26,6 +25,8 @@ export const openDatabase = (options: DatabaseOptions): Db => {
       : postgres({
           ...common,
           path: options.target.socketPath,
+          // A new connection is the same session: what the old one prepared would stay in it.
+          max_lifetime: null,
           username: "postgres",
           database: "postgres",
           ssl: false,
@@ -69,39 +70,6 @@ export class TransactionHeldError extends Error {
   }
 }
 
-const migrationLockKey = 7_241_906;
-/** Nobody else uses the database meanwhile, and a slow machine needs its time. */
-const migrationLimit = { msMax: 600_000 };
-
-/**
- * Brings the schema up to date: applies each numbered migration once, in order, in its own transaction, under an advisory
- * lock. Returns the names applied. Throws when an applied migration's text has changed since.
- */
-export const migrate = async (db: Db): Promise<readonly string[]> => {
-  const applied: string[] = [];
-  await db.transaction(async (tx) => {
-    // Also under the lock: of two that create a table at once, PostgreSQL fails one, "if not exists" or not.
-    await tx`select pg_advisory_xact_lock(${migrationLockKey})`;
-    await tx`create table if not exists migration (
-      name text primary key, checksum text not null, applied_at timestamptz not null default now())`;
-  }, migrationLimit);
-  for (const { name, text } of migrations) {
-    const checksum = await sha256Hex(text);
-    await db.transaction(async (tx) => {
-      await tx`select pg_advisory_xact_lock(${migrationLockKey})`;
-      const [row] = await tx<{ checksum: string }[]>`select checksum from migration where name = ${name}`;
-      if (row && row.checksum !== checksum) {
-        throw new Error(`migration ${name} was changed after it had been applied; write a new migration instead`);
-      }
-      if (row) return;
-      await tx.unsafe(text);
-      await tx`insert into migration (name, checksum) values (${name}, ${checksum})`;
-      applied.push(name);
-    }, migrationLimit);
-  }
-  return applied;
-};
-
 /** The schema that stands in a PostgreSQL database from the beginning of a restore into it to its end. */
 export const restoringSchema = "cosell_restoring";
 /** Throws when a restore into this database was begun and not ended: half of its data may be missing. */
@@ -116,10 +84,10 @@ export const refuseHalfRestored = async (sql: Query): Promise<void> => {
 /** Names of migrations that this database still lacks: the Worker never migrates by itself, it says so instead. */
 export const pendingMigrations = async (sql: Query): Promise<readonly string[]> => {
   const [table] = await sql<{ there: boolean }[]>`select to_regclass('migration') is not null as there`;
-  if (!table?.there) return migrations.map((migration) => migration.name);
+  if (!table?.there) return migrationNames;
   const rows = await sql<{ name: string }[]>`select name from migration`;
   const applied = new Set(rows.map((row) => row.name));
-  return migrations.map((migration) => migration.name).filter((name) => !applied.has(name));
+  return migrationNames.filter((name) => !applied.has(name));
 };
 
 /** What to do about missing migrations, for whoever runs the service. */

@@ -1,8 +1,9 @@
 /** The worker thread that owns PGlite and serves it on a unix socket, so that no query blocks the service's event loop. */
 import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
+import { serveEngine } from "./embedded-socket.ts";
 
 export interface EmbeddedWorkerData {
   /** Directory of the database files; null keeps everything in memory. */
@@ -11,15 +12,34 @@ export interface EmbeddedWorkerData {
   readonly connectionsMax: number;
   /** A dumped data directory to start a fresh database from. */
   readonly template: string | null;
+  /** PGlite compiled before; null: this thread compiles it itself. */
+  readonly engine: WebAssembly.Module | null;
 }
 
+/**
+ * PostgreSQL's own default of 128 MB is memory that PGlite takes and clears at every start, used or not. What lies outside of
+ * these is still in the kernel's page cache, or, without a directory, in memory anyway.
+ */
+const sharedBuffersMb = 32;
+
 const data: EmbeddedWorkerData = workerData;
+/**
+ * V8 takes 600 MB and seconds to optimize PostgreSQL's parser alone, once it was called some times: more memory than all the rest of
+ * a service. What its fast compiler makes of PGlite is good enough for one database. V8 has no such flag for a single module.
+ */
+if (data.engine === null)
+  for (const flag of ["--no-wasm-tier-up", "--no-wasm-dynamic-tiering"]) setFlagsFromString(flag);
 const database = await PGlite.create({
   ...(data.directory === null ? {} : { dataDir: data.directory }),
   ...(data.template === null ? {} : { loadDataDir: new Blob([new Uint8Array(readFileSync(data.template))]) }),
+  ...(data.engine === null ? {} : { pgliteWasmModule: data.engine }),
+  startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${sharedBuffersMb}MB`],
 });
-const server = new PGLiteSocketServer({ db: database, path: data.socketPath, maxConnections: data.connectionsMax });
-await server.start();
+const server = await serveEngine({
+  engine: database,
+  path: data.socketPath,
+  connectionsMax: data.connectionsMax,
+});
 parentPort?.on("message", async (message: "stop" | { readonly dump: true }) => {
   if (message === "stop") {
     await server.stop();

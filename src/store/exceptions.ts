@@ -4,6 +4,7 @@
  */
 import { type ExceptionEvent, exceptionTable, step } from "../domain/machine.ts";
 import type { ClockDep, Query } from "../ports.ts";
+import { claimOf } from "./claims.ts";
 import { type ExceptionRecord, exceptionColumns, exceptionSchema, sinceDaySql } from "./exception-row.ts";
 import type { Journal } from "./journal.ts";
 import { type ListPage, parseFirst, parseRows } from "./rows.ts";
@@ -63,6 +64,7 @@ export const createExceptions = (deps: ClockDep & { readonly journal: Journal })
 
   return {
     find,
+    claim: claimOf,
     lock: async (tx: Query, id: string): Promise<ExceptionRecord | null> =>
       parseFirst(exceptionSchema, await tx`select ${exceptionColumns(tx)} from exception where id = ${id} for update`),
 

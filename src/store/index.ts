@@ -10,6 +10,7 @@ import { createCompanies } from "./companies.ts";
 import { createConnections } from "./connections.ts";
 import { createConsents } from "./consents.ts";
 import { createContacts } from "./contacts.ts";
+import { createDecisions } from "./decisions.ts";
 import { createDrifts } from "./drifts.ts";
 import { createEffects } from "./effects.ts";
 import { createExceptions } from "./exceptions.ts";
@@ -62,6 +63,7 @@ export const createStore = (deps: ClockDep & IdsDep & SealDep) => {
     journal,
     exceptions: createExceptions({ ...deps, journal }),
     periods: createPeriods({ ...deps, journal }),
+    decisions: createDecisions({ ...deps, journal }),
     contacts,
     opportunities,
     statements,

@@ -311,16 +311,18 @@ export const writeExceptions = async (
   context: {
     readonly now: Date;
     readonly judged: { readonly is: IsJudged; readonly subjects: readonly string[] } | null;
-    /** What became known of locked months is judged apart from all else: it needs whole months (periods.ts). */
-    readonly areLate?: boolean;
+    /** What became known of locked months of these marketplaces, judged apart from all else: it needs whole months (periods.ts). */
+    readonly lateOf?: readonly string[];
   },
 ): Promise<{ readonly opened: readonly string[]; readonly closed: readonly string[] }> => {
-  const { now, judged, areLate = false } = context;
+  const { now, judged, lateOf } = context;
+  const areLate = lateOf !== undefined;
   const own = raised.filter(({ type }) => (type === lateType) === areLate);
   const rows: readonly Keyed[] = [...new Map(own.map((one) => [exceptionKey(one), one]))];
   const keys = new Set(rows.map(([key]) => key));
   const open = await tx<OpenRow[]>`select id, key, subject_type, marketplace, subject from exception
     where key is not null and closed_at is null and (code = ${lateType}) = ${areLate}
+      ${lateOf === undefined ? tx`` : tx`and marketplace = any(${[...lateOf]}::text[])`}
       ${judged === null ? tx`` : tx`and (subject = any(${[...judged.subjects]}::text[]) or subject_type not in ('agreement', 'deal', 'line'))`}`;
   const known = new Set(open.map(({ key }) => key));
   const fresh = rows.filter(([key]) => !known.has(key));

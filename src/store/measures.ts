@@ -44,6 +44,14 @@ export const createMeasures = () => ({
         union all select 'cosell_shares', connection_id, state, count(*)::float8 from share group by connection_id, state
         union all select 'cosell_invitations', connection_id, state, count(*)::float8 from invitation
           group by connection_id, state
+        union all select 'cosell_offers', connection_id, state, count(*)::float8 from offer group by connection_id, state
+        union all select 'cosell_offers_expiring', connection_id, null, count(*)::float8 from offer
+          where state in ('published', 'viewed') and accept_by between ${now}::timestamptz::date and ${now}::timestamptz::date + 7
+          group by connection_id
+        union all select 'cosell_agreements', connection_id, state, count(*)::float8 from agreement
+          group by connection_id, state
+        union all select 'cosell_agreements_waiting', connection_id, null, count(*)::float8 from agreement
+          where waits is not null group by connection_id
         union all select 'cosell_effects_open', null, state, count(*)::float8 from effect
           where state in ('sent', 'ambiguous', 'stuck') group by state
         union all select 'cosell_pending_edits', null, null, count(*)::float8 from pending_edit where state = 'waiting'

@@ -5,7 +5,15 @@ import { decimalToMicros } from "../domain/money.ts";
 import type { Evidence, OfferObservation, OfferTerms } from "../domain/offer.ts";
 import { absorbOffer, isOpenOffer } from "../domain/offer-state.ts";
 import type { Query } from "../ports.ts";
-import { firstOffer, type Offer, offerColumns, type StoredChange, termColumns, termsJson } from "./offer-row.ts";
+import {
+  firstOffer,
+  type Offer,
+  offerColumns,
+  type StoredChange,
+  termColumns,
+  termsJson,
+  wholeTerms,
+} from "./offer-row.ts";
 import type { OfferMove, OffersDeps } from "./offers.ts";
 
 interface RecordDeps extends OffersDeps {
@@ -53,13 +61,17 @@ export const createOfferRecords = (deps: RecordDeps) => {
     });
   };
 
-  /** What their record says, whatever it does to the state. Terms of ours stay ours but for the deadline that stands there. */
+  /** What their record says, whatever it does to the state. Terms of ours stay ours but for the deadline and the attestation that stand there. */
   const keep = async (tx: Query, offer: Offer, observation: OfferObservation): Promise<Offer> => {
     const sealed = await deps.seal.close(observation.body, `body:${offer.id}`);
     const terms: JsonObject =
       offer.origin === "found"
         ? { ...offer.terms, ...termsJson(observation.terms) }
-        : { ...offer.terms, ...(observation.acceptBy === null ? {} : { acceptBy: observation.acceptBy }) };
+        : {
+            ...offer.terms,
+            ...(observation.acceptBy === null ? {} : { acceptBy: observation.acceptBy }),
+            ...attestedThere(offer, observation),
+          };
     const { micros, currency } = foundColumns(offer, observation);
     const rows =
       await tx`update offer set remote_version = ${observation.version}, remote_arn = coalesce(${observation.ref.arn ?? null}, remote_arn),
@@ -143,6 +155,10 @@ export const createOfferRecords = (deps: RecordDeps) => {
       const note = `${observation.ref.id} was made at the marketplace${opportunityId === null ? "" : "; its mark names the deal"}`;
       await deps.journal.note(tx, { subject: id, actorId, what: "found", to: "draft", note });
       return (await absorb(tx, id, { observation, actorId })).offer;
+    },
+    /** Something was done about it just now: it counts as lost only after another hour. */
+    touch: async (tx: Query, offerId: string): Promise<void> => {
+      await tx`update offer set updated_at = ${deps.clock.now()} where id = ${offerId}`;
     },
     /** Word from outside that their record moved. */
     hinted: async (tx: Query, connectionId: string, remoteId: string): Promise<void> => {
@@ -277,6 +293,13 @@ const meant = (now: Date, offer: Offer, observation: OfferObservation): OfferObs
   return offer.state === "expired" && isOpen && (acceptBy === null || acceptBy < now.toISOString().slice(0, 10))
     ? null
     : event;
+};
+
+/** A renewal that was attested at the marketplace, where nobody has attested it here: what the marketplace says is charged. */
+const attestedThere = (offer: Offer, observation: OfferObservation): JsonObject => {
+  const { renewal } = observation.terms;
+  const isOurs = wholeTerms(offer)?.renewal?.attested === true;
+  return renewal?.attested === true && !isOurs ? { renewal: { ...renewal } } : {};
 };
 
 const foundColumns = (offer: Offer, observation: OfferObservation) => {

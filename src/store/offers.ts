@@ -83,6 +83,11 @@ export const createOffers = (deps: OffersDeps) => {
     await deps.journal.note(tx, { ...history, note: reason });
     await tellFact(tx, offer, { to, change });
     const moved = firstOffer(rows) ?? offer;
+    if (offer.state === "publishing")
+      await deps.journal.settleException(tx, {
+        ...{ code: "OFFER_STALLED", subject: offer.id, actorId: change.actorId },
+        because: `the offer is ${to}`,
+      });
     if (isOpenOffer(to)) await deps.dates.keepExpiry(tx, moved);
     else {
       await deps.dates.drop(tx, offer.id);

@@ -5,6 +5,7 @@ import type { OwnRecords } from "../domain/finance/own-files.ts";
 import { microsToDecimal } from "../domain/money.ts";
 import { instalmentSchema } from "../domain/offer.ts";
 import type { Query } from "../ports.ts";
+import { ownDecisions } from "./decisions.ts";
 import type { FeeRows } from "./fee-rows.ts";
 import { moneyTextSchema } from "./offer-row.ts";
 import { parseRow, parseRows } from "./rows.ts";
@@ -89,5 +90,6 @@ export const readOwnRecords = async (query: Query, feeRows: FeeRows): Promise<Ow
     offers: offers.map((row) => parseRow(offerSchema, withMoney("total", row))),
     agreements: agreements.map((row) => parseRow(agreementSchema, withMoney("total", row))),
     feeRows: await feeRows.list(query),
+    decisions: await ownDecisions(query),
   };
 };

@@ -4,11 +4,12 @@
  */
 import { z } from "zod";
 import type { MarketplaceId } from "../domain/deal.ts";
-import { lineKinds, lineOf, type MoneyLine, type Part } from "../domain/finance/line.ts";
+import { type LineKind, lineKinds, lineOf, type MoneyLine, type Part } from "../domain/finance/line.ts";
 import { type Movement, movementsOf } from "../domain/finance/pack/movements.ts";
 import type { Payout } from "../domain/finance/payouts.ts";
-import { firstDayOf, nextPeriod } from "../domain/finance/period.ts";
+import { firstDayOf, lastDayOf, nextPeriod } from "../domain/finance/period.ts";
 import type { Query } from "../ports.ts";
+import { isNothing, packed, unpacked } from "./bulk.ts";
 
 export interface MovementQuestion {
   readonly marketplace: MarketplaceId;
@@ -21,30 +22,6 @@ export interface MovementQuestion {
 
 const monthsMax = 600;
 const whole = z.string().transform((text) => BigInt(text));
-const parts = ["revenue", "fee", "tax", "sellerTax", "cost", "payout", "other"] as const satisfies readonly Part[];
-const lineSum = z.object({
-  kind: z.enum(lineKinds),
-  part: z.enum(parts),
-  currency: z.string(),
-  agreement: z.string().nullable(),
-  bucket: z.number().int(),
-  earned: z.boolean(),
-  amount: whole,
-  fee: whole,
-  net: whole,
-  refunded: whole,
-  lost: whole,
-});
-const paidSum = z.object({
-  agreement: z.string().nullable(),
-  currency: z.string(),
-  settled_currency: z.string(),
-  paid_currency: z.string(),
-  bucket: z.number().int(),
-  settled: whole,
-  amount: whole,
-  net: whole,
-});
 const payoutRow = z.object({
   id: z.string(),
   currency: z.string(),
@@ -59,49 +36,27 @@ const payoutRow = z.object({
 /** Movements by book and month. Their subjects and days within a month are nobody's: they are sums. */
 export const movementsIn = async (query: Query, question: MovementQuestion): Promise<readonly Movement[]> => {
   const months = monthsOf(question);
-  const lines = await lineSums(query, question, months);
-  const paid = await paidSums(query, question, months);
-  const payouts = await payoutsIn(query, question, months);
   const agreements = new Map<MoneyLine, string | null>();
   const add = (agreement: string | null, line: MoneyLine): MoneyLine => {
     agreements.set(line, agreement);
     return line;
   };
-  const sums = lines.map(({ agreement, bucket, earned, ...amounts }) =>
-    add(
-      agreement,
-      lineOf({
-        ...pseudo(question, amounts),
-        ...amounts,
-        key: earned ? earnedKey : "",
-        invoicedDay: dayIn(months, bucket),
-      }),
-    ),
-  );
+  const lines = await lineSums(query, question, { months, add });
+  const paid = await paidSums(query, question, { months, add });
+  const payouts = await payoutsIn(query, question, months);
   // Stands for the earnings of all lines that have one.
-  const earning = lineOf({
-    ...pseudo(question, { kind: "EARNING", currency: "USD" }),
-    part: "revenue",
-    amount: 0n,
-    parentKey: earnedKey,
-  });
-  const paidPayouts = paid.map((sum): Payout => {
-    const { agreement, bucket, currency, settled_currency: settledCurrency, settled, amount, net } = sum;
-    const base = { ...pseudo(question, { kind: "DISBURSED", currency }), part: "other" as const };
-    const line = add(agreement, lineOf({ ...base, amount, net, settled, settledCurrency }));
-    return { ...wordless(question), currency: sum.paid_currency, day: dayIn(months, bucket), lines: [line] };
-  });
+  const earning = lineOf({ ...pseudo(question, "EARNING", "USD"), amount: 0n, parentKey: earnedKey });
   return movementsOf({
     asOfDay: question.asOfDay,
-    lines: [...sums, earning],
-    payouts: [...paidPayouts, ...payouts],
+    lines: [...lines, earning],
+    payouts: [...paid, ...payouts],
     agreementIdOf: (line) => agreements.get(line) ?? null,
   });
 };
 const earnedKey = "earned";
 
-const pseudo = ({ marketplace }: MovementQuestion, { kind, currency }: Pick<MoneyLine, "kind" | "currency">) => ({
-  ...{ marketplace, kind, currency, key: "", knownSecond: 0, file: 0, line: 0 },
+const pseudo = ({ marketplace }: MovementQuestion, kind: LineKind, currency: string) => ({
+  ...{ marketplace, kind, currency, part: "other" as Part, key: "", knownSecond: 0, file: 0, line: 0 },
 });
 /** A payout of which only the lines count: what it rounds and what the bank received stand with the payout itself. */
 const wordless = ({ marketplace }: MovementQuestion) => ({
@@ -124,44 +79,106 @@ const dayIn = (months: readonly string[], bucket: number): number =>
 const counted = "disposition in ('current', 'joined') and file_seq in (select seq from report_file where counts)";
 const lineDay = "coalesce(l.invoiced_day, l.occurred_day, l.collected_day, 0)";
 
-const lineSums = async (query: Query, { marketplace, until, asOfDay }: MovementQuestion, months: readonly string[]) => {
-  const end = Math.min(firstDayOf(nextPeriod(until)) - 1, asOfDay);
-  const rows = await query.unsafe(
+interface Summing {
+  readonly months: readonly string[];
+  readonly add: (agreement: string | null, line: MoneyLine) => MoneyLine;
+}
+const lastDay = ({ until, asOfDay }: MovementQuestion): number => Math.min(lastDayOf(until), asOfDay);
+const kinds: ReadonlyMap<string, LineKind> = new Map(lineKinds.map((kind) => [kind, kind]));
+const parts: ReadonlyMap<string, Part> = new Map(
+  (["revenue", "fee", "tax", "sellerTax", "cost", "payout", "other"] as const).map((part) => [part, part]),
+);
+
+/** Agreements of which nothing lies in the months that are told apart have no figures in them. */
+const active = "coalesce(agreement, '') in (select coalesce(agreement, '') from sums where bucket > 0)";
+
+const lineColumns = [
+  "kind",
+  "part",
+  "currency",
+  "agreement",
+  "bucket",
+  "earned",
+  "amount",
+  "fee",
+  "net",
+  "refunded",
+  "lost",
+];
+const lineSums = async (query: Query, question: MovementQuestion, { months, add }: Summing) => {
+  const [row] = await query.unsafe(
     `with earned as (select distinct parent_key from ledger_line
-        where marketplace = $1 and kind = 'EARNING' and parent_key is not null and $1 = 'azure' and ${counted})
-      select l.kind, l.part, l.currency, l.agreement, width_bucket(${lineDay}, $2::int[]) as bucket,
-        e.parent_key is not null as earned, l.lost <> 0 as is_lost,
-        sum(l.amount)::text as amount, sum(l.fee)::text as fee, sum(l.net)::text as net, sum(l.refunded)::text as refunded, sum(l.lost)::text as lost
-      from ledger_line l left join earned e on l.kind = 'REVENUE' and e.parent_key = l.key
-      where l.marketplace = $1 and ${counted} and ${lineDay} <= $3
-        and l.kind not in ('COLLECTED', 'DISBURSED', 'DISBURSEMENT', 'DISBURSEMENT_FAILURE', 'OTHER')
-      group by 1, 2, 3, 4, 5, 6, 7`,
-    [marketplace, startsOf(months), end],
+        where marketplace = $1 and kind = 'EARNING' and parent_key is not null and $1 = 'azure' and ${counted}),
+      sums as (select l.kind, l.part, l.currency, l.agreement, width_bucket(${lineDay}, $2::int[]) as bucket,
+          e.parent_key is not null as earned, l.lost <> 0 as is_lost,
+          sum(l.amount) as amount, sum(l.fee) as fee, sum(l.net) as net, sum(l.refunded) as refunded, sum(l.lost) as lost
+        from ledger_line l left join earned e on l.kind = 'REVENUE' and e.parent_key = l.key
+        where l.marketplace = $1 and ${counted} and ${lineDay} <= $3
+          and l.kind not in ('COLLECTED', 'DISBURSED', 'DISBURSEMENT', 'DISBURSEMENT_FAILURE', 'OTHER')
+        group by 1, 2, 3, 4, 5, 6, 7)
+      select ${packed(lineColumns)} from sums where ${active}`,
+    [question.marketplace, startsOf(months), lastDay(question)],
   );
-  return rows.map((row) => lineSum.parse(row));
+  return rowsOf(row, lineColumns, ([kind, part, currency, agreement, bucket, earned, ...amounts]) => {
+    const [amount, fee, net, refunded, lost] = amounts.map(BigInt);
+    const base = pseudo(question, kinds.get(kind ?? "") ?? "OTHER", currency ?? "");
+    const line = lineOf({
+      ...{ ...base, part: parts.get(part ?? "") ?? "other", key: earned === "true" ? earnedKey : "" },
+      ...{ amount: amount ?? 0n, fee: fee ?? 0n, net: net ?? 0n, refunded: refunded ?? 0n, lost: lost ?? 0n },
+      invoicedDay: dayIn(months, Number(bucket)),
+    });
+    return add(isNothing(agreement) ? null : (agreement ?? null), line);
+  });
 };
 
-const paidSums = async (query: Query, { marketplace, until, asOfDay }: MovementQuestion, months: readonly string[]) => {
-  const end = Math.min(firstDayOf(nextPeriod(until)) - 1, asOfDay);
-  const rows = await query.unsafe(
-    `select l.agreement, l.currency, l.settled_currency, p.currency as paid_currency, width_bucket(p.day, $2::int[]) as bucket,
-        sum(l.settled)::text as settled, sum(l.amount)::text as amount, sum(l.net)::text as net
-      from ledger_line l join payout p on p.marketplace = l.marketplace and p.id = l.payout_key
-      where l.marketplace = $1 and l.part <> 'payout' and ${counted} and p.day <= $3
-      group by 1, 2, 3, 4, 5`,
-    [marketplace, startsOf(months), end],
+const paidColumns = [
+  "agreement",
+  "currency",
+  "settled_currency",
+  "paid_currency",
+  "bucket",
+  "settled",
+  "amount",
+  "net",
+];
+const paidSums = async (query: Query, question: MovementQuestion, { months, add }: Summing): Promise<Payout[]> => {
+  const [row] = await query.unsafe(
+    `with sums as (select l.agreement, l.currency, l.settled_currency, p.currency as paid_currency,
+          width_bucket(p.day, $2::int[]) as bucket, sum(l.settled) as settled, sum(l.amount) as amount, sum(l.net) as net
+        from ledger_line l join payout p on p.marketplace = l.marketplace and p.id = l.payout_key
+        where l.marketplace = $1 and l.part <> 'payout' and ${counted} and p.day <= $3
+        group by 1, 2, 3, 4, 5)
+      select ${packed(paidColumns)} from sums where ${active}`,
+    [question.marketplace, startsOf(months), lastDay(question)],
   );
-  return rows.map((row) => paidSum.parse(row));
+  return rowsOf(row, paidColumns, ([agreement, currency, settledCurrency, paidCurrency, bucket, ...amounts]) => {
+    const [settled, amount, net] = amounts.map(BigInt);
+    const sums = { settled: settled ?? 0n, amount: amount ?? 0n, net: net ?? 0n };
+    const base = pseudo(question, "DISBURSED", currency ?? "");
+    const line = lineOf({ ...base, ...sums, settledCurrency: settledCurrency ?? "" });
+    add(isNothing(agreement) ? null : (agreement ?? null), line);
+    return { ...wordless(question), currency: paidCurrency ?? "", day: dayIn(months, Number(bucket)), lines: [line] };
+  });
+};
+
+const rowsOf = <Made>(
+  row: Readonly<Record<string, unknown>> | undefined,
+  columns: readonly string[],
+  make: (cells: readonly string[]) => Made,
+): Made[] => {
+  const { rows, cells } = unpacked(row, columns);
+  return Array.from({ length: rows }, (_, at) => make(cells.map((column) => column[at] ?? "")));
 };
 
 /** The payouts themselves, without lines; deposits may come in a later month than their payout. */
 const payoutsIn = async (
   query: Query,
-  { marketplace, until, asOfDay }: MovementQuestion,
+  question: MovementQuestion,
   months: readonly string[],
 ): Promise<readonly Payout[]> => {
+  const { marketplace } = question;
   const first = firstDayOf(months[0] ?? "");
-  const end = Math.min(firstDayOf(nextPeriod(until)) - 1, asOfDay);
+  const end = lastDay(question);
   const inMonth = (day: number): number => (day < first ? first - 1 : day);
   const rows = await query`select id, currency, day, amount::text, children::text, failed, repeats, deposits from payout
     where marketplace = ${marketplace} and day <= ${end}`;

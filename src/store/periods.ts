@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type MarketplaceId, marketplaceIds } from "../domain/deal.ts";
 import { checkLocked } from "../domain/finance/check-periods.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";
-import { movementKinds } from "../domain/finance/pack/movements.ts";
+import { type Movement, movementKinds } from "../domain/finance/pack/movements.ts";
 import { type PostedPeriod, type Posting, postingsOf } from "../domain/finance/posting.ts";
 import { type PeriodEvent, type PeriodState, periodStates, periodTable, step } from "../domain/machine.ts";
 import type { ClockDep, Query, Tx } from "../ports.ts";
@@ -61,6 +61,19 @@ const listed = `select months.marketplace, months.month, coalesce(period.state, 
 
 const eventNames = { soft_closed: "period.soft_closed", locked: "period.locked", reopened: "period.reopened" } as const;
 
+/** What is posted with these months locked. */
+export interface Posted {
+  readonly posted: readonly Posting[];
+  readonly locks: readonly PostedPeriod[];
+}
+/** Ids of exceptions that were opened, and of those that closed. */
+export interface Noted {
+  readonly opened: readonly string[];
+  readonly closed: readonly string[];
+}
+/** All sums of a marketplace's lines are read in one transaction. */
+export const periodTransactionMsMax = 300_000;
+
 export type Periods = ReturnType<typeof createPeriods>;
 
 export const createPeriods = (deps: ClockDep & { readonly journal: Journal }) => {
@@ -99,39 +112,43 @@ export const createPeriods = (deps: ClockDep & { readonly journal: Journal }) =>
     }));
   };
 
-  /** What is posted by what the last reconciliation knows, from the first locked month (or this one) to this one. */
-  const posted = async (
+  /** What the last reconciliation knows of the books, from the first locked month (or this one) to the last. */
+  const movements = (
     query: Query,
     { marketplace, month, asOfDay }: PeriodName & { readonly asOfDay: number },
     locks: readonly PostedPeriod[],
-  ): Promise<readonly Posting[]> => {
-    const from = [month, ...locks.map(({ period }) => period)].toSorted()[0] ?? month;
-    const all = postingsOf(await movementsIn(query, { marketplace, from, until: month, asOfDay }), locks);
-    return all.filter(({ period, adjusts }) => period >= from || adjusts !== null);
+  ): Promise<readonly Movement[]> => {
+    const months = [month, ...locks.map(({ period }) => period)].toSorted();
+    return movementsIn(query, { marketplace, from: months[0] ?? month, until: months.at(-1) ?? month, asOfDay });
   };
 
-  /** Opens and closes what is to be told of adjustments into open months. Needs the last reconciliation's day. */
-  const noteLate = async (tx: Tx, asOfDay: number): Promise<{ readonly opened: number; readonly closed: number }> => {
-    const raised = [];
+  /** Opens and closes what is to be told of adjustments into open months of one marketplace. */
+  const noteLateOf = (tx: Tx, marketplace: MarketplaceId, late: Posted): Promise<Noted> =>
+    writeExceptions(tx, late.locks.length === 0 ? [] : checkLocked(late.posted, late.locks), {
+      ...{ now: deps.clock.now(), judged: null, lateOf: [marketplace] },
+    });
+
+  /** The same of all, as of the last reconciliation's day. */
+  const noteLate = async (tx: Tx, asOfDay: number): Promise<Noted> => {
+    const noted: Noted[] = [];
     for (const marketplace of marketplaceIds) {
       const locks = await held(tx, marketplace, null);
-      const last = locks.at(-1);
-      if (last !== undefined)
-        raised.push(...checkLocked(await posted(tx, { marketplace, month: last.period, asOfDay }, locks), locks));
+      const month = locks[0]?.period;
+      const posted =
+        month === undefined
+          ? []
+          : postingsOf(await movements(tx, { marketplace, month, asOfDay }, locks), locks, month);
+      noted.push(await noteLateOf(tx, marketplace, { posted, locks }));
     }
-    const { opened, closed } = await writeExceptions(tx, raised, {
-      now: deps.clock.now(),
-      judged: null,
-      areLate: true,
-    });
-    return { opened: opened.length, closed: closed.length };
+    return { opened: noted.flatMap(({ opened }) => opened), closed: noted.flatMap(({ closed }) => closed) };
   };
 
   return {
     find,
     held,
-    posted,
+    movements,
     noteLate,
+    noteLateOf,
 
     /** Months, the latest first. `after` is `month|marketplace` of the last one before. */
     list: async (
@@ -166,6 +183,8 @@ export const createPeriods = (deps: ClockDep & { readonly journal: Journal }) =>
 
     /** One at a time: whoever closes or opens a month of this marketplace waits for the other. */
     hold: async (tx: Tx, marketplace: MarketplaceId): Promise<void> => {
+      // Sums of a million lines fit into so much; they spill to disk in what a server gives by itself.
+      await tx`select set_config('work_mem', '131072', true)`;
       await tx`select pg_advisory_xact_lock(7241920, ${marketplaceIds.indexOf(marketplace)})`;
     },
 

@@ -1,6 +1,6 @@
 /**
- * What autovacuum does on a server. PGlite has no background workers: without this, dead rows and stale statistics pile up
- * until the runner's small queries read whole tables.
+ * What autovacuum and the checkpointer do on a server. PGlite has no background workers: without this, dead rows and stale
+ * statistics pile up until the runner's small queries read whole tables, and the write-ahead log grows for ever.
  */
 import type { Query } from "../ports.ts";
 
@@ -19,4 +19,17 @@ export const vacuumChanged = async (query: Query): Promise<readonly string[]> =>
     order by name`;
   for (const { name } of due) await query.unsafe(`vacuum (analyze, skip_locked) ${name}`);
   return due.map(({ name }) => name);
+};
+
+/** A log longer than this is checkpointed: it bounds the disk that is taken, and how long a start after a crash recovers. */
+const logBytesMax = 64 * 1024 * 1024;
+
+/** Writes a checkpoint when more than `bytesMax` of log was written since the last one. Not inside a transaction. Returns whether it did. */
+export const checkpointWhenLong = async (query: Query, bytesMax = logBytesMax): Promise<boolean> => {
+  const [row] = await query<
+    { long: boolean }[]
+  >`select pg_current_wal_lsn() - redo_lsn > ${bytesMax}::int8 as long from pg_control_checkpoint()`;
+  if (row?.long !== true) return false;
+  await query`checkpoint`;
+  return true;
 };

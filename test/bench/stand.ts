@@ -1,4 +1,5 @@
 /** A whole service against the simulated clouds, by default AWS alone, for measuring: on the embedded database in memory, or with TEST_DATABASE_URL on PostgreSQL. */
+
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,12 +7,13 @@ import { createAwsSimulator, createMemoryState } from "../../adapters/aws/simula
 import type { Marketplace } from "../../adapters/contract.ts";
 import { createMarketplaces } from "../../adapters/marketplaces.ts";
 import type { MarketplaceId } from "../../src/domain/deal.ts";
+import { embeddedEngine } from "../../src/embedded-engine.ts";
 import { createIds, createSeededIds } from "../../src/ids.ts";
 import type { Clock, Db, Log } from "../../src/ports.ts";
 import { createService, type Service } from "../../src/service.ts";
 import { connectSimulators, createSimulators, type Simulators } from "../../src/simulation.ts";
-import { migrate } from "../../src/store/database.ts";
 import { openEmbedded } from "../../src/store/embedded.ts";
+import { migrate } from "../../src/store/migrate.ts";
 import { createSeal, createSecrets } from "../../src/store/seal.ts";
 import { vacuumChanged } from "../../src/store/vacuum.ts";
 import { awsDeal } from "../deals.ts";
@@ -83,6 +85,7 @@ export const openStand = async (options: StandOptions): Promise<Stand> => {
   const service = await createService({
     db,
     clock,
+    engine: embeddedEngine,
     ids,
     log: benchLog,
     seal,

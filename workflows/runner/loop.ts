@@ -46,6 +46,10 @@ interface State {
   readonly inFlight: Map<string, Promise<void>>;
   /** Slots given back since the last claim. */
   readonly freed: Set<string>;
+  /** Jobs that a claim of ours put aside because a slot was taken, ever. */
+  blockings: number;
+  /** Whether a job may wait for a slot: where this process alone claims, it knows. */
+  mayWait: boolean;
   failure: { readonly error: unknown } | null;
   /** Something may be due that is no job yet. */
   isStale: boolean;
@@ -65,6 +69,8 @@ export const createLoop = (deps: LoopDeps): Loop => {
   const state: State = {
     inFlight: new Map(),
     freed: new Set(),
+    blockings: 0,
+    mayWait: true,
     failure: null,
     isStale: true,
     checkedAtMs: 0,
@@ -93,9 +99,11 @@ export const createLoop = (deps: LoopDeps): Loop => {
 const drain = async (context: Context): Promise<number> => {
   const { state } = context;
   let ran = 0;
+  let isExhausted = false;
   state.isStale = true;
   for (;;) {
     const found = await prepare(context);
+    if (isExhausted && found === "nothing" && !state.isStale) return ran;
     const started = await fill(context);
     ran += started;
     if (state.inFlight.size > 0) {
@@ -106,6 +114,7 @@ const drain = async (context: Context): Promise<number> => {
     } else if (found === "unchecked") {
       state.isStale = true;
     }
+    isExhausted = started === 0 && state.inFlight.size === 0;
     rethrow(state);
   }
 };
@@ -179,13 +188,16 @@ const prepare = async ({ deps, state }: Context): Promise<Found> => {
   const inFlight = [...state.inFlight.keys()];
   await deps.follow();
   const functions = deps.functions();
+  const { blockings } = state;
   const due = await dueNow(db.sql, { owner, now, inFlight });
+  if (due.blocked) state.mayWait = true;
+  else if (state.blockings === blockings) state.mayWait = false;
   if (due.leases) await reclaimLeases(db.sql, { owner, now }, { inFlight, everyOther: false });
-  if (due.blocked && inFlight.length === 0) await wakeOrphans(db.sql);
+  const woken = due.blocked && inFlight.length === 0 ? await wakeOrphans(db.sql) : 0;
   if (due.events) await dispatch({ deps, state });
   if (due.timers) await fireTimers(db, now);
   if (due.crons) await fireCrons({ db, ids, now, functions });
-  const found = due.leases || due.events || due.timers || due.crons;
+  const found = due.leases || due.events || due.timers || due.crons || woken > 0;
   if (found) state.isStale = true;
   return found ? "something" : "nothing";
 };
@@ -213,7 +225,7 @@ const fill = async (context: Context): Promise<number> => {
     if (state.freed.size > 0) {
       const slots = [...state.freed];
       state.freed.clear();
-      await wakeBlocked(deps.db.sql, slots);
+      if (state.mayWait || deps.isShared()) await wakeBlocked(deps.db.sql, slots);
     }
     const claimant = { owner: deps.owner, now: deps.clock.now() };
     const job = deps.isShared() ? await claimJobShared(deps.db, claimant) : await claimJob(deps.db.sql, claimant);
@@ -222,6 +234,8 @@ const fill = async (context: Context): Promise<number> => {
       launch(context, job);
       started++;
     } else {
+      state.blockings++;
+      state.mayWait = true;
       // It may have been woken in place of a job that waits for its other slot: that one may try if there is room.
       for (const slot of job.slots) if (slot !== job.blocked_on) state.freed.add(slot);
     }

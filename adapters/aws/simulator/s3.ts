@@ -26,8 +26,9 @@ export interface S3Parts {
   readonly files: (account: string) => readonly ReportFile[];
 }
 
-/** True for a request that is signed for S3. */
+/** True for a request in S3's protocol that is signed for S3: others name their operation in a header. */
 export const speaksS3 = (request: Request): boolean =>
+  !request.headers.has("x-amz-target") &&
   /Credential=[^,]*\/s3\/aws4_request/.test(request.headers.get("authorization") ?? "");
 
 /** S3's name of what is wrong, and its status. */

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Json, JsonObject, RemoteRef } from "../../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { AgreementEvent } from "../../../src/domain/machine.ts";
-import type { AgreementObservation, Evidence } from "../../../src/domain/offer.ts";
+import type { AgreementObservation, Evidence, Waiting } from "../../../src/domain/offer.ts";
 import type { Hint, Page } from "../../contract.ts";
 import { jsonOf } from "../../text.ts";
 import {
@@ -20,6 +20,7 @@ import {
   type WireSubscription,
 } from "../wire-offers.ts";
 import { type MarketDeps, readOf, subscriptionsPage } from "./reading.ts";
+import type { Market } from "./settings.ts";
 import { sourcesOf, subscriptionsOf } from "./sources.ts";
 
 /** A subscription with all that was read of it: the body of an observation. */
@@ -140,6 +141,33 @@ export const getOperation = (deps: Pick<MarketDeps, "wire">, subscription: strin
     path: `${subscriptionPath(subscription)}/operations/${encodeURIComponent(operation)}`,
   });
 
+const answerable: readonly string[] = ["ChangePlan", "ChangeQuantity", "Reinstate"];
+export const isAnswerable = ({ action }: WireSaasOperation): boolean =>
+  answerable.some((known) => sameWord(action, known));
+/** Names an operation's answer among the writes to its subscription. */
+export const answerKey = ({ id }: WireSaasOperation): string => `answer:${id}`;
+
+/** Pure: what Microsoft waits for a person to decide, by the connection's settings; null: nothing. */
+export const waitsOf = (
+  { subscription, operations }: SubscriptionRecord,
+  { activation, planChanges }: Pick<Market, "activation" | "planChanges">,
+): Waiting | null => {
+  if (sameWord(subscription.saasSubscriptionStatus, "PendingFulfillmentStart"))
+    return activation === "ask"
+      ? { key: "activation", says: "Microsoft waits for the activation of the subscription", canReject: false }
+      : null;
+  const waiting = planChanges === "ask" ? operations.find(isAnswerable) : undefined;
+  if (waiting === undefined) return null;
+  const what = sameWord(waiting.action, "ChangeQuantity")
+    ? `the change to ${waiting.quantity ?? "other"} seats`
+    : `the ${waiting.action} to plan ${waiting.planId ?? "unknown"}`;
+  return {
+    key: answerKey(waiting),
+    says: `Microsoft takes an answer to ${what.slice(0, 160)} within seconds, and accepts by itself then`,
+    canReject: !sameWord(waiting.action, "Reinstate"),
+  };
+};
+
 export const isOpen = ({ status }: WireSaasOperation): boolean =>
   sameWord(status, "InProgress") || sameWord(status, "NotStarted");
 
@@ -179,9 +207,11 @@ const completed = async (
   const record = { subscription, sources: [...sources.value], operations: [...operations.value] };
   const observation = observationOf(record, deps.clock.now());
   if (observation === undefined) return drifted(record);
+  const waits = waitsOf(record, deps.market);
+  const seen = waits === null ? observation : { ...observation, waits };
   const isWaiting = told !== null && operations.value.some((operation) => sameWord(operation.id, told));
   const { id } = observation.ref;
-  return ok(isWaiting ? { ...observation, ref: { id, arn: operationRefOf(id, told) } } : observation);
+  return ok(isWaiting ? { ...seen, ref: { id, arn: operationRefOf(id, told) } } : seen);
 };
 /** Reads a subscription, the offer that its plan comes from, and what waits for an answer. */
 export const look = async (deps: MarketDeps, ref: RemoteRef): Promise<Result<AgreementObservation>> => {

@@ -93,7 +93,7 @@ const agreementsOf = (deps: MarketDeps): Agreements => ({
   look: (ref) => agreements.look(deps, ref),
   changes: (cursor) => agreements.changes(deps, cursor),
   ofOffer: (ref) => agreements.ofOffer(deps, ref),
-  duty: (observation, done) => duties.nextDuty(observation, done, deps.market),
+  duty: (observation, done, decision) => duties.nextDuty(observation, done, { ...deps.market, decision }),
   run: (write) => duties.run(deps, write),
   locate: (write) => duties.locate(deps, write),
   // What is written to a subscription is done when it is answered.

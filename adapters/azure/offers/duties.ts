@@ -5,15 +5,21 @@
  */
 import { z } from "zod";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
-import type { AgreementObservation } from "../../../src/domain/offer.ts";
+import { type AgreementObservation, type Decision, decided } from "../../../src/domain/offer.ts";
 import type { Next, Outcome, Write } from "../../contract.ts";
 import { sameWord, type WireSaasOperation } from "../wire-offers.ts";
-import { getOperation, getSubscription, isOpen, recordIn, subscriptionPath } from "./agreements.ts";
+import {
+  answerKey,
+  getOperation,
+  getSubscription,
+  isAnswerable,
+  isOpen,
+  recordIn,
+  subscriptionPath,
+  waitsOf,
+} from "./agreements.ts";
 import type { MarketDeps } from "./reading.ts";
 import type { Market } from "./settings.ts";
-
-const answerable: readonly string[] = ["ChangePlan", "ChangeQuantity", "Reinstate"];
-const isAnswerable = ({ action }: WireSaasOperation): boolean => answerable.some((known) => sameWord(action, known));
 
 const activationSchema = z.object({
   subscription: z.string(),
@@ -28,27 +34,30 @@ const write = (operation: string, key: string, body: Write["body"]): Next => ({
   write: { operation, key, body, token: "we-read" },
 });
 
-/** Pure: the next activation or answer. What is left to a person, and test purchases, have none. */
+/** Pure: the next activation or answer. What a person has yet to decide about, and test purchases, have none. */
 export const nextDuty = (
   observation: AgreementObservation,
   done: readonly Outcome[],
-  { activation, planChanges }: Pick<Market, "activation" | "planChanges">,
+  { decision, ...market }: Pick<Market, "activation" | "planChanges"> & { readonly decision: Decision | null },
 ): Next => {
   const record = recordIn(observation.body);
   if (record === null) return { kind: "done" };
+  const { activation, planChanges } = market;
+  const answer = decided(waitsOf(record, market), decision);
   const has = (key: string): boolean => done.some((outcome) => outcome.key === key);
   const { subscription, operations } = record;
   const { id, planId = null, quantity } = subscription;
   if (sameWord(subscription.saasSubscriptionStatus, "PendingFulfillmentStart"))
-    return activation === "ask" || has("activate")
+    return (activation === "ask" && answer !== "approve") || has("activate")
       ? { kind: "done" }
       : write("ActivateSubscription", "activate", { subscription: id, planId, quantity });
-  if (planChanges === "ask") return { kind: "done" };
-  const waiting = operations.find((operation) => isAnswerable(operation) && !has(`answer:${operation.id}`));
-  if (waiting === undefined) return { kind: "done" };
+  const waiting = operations.find((operation) => isAnswerable(operation) && !has(answerKey(operation)));
+  if (waiting === undefined || (planChanges === "ask" && (answer === null || decision?.key !== answerKey(waiting))))
+    return { kind: "done" };
   // A buyer who has paid again is let in: only changes are refused.
-  const status = planChanges === "refuse" && !sameWord(waiting.action, "Reinstate") ? "Failure" : "Success";
-  return write("AnswerOperation", `answer:${waiting.id}`, {
+  const isRefused = planChanges === "ask" ? answer === "reject" : planChanges === "refuse";
+  const status = isRefused && !sameWord(waiting.action, "Reinstate") ? "Failure" : "Success";
+  return write("AnswerOperation", answerKey(waiting), {
     subscription: id,
     operation: waiting.id,
     status,

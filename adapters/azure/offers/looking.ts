@@ -89,6 +89,8 @@ export const observedTerms = (offer: WirePrivateOffer): Partial<OfferTerms> => {
     term: start !== null && end !== null ? { start, end } : undefined,
     acceptBy: dayOf(offer.acceptBy) ?? undefined,
     replaces: offer.upgradedFrom?.id ?? undefined,
+    // Partner Center's tick, where the undocumented member tells it.
+    renewal: offer.customerContractRenewal === true ? { kind: "native", attested: true } : undefined,
     channelPartner: seller.account ? { account: seller.account, name: seller.name || undefined } : undefined,
   };
   const entries = Object.entries(found).flatMap(([name, value]) => {
@@ -106,6 +108,7 @@ const factsOf = (offer: WirePrivateOffer, subscriptions: readonly WireSubscripti
     offerPricingType: offer.offerPricingType,
     name: offer.name,
     end: offer.end,
+    attestedRenewal: offer.customerContractRenewal,
     lastModified: offer.lastModified,
     plans: offer.pricing.length || offer.originatorPricing.length || undefined,
     subscriptions: subscriptions.length || undefined,

@@ -64,5 +64,5 @@ export const simulatedAzure: SimulatedCloud = {
     organization: organizationId,
   },
   connectCommand: (endpoint) =>
-    `cosell connect azure --label "Microsoft simulator" --environment simulated --organization ${organizationId} --tenant ${tenantId} --endpoint ${endpoint} --client-id ${clientId} --offers alliances@simulated-partner.example`,
+    `cosell connect azure --label "Microsoft simulator" --environment simulated --organization ${organizationId} --tenant ${tenantId} --endpoint ${endpoint} --client-id ${clientId} --offers alliances@simulated-partner.example --reports`,
 };

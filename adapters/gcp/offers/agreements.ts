@@ -176,6 +176,8 @@ const bodySchema = z.looseObject({
   account: z.string().exactOptional(),
   entitlement: z.string().exactOptional(),
   plan: z.string().exactOptional(),
+  /** Why a person rejects it, for the buyer. */
+  reason: z.string().nullish(),
 });
 type Body = z.infer<typeof bodySchema>;
 
@@ -188,7 +190,8 @@ const bodyOf = (write: Write, { market }: MarketDeps): Body => {
   return body;
 };
 
-const callOf = ({ operation }: Write, { account = "", entitlement = "", plan = "" }: Body, deps: MarketDeps): Call => {
+const callOf = ({ operation }: Write, body: Body, deps: MarketDeps): Call => {
+  const { account = "", entitlement = "", plan = "" } = body;
   const { market } = deps;
   switch (operation) {
     case "providers.accounts.approve":
@@ -199,6 +202,12 @@ const callOf = ({ operation }: Write, { account = "", entitlement = "", plan = "
       };
     case "providers.entitlements.approve":
       return { operation, path: entitlementPath(market, entitlement, ":approve"), body: {} };
+    case "providers.entitlements.reject":
+      return {
+        operation,
+        path: entitlementPath(market, entitlement, ":reject"),
+        body: { reason: body.reason || "The order is not taken" },
+      };
     case "providers.entitlements.approvePlanChange":
       return {
         operation,
@@ -209,7 +218,7 @@ const callOf = ({ operation }: Write, { account = "", entitlement = "", plan = "
       return {
         operation,
         path: entitlementPath(market, entitlement, ":rejectPlanChange"),
-        body: { pendingPlanName: plan, reason: "Changes of plan are not taken: ask for an offer" },
+        body: { pendingPlanName: plan, reason: body.reason || "Changes of plan are not taken: ask for an offer" },
       };
     default:
       throw new Error(`Google's orders have no write ${operation}`);
@@ -248,6 +257,8 @@ export const locateAgreementWrite = async (deps: MarketDeps, write: Write): Prom
   const isDone =
     write.operation === "providers.entitlements.approve"
       ? isApproved(value)
-      : value.state !== "ENTITLEMENT_PENDING_PLAN_CHANGE_APPROVAL" || value.newPendingPlan !== body.plan;
+      : write.operation === "providers.entitlements.reject"
+        ? value.state === "ENTITLEMENT_CANCELLED"
+        : value.state !== "ENTITLEMENT_PENDING_PLAN_CHANGE_APPROVAL" || value.newPendingPlan !== body.plan;
   return ok(isDone ? outcomeOf(write, body, value.updateTime) : null);
 };

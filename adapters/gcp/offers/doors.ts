@@ -15,6 +15,7 @@ import { nextDuty } from "./duties.ts";
 import { createHooks } from "./hooks.ts";
 import { offerObservationOf } from "./observation.ts";
 import type { MarketDeps } from "./offer-deps.ts";
+import { onDeletion } from "./orders.ts";
 import { nextExtension, nextStep, nextWithdrawal } from "./publication.ts";
 import type { PushKeys } from "./push-keys.ts";
 import { rehearse } from "./rehearsal.ts";
@@ -91,7 +92,8 @@ const agreementsOf = (deps: MarketDeps): Agreements => ({
   look: (ref) => lookAtAgreement(deps, ref),
   changes: (cursor) => agreementChanges(deps, cursor),
   ofOffer: (ref) => agreementsOfOffer(deps, ref),
-  duty: (observation, done) => nextDuty(observation, { done, market: deps.market }),
+  onDeletion,
+  duty: (observation, done, decision) => nextDuty(observation, { done, decision, market: deps.market }),
   run: (write) => runAgreementWrite(deps, write),
   locate: (write) => locateAgreementWrite(deps, write),
   // Google's approvals are done when they are answered.

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import type { AgreementEvent } from "../../../src/domain/machine.ts";
-import type { AgreementObservation } from "../../../src/domain/offer.ts";
+import type { AgreementObservation, Waiting } from "../../../src/domain/offer.ts";
 import { jsonOf } from "../../text.ts";
 import {
   entitlementSchema,
@@ -51,18 +51,21 @@ export const isApproved = (entitlement: WireEntitlement): boolean =>
 const eventOf = ({ state, cancellationReason }: WireEntitlement): AgreementEvent | null | undefined =>
   state === "ENTITLEMENT_CANCELLED" && cancellationReason === endedReason ? "ended" : agreementEventOf[state ?? ""];
 
-/** What Google, or the law of its programme, waits for from a person, in a sentence; null: nothing. */
-const waitsFor = ({ entitlement, account }: Order, market: Market): string | null => {
-  const signUp = signUpOf(account);
+/** What Google waits for a person to decide, by the connection's settings; null: nothing. */
+export const waitsOf = ({ entitlement, account }: Order, market: Market): Waiting | null => {
   if (entitlement.state === "ENTITLEMENT_ACTIVATION_REQUESTED" && !isApproved(entitlement)) {
-    if (signUp === "rejected") return "the buyer's account was rejected: the order stays as it is";
-    if (market.orders === "accept") return null;
-    return signUp === "approved" || signUp === "none"
-      ? "somebody approves the order in Producer Portal or from the product"
-      : "somebody approves the buyer's account, then the order";
+    const signUp = signUpOf(account);
+    if (market.orders === "accept" || signUp === "rejected") return null;
+    const says =
+      signUp === "pending"
+        ? "Google waits for an approval of the buyer's account and order"
+        : "Google waits for an approval of the order";
+    return { key: "order", says, canReject: true };
   }
-  const isChange = entitlement.state === "ENTITLEMENT_PENDING_PLAN_CHANGE_APPROVAL";
-  return isChange && market.planChanges === "ask" ? "somebody approves or rejects the change of plan" : null;
+  const { newPendingPlan: plan, state, updateTime } = entitlement;
+  if (state !== "ENTITLEMENT_PENDING_PLAN_CHANGE_APPROVAL" || market.planChanges !== "ask" || !plan) return null;
+  const says = `Google waits for an answer to the change to plan ${plan.slice(0, 120)}`;
+  return { key: `plan-change:${plan}:${updateTime}`, says, canReject: true };
 };
 
 const said = (members: Readonly<Record<string, Json | undefined>>): JsonObject =>
@@ -72,13 +75,14 @@ const said = (members: Readonly<Record<string, Json | undefined>>): JsonObject =
 
 const deletionDuty =
   "Google deletes the entitlement later and says so (ENTITLEMENT_DELETED): the customer's data must be deleted then";
+/** https://cloud.google.com/marketplace/docs/partners/integrated-saas/manage-entitlements */
+export const onDeletion = "Google has deleted the entitlement: the customer's data must be deleted now.";
 
-const factsOf = (order: Order, market: Market): JsonObject => {
+const factsOf = (order: Order): JsonObject => {
   const { entitlement, account, offer } = order;
   const isOver = entitlement.state === "ENTITLEMENT_CANCELLED";
   return said({
     state: entitlement.state,
-    waitsFor: waitsFor(order, market),
     signUp: signUpOf(account),
     account: entitlement.account ? lastOf(entitlement.account) : null,
     isResold: account?.resellerParentBillingAccount ? true : null,
@@ -132,6 +136,7 @@ export const agreementObservationOf = (
   const event = eventOf(entitlement);
   if (event === undefined) return { unknown: (entitlement.state ?? "none").slice(0, 60) };
   const id = lastOf(entitlement.name);
+  const waits = waitsOf(order, at.market);
   return {
     ref: { id },
     version: entitlement.updateTime,
@@ -150,7 +155,8 @@ export const agreementObservationOf = (
     total: offer === null ? null : amountOf(offer.singleProductOffer?.contractValue?.totalContractValue),
     schedule: offer === null ? [] : scheduleOf(offer),
     invoiced: [],
-    facts: factsOf(order, at.market),
+    ...(waits === null ? {} : { waits }),
+    facts: factsOf(order),
     body: JSON.stringify(order),
     seenAt: at.seenAt,
   };

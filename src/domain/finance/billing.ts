@@ -31,7 +31,7 @@ export const billingOf = (agreement: Agreement): Billing => {
   let refunded = 0n;
   let looseFees = 0n;
   const units = new Map<string, Unit>();
-  const earnings = purchaseEarnings(agreement.lines);
+  const earnings = agreement.marketplace === "azure" ? purchaseEarnings(agreement.lines) : noEarnings;
   for (const line of agreement.lines) {
     if (line.kind === "REVENUE") {
       invoiced += line.amount;
@@ -54,6 +54,8 @@ export const billingOf = (agreement: Agreement): Billing => {
   }
   return { invoiced, refunded, units: [...units.values()], looseFees };
 };
+
+const noEarnings: ReadonlyMap<string, readonly MoneyLine[]> = new Map();
 
 interface Unit {
   readonly revenue: MoneyLine[];

@@ -2,18 +2,21 @@
 import type { MarketplaceId } from "../deal.ts";
 import type { Agreement } from "./agreements.ts";
 import type { Facts, LearnedAlias } from "./facts.ts";
+import { plainName } from "./names.ts";
 import { latestOf } from "./versions.ts";
 
 export interface Buyer {
   /** Mail domains that reports show, by any of the account's names, sorted. */
   readonly domains: readonly string[];
   readonly companies: readonly string[];
+  /** The same as `plainName` has them. */
+  readonly plainNames: readonly string[];
   readonly countries: readonly string[];
   /** The CRM account that a person said it is; null where nobody did, or it was revoked. */
   readonly learned: LearnedAlias | null;
 }
 
-const nobody: Buyer = { domains: [], companies: [], countries: [], learned: null };
+const nobody: Buyer = { domains: [], companies: [], plainNames: [], countries: [], learned: null };
 
 export const cleanDomain = (domain: string): string => domain.trim().toLowerCase().replace(/\.$/, "");
 
@@ -51,6 +54,7 @@ export const buyersOf = (facts: Facts, knownUntil: number): ((agreement: Agreeme
     return {
       domains: sorted(found.domains),
       companies: sorted(found.companies),
+      plainNames: sorted(new Set([...found.companies].map(plainName))),
       countries: sorted(found.countries),
       learned: said,
     };

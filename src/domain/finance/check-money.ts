@@ -154,14 +154,15 @@ const notDisbursed = (agreement: Agreement, unit: BillingUnit, context: MoneyCon
   let open = 0n;
   let isPartial = false;
   let collectedDay: number | null = null;
-  for (const line of [...unit.revenue, ...unit.fees]) {
-    const settlement = context.settlementOf(line);
-    if (settlement === undefined) continue;
-    open += settlement.collected + settlement.disbursed;
-    if (settlement.disbursed !== 0n) isPartial = true;
-    const day = settlement.collectedDay;
-    if (day !== null && (collectedDay === null || day > collectedDay)) collectedDay = day;
-  }
+  for (const lines of [unit.revenue, unit.fees])
+    for (const line of lines) {
+      const settlement = context.settlementOf(line);
+      if (settlement === undefined) continue;
+      open += settlement.collected + settlement.disbursed;
+      if (settlement.disbursed !== 0n) isPartial = true;
+      const day = settlement.collectedDay;
+      if (day !== null && (collectedDay === null || day > collectedDay)) collectedDay = day;
+    }
   if (collectedDay === null || open < minorUnit(first.currency)) return [];
   if (collectedDay + context.policy.disbursementDays.aws > context.asOfDay) return [];
   const exception = raised(isPartial ? "PARTIAL_DISBURSEMENT" : "MISSING_DISBURSEMENT", agreement, first, open);

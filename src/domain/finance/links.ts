@@ -176,19 +176,25 @@ const byBuyer = (agreement: Agreement, context: BuyerContext): Link => {
   if (!isBuyerKnown) return { ...unsaid, agreement, deal: null, method: "none", isBuyerKnown };
   const learnt = learntDeals(agreement, context);
   const near = buyer.domains.flatMap((domain) => index.byDomain.get(placeOf(marketplace, domain)) ?? []);
-  const named = buyer.companies.flatMap(
-    (company) => index.byName().get(placeOf(marketplace, plainName(company))) ?? [],
-  );
+  const named = buyer.plainNames.flatMap((name) => index.byName().get(placeOf(marketplace, name)) ?? []);
+  if (learnt.length === 0 && near.length === 0 && named.length === 0)
+    return { ...unsaid, agreement, deal: null, method: "none" };
   const unfit = policy.fallback === null ? "the policy links nothing by domain" : null;
-  const rivals = near.flatMap((deal): readonly Rival[] => {
-    const why = against(agreement, deal, policy) ?? unfit;
-    return why === null ? [] : [{ dealId: deal.dealId, why }];
-  });
-  const fits = (deal: DealFact): boolean => against(agreement, deal, policy) === null;
+  const rivals: Rival[] = [];
+  const fitting: DealFact[] = [];
+  for (const deal of near) {
+    const why = against(agreement, deal, policy);
+    if (why === null) fitting.push(deal);
+    if ((why ?? unfit) !== null) rivals.push({ dealId: deal.dealId, why: why ?? unfit ?? "" });
+  }
   const rules: readonly BuyerRule[] = [
     { rule: "learned_alias", deals: learnt, links: policy.autoLink.learnedAlias },
-    { rule: "fallback", deals: near.filter(fits), links: policy.fallback !== null },
-    { rule: "name", deals: [...new Set(named)].filter(fits), links: policy.autoLink.name },
+    { rule: "fallback", deals: fitting, links: policy.fallback !== null },
+    {
+      rule: "name",
+      deals: named.filter((deal) => against(agreement, deal, policy) === null),
+      links: policy.autoLink.name,
+    },
   ];
   const linking = rules.find(({ deals, links }) => links && deals.length > 0);
   const link = linking === undefined ? null : oneOf(linking.deals, linking.rule);

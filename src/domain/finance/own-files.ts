@@ -14,6 +14,8 @@ export const ownFileNames = [
   "offers.json",
   "agreements.json",
   "fee-schedule.json",
+  "agreement-links.csv",
+  "aliases.csv",
 ] as const;
 export type OwnFileName = (typeof ownFileNames)[number];
 
@@ -76,6 +78,22 @@ export interface OwnAgreement {
   readonly schedule: readonly OwnInstalment[];
 }
 
+/** What a person decided of money: whose an agreement, or a buyer's account, is. */
+export interface OwnDecision {
+  readonly kind: "link" | "alias";
+  readonly marketplace: MarketplaceId;
+  /** The agreement, or the buyer's account. */
+  readonly subject: string;
+  readonly dealId: string;
+  readonly domain: string;
+  readonly accountName: string;
+  readonly reason: string;
+  readonly decidedBy: string;
+  readonly decidedAt: Date;
+  /** It takes the one before it back, and says nothing else. */
+  readonly isRevoked: boolean;
+}
+
 /** What the service knows, in the order of its records: newest first, touches by deal and time. */
 export interface OwnRecords {
   readonly deals: readonly OwnDeal[];
@@ -83,6 +101,8 @@ export interface OwnRecords {
   readonly offers: readonly OwnOffer[];
   readonly agreements: readonly OwnAgreement[];
   readonly feeRows: readonly FeeRow[];
+  /** In the order in which they were decided. */
+  readonly decisions: readonly OwnDecision[];
 }
 
 /** The text of each file. The same records give the same bytes. */
@@ -111,7 +131,51 @@ export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, stri
     "offers.json": ownJson(offers.flatMap(offerRow)),
     "agreements.json": ownJson(agreements.flatMap((one) => agreementRow(one, byId.get(one.offerId ?? "")))),
     "fee-schedule.json": ownJson(feeSchedule(records.feeRows)),
+    "agreement-links.csv": table(
+      linkHeader,
+      decisionRows(records.decisions, "link").map(({ said, revokedAt }) => [
+        ...[
+          said.marketplace,
+          said.subject,
+          said.dealId,
+          said.decidedBy,
+          moment(said.decidedAt),
+          said.reason,
+          revokedAt,
+        ],
+      ]),
+    ),
+    "aliases.csv": table(
+      aliasHeader,
+      decisionRows(records.decisions, "alias").map(({ said, revokedAt }) => [
+        ...[said.marketplace, said.subject, said.domain, said.accountName, said.decidedBy, moment(said.decidedAt)],
+        ...[said.reason, revokedAt],
+      ]),
+    ),
   };
+};
+
+const linkHeader = ["marketplace", "agreement_id", "deal_id", "decided_by", "decided_at", "reason", "revoked_at"];
+const aliasHeader = [
+  ...["marketplace", "buyer_account", "account_domain", "account_name", "learned_by", "learned_at", "evidence"],
+  "revoked_at",
+];
+const moment = (at: Date): string => `${at.toISOString().slice(0, 19)}Z`;
+
+/** One row for each decision, and one more where it was taken back: known from then on, and not before. */
+const decisionRows = (decisions: readonly OwnDecision[], kind: OwnDecision["kind"]) => {
+  const held = new Map<string, OwnDecision>();
+  return decisions.flatMap((one) => {
+    if (one.kind !== kind) return [];
+    const key = `${one.marketplace}|${one.subject}`;
+    const before = held.get(key);
+    if (!one.isRevoked) {
+      held.set(key, one);
+      return [{ said: one, revokedAt: "" }];
+    }
+    held.delete(key);
+    return before === undefined ? [] : [{ said: { ...before, reason: one.reason }, revokedAt: moment(one.decidedAt) }];
+  });
 };
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>

@@ -40,8 +40,15 @@ const bookOf = (one: Pick<Posting, "marketplace" | "currency" | "agreementId" | 
   `${one.marketplace}|${one.currency}|${one.kind}|${one.agreementId ?? ""}`;
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Postings in a fixed order: by month, what it adjusts, marketplace, currency, agreement, kind. */
-export const postingsOf = (movements: readonly Movement[], locks: readonly PostedPeriod[] = []): readonly Posting[] => {
+/**
+ * Postings in a fixed order: by month, what it adjusts, marketplace, currency, agreement, kind.
+ * @param since own figures of months before it are left out; with locks, the first of them or an earlier month
+ */
+export const postingsOf = (
+  movements: readonly Movement[],
+  locks: readonly PostedPeriod[] = [],
+  since = "",
+): readonly Posting[] => {
   const own = ownFigures(movements);
   const locked = new Map(locks.map((lock) => [`${lock.marketplace}|${lock.period}`, lock]));
   const posted: Posting[] = locks.flatMap((lock) => lock.postings);
@@ -51,7 +58,7 @@ export const postingsOf = (movements: readonly Movement[], locks: readonly Poste
     const [figures, before] = [own.get(book), already.get(book)];
     for (const month of new Set([...(figures?.keys() ?? []), ...(before?.keys() ?? [])])) {
       const rest = (figures?.get(month) ?? 0n) - (before?.get(month) ?? 0n);
-      if (rest === 0n) continue;
+      if (rest === 0n || month < since) continue;
       const isLocked = locked.has(`${base.marketplace}|${month}`);
       const period = isLocked ? firstOpen(locked, base.marketplace, month) : month;
       posted.push({ ...base, period, adjusts: isLocked ? month : null, amount: rest });

@@ -17,26 +17,34 @@ import driftBodies from "./0018_drift_bodies.sql";
 import ledger from "./0019_ledger.sql";
 import reportFetch from "./0020_report_fetch.sql";
 import periods from "./0021_periods.sql";
+import waiting from "./0022_waiting.sql";
+import { migrationNames } from "./names.ts";
 
-/** In order. Append only: an applied migration is never edited. */
-export const migrations: readonly { readonly name: string; readonly text: string }[] = [
-  { name: "0001_core", text: core },
-  { name: "0002_runner", text: runner },
-  { name: "0003_simulator", text: simulator },
-  { name: "0004_invitations", text: invitations },
-  { name: "0005_share_rules", text: shareRules },
-  { name: "0006_fields", text: fields },
-  { name: "0007_webhooks", text: webhooks },
-  { name: "0009_runner_app", text: runnerApp },
-  { name: "0010_restore", text: restore },
-  { name: "0011_consent", text: consent },
-  { name: "0012_tasks", text: tasks },
-  { name: "0013_related", text: related },
-  { name: "0014_untraceable", text: untraceable },
-  { name: "0016_quota_promises", text: quotaPromises },
-  { name: "0017_offers", text: offers },
-  { name: "0018_drift_bodies", text: driftBodies },
-  { name: "0019_ledger", text: ledger },
-  { name: "0020_report_fetch", text: reportFetch },
-  { name: "0021_periods", text: periods },
-];
+const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
+  "0001_core": core,
+  "0002_runner": runner,
+  "0003_simulator": simulator,
+  "0004_invitations": invitations,
+  "0005_share_rules": shareRules,
+  "0006_fields": fields,
+  "0007_webhooks": webhooks,
+  "0009_runner_app": runnerApp,
+  "0010_restore": restore,
+  "0011_consent": consent,
+  "0012_tasks": tasks,
+  "0013_related": related,
+  "0014_untraceable": untraceable,
+  "0016_quota_promises": quotaPromises,
+  "0017_offers": offers,
+  "0018_drift_bodies": driftBodies,
+  "0019_ledger": ledger,
+  "0020_report_fetch": reportFetch,
+  "0021_periods": periods,
+  "0022_waiting": waiting,
+};
+
+/** In order. */
+export const migrations: readonly { readonly name: string; readonly text: string }[] = migrationNames.map((name) => ({
+  name,
+  text: texts[name],
+}));

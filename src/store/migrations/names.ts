@@ -1,0 +1,23 @@
+/** The names of the migrations, in order. Append only: an applied migration is never edited. Apart from their texts, which a Worker never needs. */
+export const migrationNames = [
+  "0001_core",
+  "0002_runner",
+  "0003_simulator",
+  "0004_invitations",
+  "0005_share_rules",
+  "0006_fields",
+  "0007_webhooks",
+  "0009_runner_app",
+  "0010_restore",
+  "0011_consent",
+  "0012_tasks",
+  "0013_related",
+  "0014_untraceable",
+  "0016_quota_promises",
+  "0017_offers",
+  "0018_drift_bodies",
+  "0019_ledger",
+  "0020_report_fetch",
+  "0021_periods",
+  "0022_waiting",
+] as const;
