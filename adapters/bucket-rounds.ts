@@ -3,7 +3,7 @@
  * written since the round before began; what is written while it runs is left to the next one. Rounds overlap, because a store may show
  * an object later than it dates it, and what was told already is remembered by a fingerprint.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../src/domain/deal.ts";
 import { failed, ok, type Result } from "../src/domain/fault.ts";
 import type { RemoteReport, ReportPage } from "./contract.ts";

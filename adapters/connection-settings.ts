@@ -1,5 +1,5 @@
 /** The parts that settings of connections and fields of programmes are made of, whatever the marketplace. */
-import { z } from "zod";
+import * as z from "zod";
 
 export const secretRefSchema = z
   .string()

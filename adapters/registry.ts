@@ -1,5 +1,5 @@
 /** The marketplaces this build knows, and how a connection becomes a session. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection, MarketplaceId } from "../src/domain/deal.ts";
 import { dealFields, fieldsOfSchema, memberNames } from "../src/domain/rule-fields.ts";
 import type { Programme } from "../src/domain/share-rule.ts";

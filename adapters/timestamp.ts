@@ -1,5 +1,5 @@
 /** A partner's timestamps: raw strings with any number of decimals, kept as they came and compared without loss. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** ISO 8601 as partners write it: kept raw, because a partner may compare it for equality. */
 export const timestampSchema = z

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 
 export const modelPath = "../shared/contracts/aws/partnercentral-selling-2022-07-26.service-2.json";
 export const picklistsPath = "../shared/contracts/aws/derived/enums.json";

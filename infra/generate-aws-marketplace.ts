@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 
 const folder = "adapters/aws/simulator/marketplace";
 export const marketplaceTables = [

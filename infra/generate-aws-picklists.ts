@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 
 const enumsSchema = z.record(z.string(), z.record(z.string(), z.array(z.string())));
 const fieldsSchema = z.object({

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { parseArguments } from "./cli/arguments.ts";
 import { closeCommand } from "./cli/close.ts";
 import { closePrepareCommand } from "./cli/close-prepare.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
-import { z } from "zod";
+import * as z from "zod";
 import { createMemoryState } from "../adapters/aws/simulator/index.ts";
 import { parseArguments } from "./cli/arguments.ts";
 import type { Command, Report, Shell } from "./cli/command.ts";

@@ -3,7 +3,7 @@
  * Node and Workers each fill these ports once, in their composition root; nothing else names a runtime.
  */
 import type { ISql, TransactionSql } from "postgres";
-import { z } from "zod";
+import * as z from "zod";
 import { parseAllowance } from "./domain/address.ts";
 
 /** What repositories take: either the pool or an open transaction. */

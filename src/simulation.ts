@@ -1,5 +1,5 @@
 /** The simulated clouds of an installation: under one clock, each with a ledger of its own, connected when it is fresh. */
-import { z } from "zod";
+import * as z from "zod";
 import type {
   SimulatedCloud,
   Simulator,

@@ -3,7 +3,7 @@
  * RFC 9068. We issue them and we alone verify them, so one symmetric key suffices; it lives with the other secrets.
  */
 import { base64url, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
-import { z } from "zod";
+import * as z from "zod";
 import type { ClockDep, IdsDep, SecretsDep, SecretValue } from "./ports.ts";
 
 const ringRef = "token-keys";

@@ -1,5 +1,5 @@
 /** What a Worker is set up with: bindings, variables and secrets, checked by the same schema as Node's environment. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Executor, readExecutor, ServerSettingsError } from "./engine.ts";
 import { type Config, configSchema } from "./ports.ts";
 

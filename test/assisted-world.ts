@@ -1,6 +1,6 @@
 /** A whole service in virtual time against a partner whose side people do by hand: a small programme, and a network that must stay silent. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { type Assisted, byHand, type CoSell, type Marketplace } from "../adapters/contract.ts";
 import { createEndpoints } from "../src/app.ts";
 import { createVirtualClock } from "../src/clock.ts";

@@ -1,6 +1,6 @@
 /** Every kind of private offer, taken by the simulated AWS Marketplace as the adapter writes it; and its tie to the co-sold deal. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { simulatedCredential } from "../adapters/aws/simulator/index.ts";
 import type { Outcome } from "../adapters/contract.ts";
 import type { RemoteRef, ShareDraft } from "../src/domain/deal.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { createAws } from "../adapters/aws/index.ts";
 import { generate } from "../infra/generate-aws-picklists.ts";
 import type { Connection } from "../src/domain/deal.ts";

@@ -1,6 +1,6 @@
 /** The simulated SaaS fulfillment API, judged by Microsoft's public OpenAPI document. */
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import {
   plansSchema,
   resolvedSchema,

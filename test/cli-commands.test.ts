@@ -1,6 +1,6 @@
 /** The command line against a service that is all the test's: words in, words out, exit codes, JSON. */
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { commands } from "../src/cli/commands.ts";
 import { cosell, fakeApi, listRoute, type Route } from "./cli-shell.ts";
 

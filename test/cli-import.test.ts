@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { type Call, cosell, fakeApi, type Route } from "./cli-shell.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "cosell-import-"));

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { createCsvReader } from "../src/domain/csv.ts";
 import { cosell, type Ran } from "./cli-shell.ts";
 import naughty from "./vectors/naughty-strings.json" with { type: "json" };

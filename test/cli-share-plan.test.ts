@@ -1,6 +1,6 @@
 /** `cosell share`: one plan over several clouds before anything is sent, and what is sent after it. */
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { type Call, cosell, fakeApi, listRoute, type Route } from "./cli-shell.ts";
 
 const id = (prefix: string, digit: string): string => `${prefix}_${digit.repeat(32)}`;

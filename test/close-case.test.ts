@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { closeFolder } from "../src/cli/close.ts";
 import { dayOf } from "../src/domain/finance/day.ts";
 import {

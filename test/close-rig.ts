@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { decimalToMicros } from "../src/domain/money.ts";
 import { cosell } from "./cli-shell.ts";
 

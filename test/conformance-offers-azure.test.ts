@@ -1,5 +1,5 @@
 /** Microsoft's marketplace before the suite that all marketplaces with private offers pass. */
-import { z } from "zod";
+import * as z from "zod";
 import { createAzure } from "../adapters/azure/index.ts";
 import { simulatedCredential } from "../adapters/azure/simulator/index.ts";
 import { ok } from "../src/domain/fault.ts";

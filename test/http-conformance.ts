@@ -1,5 +1,5 @@
 /** Holds answers against the OpenAPI document: every status, body and kind of problem must be the documented one. */
-import { z } from "zod";
+import * as z from "zod";
 import { createDocument, problemsOf } from "../src/http/document.ts";
 import type { Endpoint } from "../src/http/endpoint.ts";
 

@@ -1,5 +1,5 @@
 /** The HTTP side over a test database, with one small honest marketplace: it reads its secrets, judges one field, takes keyed webhooks. */
-import { z } from "zod";
+import * as z from "zod";
 import { brandVerified, type Marketplace, type Session, type Verdict } from "../adapters/contract.ts";
 import { createRegistry } from "../adapters/registry.ts";
 import { createApp, createEndpoints } from "../src/app.ts";

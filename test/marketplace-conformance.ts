@@ -3,7 +3,7 @@
  * not have is no skipped test: the test then asks for the reason.
  */
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { capabilityNames } from "../adapters/contract.ts";
 import { capabilitiesOf } from "../adapters/registry.ts";
 import { jsonObjectSchema } from "../src/domain/deal.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { commands } from "../src/cli/commands.ts";
 import { shareStates } from "../src/domain/machine.ts";
 import { metrics, runnerMetrics } from "../src/http/metrics.ts";

@@ -2,7 +2,7 @@
  * A small marketplace with private offers, kept in memory: a ledger that refuses what a marketplace refuses, tasks that take
  * a while, buyers that accept, and faults before or after a write. It implements the contract and nothing of ours.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Hint, Marketplace, Next, Outcome, Session, Write } from "../adapters/contract.ts";
 import { type JsonObject, jsonObjectSchema } from "../src/domain/deal.ts";
 import { type Fault, failed, type Gap, ok, type Result } from "../src/domain/fault.ts";

@@ -1,6 +1,6 @@
 /** With a collector named, spans reach it over HTTP; with none nothing is loaded; one that is away or wrong disturbs nobody. */
 import { afterEach, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { freePort, openTracing } from "../src/node.ts";
 import type { Log } from "../src/ports.ts";
 import { createTracing } from "../src/tracing.ts";

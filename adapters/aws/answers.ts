@@ -1,5 +1,5 @@
 /** Answers to invitations as data: what to write next, given what was read and what is confirmed. Pure. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../src/domain/deal.ts";
 import type { RejectionReason } from "../../src/domain/invitation.ts";
 import type { AnswerInput, AnswerNext, InvitationRead, Outcome, Write } from "../contract.ts";

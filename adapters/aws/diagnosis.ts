@@ -4,7 +4,7 @@
  * update of a record that does not exist, against a version of 1970, is refused twice over whatever is stored.
  * https://docs.aws.amazon.com/partner-central/latest/APIReference/API_UpdateOpportunity.html
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "../../src/domain/deal.ts";
 import { type Check, type Found, found } from "../../src/domain/diagnosis.ts";
 import type { Fault } from "../../src/domain/fault.ts";

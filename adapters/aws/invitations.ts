@@ -2,7 +2,7 @@
  * Engagement invitations over the wire: referrals and leads that AWS sends to the partner. Masked until they are accepted.
  * https://docs.aws.amazon.com/partner-central/latest/APIReference/working-with-opportunities-from-aws.html
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject, RemoteRef } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { InvitationFacts, InvitationObservation } from "../../src/domain/invitation.ts";

@@ -10,7 +10,7 @@ import {
   ReceiveMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import { z } from "zod";
+import * as z from "zod";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { Pull, Pulled, QueueState, SessionDeps } from "../contract.ts";
 import { carryOver, faultOfTrouble, type KeyFinder, keysOf, type SdkRequest } from "./client.ts";

@@ -1,5 +1,5 @@
 /** A deal made of AWS's record: the other direction of `map.ts`, for what came from AWS first. Pure. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type AccountInput,
   accountInputSchema,

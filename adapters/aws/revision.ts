@@ -3,7 +3,7 @@
  * changed it and AWS lets us, theirs exactly as read everywhere else (`adapters/merge.ts`). Pure.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../../src/domain/deal.ts";
 import type { Revision, RevisionInput } from "../contract.ts";
 import type { EditGate, Merged } from "../merge.ts";

@@ -1,5 +1,5 @@
 /** What a connection to AWS is set up with, and the fields only AWS's programme asks for. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { tokenSecondsDefault, tokenSecondsMax, tokenSecondsMin } from "../../src/tokens.ts";
 import { endpointSchema, loose, offerStagesSchema, oneOf, secretRefSchema } from "../connection-settings.ts";

@@ -3,7 +3,7 @@
  * passes, and what we cannot do without must be there. Timestamps stay the raw strings they arrived as.
  * https://docs.aws.amazon.com/partner-central/latest/APIReference/API_Operations.html
  */
-import { z } from "zod";
+import * as z from "zod";
 import { timestampSchema } from "../timestamp.ts";
 
 export const apiHost = "partnercentral-selling.us-east-1.api.aws";

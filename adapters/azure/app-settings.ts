@@ -1,5 +1,5 @@
 /** How an application signs in by itself: what several surfaces of a connection are set up with. */
-import { z } from "zod";
+import * as z from "zod";
 
 export const secretRefSchema = z
   .string()

@@ -1,5 +1,5 @@
 /** Co-sell over the wire: run a planned write, look for a lost one, look at an engagement, list what changed. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject, Observation, RemoteRef } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { Hint, Outcome, Page, Traces, Write } from "../contract.ts";

@@ -3,7 +3,7 @@
  * it, what that token says, whether Microsoft counts it as MFA, and which referrals it may read.
  * https://learn.microsoft.com/en-us/partner-center/developer/partner-center-authentication
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Check, type Found, found } from "../../src/domain/diagnosis.ts";
 import type { Fault, Result } from "../../src/domain/fault.ts";
 import type { Known, SessionDeps } from "../contract.ts";

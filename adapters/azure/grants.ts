@@ -2,7 +2,7 @@
  * The token endpoint of Microsoft Entra: what is asked of it, and what its refusals mean to a person.
  * https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-auth-code-flow#error-codes-for-token-endpoint-errors
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import { type Answered, type Exchange, passingFault } from "./exchange.ts";
 

@@ -4,7 +4,7 @@
  * and for Microsoft's own organization. What a delivery says is a pointer: its address is never called.
  * https://learn.microsoft.com/en-us/partner-center/developer/partner-center-webhooks
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { ClockDep, HttpDep } from "../../src/ports.ts";
 import { readBoundedJson } from "../bounded-json.ts";
 import { brandVerified, type Hint, type Hooks, type RawDelivery, type Verdict } from "../contract.ts";

@@ -2,7 +2,7 @@
  * "Did it happen?" A lost create is looked for by our key of the deal: Partner Center promises no idempotency, and filters by no
  * key, so the newest referrals are read until they are older than the create can be. Everything else is told by the record.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { Outcome, Traces, Write } from "../contract.ts";
 import { meaning, type Operation } from "./document.ts";

@@ -1,5 +1,5 @@
 /** What every call shares: answers read by their schemas, one referral, a page of them, and what belongs to an engagement. */
-import { z } from "zod";
+import * as z from "zod";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { ClockDep } from "../../src/ports.ts";
 import { jsonOf } from "../text.ts";

@@ -1,5 +1,5 @@
 /** A record as an observation keeps it: our own referral and those related to it, raw and by their schema. */
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../../src/domain/deal.ts";
 import { referralSchema, type WireReferral } from "./wire.ts";
 

@@ -4,7 +4,7 @@
  * https://learn.microsoft.com/en-us/partner-center/developer/partner-center-webhooks
  * https://learn.microsoft.com/en-us/rest/api/partner-center/webhook
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { ClockDep, HttpDep, IdsDep } from "../../src/ports.ts";
 import type { HookRegistration, QuotaDep, RegisteredHook } from "../contract.ts";

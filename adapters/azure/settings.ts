@@ -1,5 +1,5 @@
 /** What a connection to Microsoft Partner Center is set up with, and the fields only Microsoft's programme asks for. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { moneyJsonSchema } from "../../src/domain/money.ts";
 import { offerStagesSchema } from "../connection-settings.ts";

@@ -1,5 +1,5 @@
 /** What of a sign-in lies in the vault, as one secret: the refresh token, and what is known of its life. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { ClockDep, SecretsDep } from "../../src/ports.ts";
 import type { UserTarget } from "./credential.ts";

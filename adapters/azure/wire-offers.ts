@@ -6,7 +6,7 @@
  * https://github.com/microsoft/commercial-marketplace-openapi/tree/main/Microsoft.Marketplace.SaaS/2018-08-31
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/pc-saas-fulfillment-webhook
  */
-import { z } from "zod";
+import * as z from "zod";
 import { decimalToMicros } from "../../src/domain/money.ts";
 
 export const graphHost = "graph.microsoft.com";

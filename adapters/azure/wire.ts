@@ -3,7 +3,7 @@
  * text or number, ids an object or a list, enums open, and any member but the id may be missing; one name is misspelt for good.
  * https://learn.microsoft.com/en-us/partner-center/developer/referral-resources
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const text = z.string().nullish();
 const flag = z.boolean().nullish().catch(null);

@@ -1,5 +1,5 @@
 /** A bank's own CSV: a mapping file beside the statements names its columns and how it writes dates and amounts. */
-import { z } from "zod";
+import * as z from "zod";
 import { amountOf, amountProblem } from "../../src/domain/finance/amount.ts";
 import { dayOf, secondOfDay } from "../../src/domain/finance/day.ts";
 import type { Column, Sheet } from "../../src/domain/finance/sheet.ts";

@@ -2,7 +2,7 @@
  * The bucket into which Google's marketplace writes its reports: its objects are listed and read, nothing else.
  * https://cloud.google.com/marketplace/docs/partners/reports and https://cloud.google.com/storage/docs/json_api/v1
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import { OutboundError } from "../../src/outbound.ts";
 import type { HttpLimits } from "../../src/ports.ts";

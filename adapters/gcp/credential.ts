@@ -3,7 +3,7 @@
  * https://developers.google.com/identity/protocols/oauth2/service-account#httprest and RFC 7523
  */
 import { importPKCS8, SignJWT } from "jose";
-import { z } from "zod";
+import * as z from "zod";
 import { type Fault, failed, ok, type Result } from "../../src/domain/fault.ts";
 import { secretName } from "../connection-settings.ts";
 import type { SessionDeps } from "../contract.ts";

@@ -3,7 +3,7 @@
  * is asked in the best way first, and in a plainer one where Google refuses that. What comes back is always looked at again here.
  * https://cloud.google.com/channel/docs/reference/rest/v1alpha1/opportunities/query and https://google.aip.dev/160
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../src/domain/fault.ts";
 import type { Hint, Page } from "../contract.ts";

@@ -1,5 +1,5 @@
 /** What a connection to Google is set up with, and the fields only its co-sell programme asks for. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection, JsonObject } from "../../src/domain/deal.ts";
 import { endpointSchema, loose, offerStagesSchema, secretRefSchema } from "../connection-settings.ts";
 import { type Market, marketOf, marketplaceSchema } from "./offers/settings.ts";

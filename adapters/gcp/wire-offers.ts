@@ -6,7 +6,7 @@
  * https://cloud.google.com/marketplace/docs/partners/commerce-procurement-api/reference/rest
  * https://cloud.google.com/marketplace/docs/partners/integrated-saas/manage-entitlements
  */
-import { z } from "zod";
+import * as z from "zod";
 import { timestampSchema } from "../timestamp.ts";
 import { moneySchema } from "./wire.ts";
 

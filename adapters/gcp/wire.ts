@@ -4,7 +4,7 @@
  * https://cloud.google.com/channel/docs/reference/rest/v1alpha1/opportunities (an alpha: not in the published discovery document)
  * https://developers.google.com/cloud-crm-partners/reference/rest
  */
-import { z } from "zod";
+import * as z from "zod";
 import { timestampSchema } from "../timestamp.ts";
 
 export const tokenHost = "oauth2.googleapis.com";

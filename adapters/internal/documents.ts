@@ -1,5 +1,5 @@
 /** The company's own documents: offers, agreements, attribution rules, the fee schedule and the policy of the close. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../../src/domain/deal.ts";
 import { amountOf } from "../../src/domain/finance/amount.ts";
 import { attributionRuleSchema } from "../../src/domain/finance/attribution-rule.ts";

@@ -1,5 +1,5 @@
 /** A simulator's control API: JSON over HTTP on top of its control functions. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** What one route does. Its help shows `says` and the shape of `body`. */
 export interface ControlWork {

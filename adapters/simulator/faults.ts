@@ -1,5 +1,5 @@
 /** Fault plans are data: which call or event, which fault. A plan and a seed reproduce a run. */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "../../src/domain/deal.ts";
 import type { FaultRow, Table } from "./ledger.ts";
 

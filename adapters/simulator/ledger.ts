@@ -2,7 +2,7 @@
  * A vendor's side of the truth: tables in memory, written through to the state port. What one request changes is appended at once,
  * before its answer leaves, or not at all. Each simulator names its own tables in its own `ledger.ts`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../../src/domain/deal.ts";
 import type { SimulatorEntry, SimulatorState } from "../contract.ts";
 import { createAgenda } from "./agenda.ts";

@@ -2,7 +2,7 @@
  * Events on their way: recorded once, delivered at least once and in no order, tried again as the vendor tries, and mangled by the faults of
  * events. Who hears of what, and how it is told, is each vendor's own.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Dice } from "./dice.ts";
 import type { EventStruck } from "./faults.ts";
 import { addSeconds } from "./ground.ts";

@@ -2,7 +2,7 @@
  * A vendor's quotas per account: so many reads and writes a second, and a rolling day's worth of each; and a count of every call.
  * The day is counted in minutes, so memory is bounded by 1,441 rows per kind and account.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Table } from "./ledger.ts";
 
 const bucketSchema = z.object({ tokens: z.number(), atMs: z.number() }).nullable();

@@ -1,5 +1,5 @@
 /** `cosell keys`, `cosell forget`: who may call the API, and the right to be forgotten. */
-import { z } from "zod";
+import * as z from "zod";
 import { withClient } from "./client.ts";
 import { type Command, listFlag, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";

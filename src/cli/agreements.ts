@@ -1,5 +1,5 @@
 /** `cosell agreements`: what offers and public purchases became. `cosell fees`: the schedule that offers are judged by. */
-import { z } from "zod";
+import * as z from "zod";
 import { agreementStates } from "../domain/machine.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, switchFlag, textFlag } from "./command.ts";

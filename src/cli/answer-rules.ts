@@ -1,5 +1,5 @@
 /** `cosell answer-rules`: rules that answer invitations: written, tried, changed. */
-import { z } from "zod";
+import * as z from "zod";
 import { type AnswerAction, answerActions } from "../domain/answer-rule.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";

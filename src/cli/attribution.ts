@@ -1,6 +1,6 @@
 /** `cosell attribution`: what other rules would have given, and one partner's own side of a close. Nothing is contacted. */
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { amountText } from "../domain/finance/amount.ts";
 import { type AttributionRule, attributionRuleSchema, ruleName } from "../domain/finance/attribution-rule.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";

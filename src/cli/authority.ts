@@ -1,5 +1,5 @@
 /** `cosell authority`: who may change which field of a deal, and who wins where two did. */
-import { z } from "zod";
+import * as z from "zod";
 import { decisions, ruledFields, sides } from "../domain/fields.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";

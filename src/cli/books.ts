@@ -1,5 +1,5 @@
 /** `cosell revenue`, `payouts`, `credits`, `reconciliations`: the books as the service has them. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Flag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";

@@ -1,5 +1,5 @@
 /** `cosell capabilities`: what each marketplace offers, and why not the rest. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../domain/deal.ts";
 import { withClient } from "./client.ts";
 import type { Command } from "./command.ts";

@@ -1,5 +1,5 @@
 /** Talks to the API for the commands: JSON in and out, problems (RFC 9457) become failures, busy answers are waited for. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Reached, Shell, Whereabouts } from "./command.ts";
 import { Failure, type FailureRow } from "./failure.ts";
 

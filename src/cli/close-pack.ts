@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import { amountText, roundToMinor } from "../domain/finance/amount.ts";
 import { answerOf, linkRows } from "../domain/finance/answer.ts";

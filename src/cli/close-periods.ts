@@ -1,7 +1,7 @@
 /** `cosell close lock | diff | reopen`: months of a close pack that stay as they are. Nothing is contacted: files in, files out. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { formulaRestored } from "../domain/csv.ts";
 import type { Json } from "../domain/deal.ts";
 import { amountOf, amountText } from "../domain/finance/amount.ts";

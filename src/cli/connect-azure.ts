@@ -1,5 +1,5 @@
 /** `cosell connect azure`: an organization at Microsoft Partner Center: what it is, who signs in for it, and the sign-in renewed. */
-import { z } from "zod";
+import * as z from "zod";
 import { environments, type Json, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, problemFailure, withClient } from "./client.ts";

@@ -1,5 +1,5 @@
 /** `cosell connect gcp`: a partner of Google Cloud Partner Network, checked before it is saved; by hand where the role is lacking. */
-import { z } from "zod";
+import * as z from "zod";
 import { environments, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Command, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";

@@ -1,5 +1,5 @@
 /** What the connect commands share: settings from a file, questions on a terminal, one check before anything is saved, and its answer. */
-import { z } from "zod";
+import * as z from "zod";
 import { environments, type Json, type JsonObject, jsonObjectSchema, type MarketplaceId } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, problemFailure, problemSchema, withClient } from "./client.ts";

@@ -1,5 +1,5 @@
 /** `cosell connections`: which seller identities are set up, whether they work, and the keys of their webhooks. */
-import { z } from "zod";
+import * as z from "zod";
 import { withClient } from "./client.ts";
 import { type Command, switchFlag, textFlag } from "./command.ts";
 import { hookSetup } from "./connect-aws.ts";

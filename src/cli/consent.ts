@@ -1,5 +1,5 @@
 /** A sign-in at a partner from the command line: begun here, done in a browser, and waited for. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Client } from "./client.ts";
 import type { Shell } from "./command.ts";
 import { Failure, usageFailure } from "./failure.ts";

@@ -1,5 +1,5 @@
 /** `cosell deals show`, `cosell deals fields`: one deal, where each of its values comes from, and who says otherwise. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag } from "./command.ts";
 import { findDeal } from "./deals.ts";

@@ -1,5 +1,5 @@
 /** Finding deals through the API: by id, by `source:key`, all of them, or those far enough to be shared. */
-import { z } from "zod";
+import * as z from "zod";
 import { dealStages } from "../domain/deal.ts";
 import type { Client } from "./client.ts";
 import { Failure, usageFailure } from "./failure.ts";

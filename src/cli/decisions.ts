@@ -1,5 +1,5 @@
 /** `cosell decisions`: what people decided of money, and taking a decision back. */
-import { z } from "zod";
+import * as z from "zod";
 import { withClient } from "./client.ts";
 import { type Command, textFlag } from "./command.ts";
 import { exitCodes, usageFailure } from "./failure.ts";

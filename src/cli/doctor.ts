@@ -1,5 +1,5 @@
 /** `cosell doctor`: every permission, setting and way that the service and its connections need, tried for real. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Checked, checkedSchema } from "../domain/diagnosis.ts";
 import type { Client } from "./client.ts";
 import { withClient } from "./client.ts";

@@ -1,5 +1,5 @@
 /** `cosell exceptions`: what waits for a person, whose it is, and what people say of it. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Flag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";

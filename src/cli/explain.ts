@@ -1,5 +1,5 @@
 /** `cosell explain`: why a deposit, payout, line, agreement, credit or exception is what it is, as a tree. */
-import { z } from "zod";
+import * as z from "zod";
 import { amountText } from "../domain/finance/amount.ts";
 import { dayOf } from "../domain/finance/day.ts";
 import type { Evidence } from "../domain/finance/pack/evidence.ts";

@@ -1,6 +1,6 @@
 /** `cosell export`: every deal as CSV that no spreadsheet runs and that imports back without a change, or as JSON. */
 import { chmod, open, rename, rm } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { csvRow, formulaSafe } from "../domain/csv.ts";
 import { type Contact, contactSchema, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";

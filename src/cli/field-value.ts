@@ -1,5 +1,5 @@
 /** A field's value as people read it. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../domain/deal.ts";
 
 const moneySchema = z.strictObject({ amount: z.string(), currency: z.string() });

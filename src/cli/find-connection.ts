@@ -1,5 +1,5 @@
 /** Connections as the API lists them, and which ones a person meant. */
-import { z } from "zod";
+import * as z from "zod";
 import { type MarketplaceId, marketplaceIdSchema } from "../domain/deal.ts";
 import type { Client } from "./client.ts";
 import { Failure, usageFailure } from "./failure.ts";

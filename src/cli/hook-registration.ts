@@ -1,5 +1,5 @@
 /** `cosell connections webhooks`: where the partner delivers its webhooks, set at the partner, and tried. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Client } from "./client.ts";
 import { withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag } from "./command.ts";

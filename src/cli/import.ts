@@ -1,6 +1,6 @@
 /** `cosell import`: the file is checked whole before the first deal is sent, then sent in batches; bad rows stay out, by name. */
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { OpportunityInput } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";

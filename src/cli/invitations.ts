@@ -1,5 +1,5 @@
 /** `cosell invitations`: the inbox of referrals and leads, one invitation's story, and how it is answered. */
-import { z } from "zod";
+import * as z from "zod";
 import { invitationFactsSchema, invitationKinds } from "../domain/invitation.ts";
 import { invitationStates } from "../domain/machine.ts";
 import type { Arguments } from "./arguments.ts";

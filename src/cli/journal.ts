@@ -1,5 +1,5 @@
 /** `cosell events`: what happened. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Report, type Shell, switchFlag, textFlag } from "./command.ts";

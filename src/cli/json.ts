@@ -1,5 +1,5 @@
 /** What `--json` prints. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../domain/deal.ts";
 
 /** `value` as JSON has it: dates as text, members without a value left out. */

@@ -1,5 +1,5 @@
 /** A mapping file: how one company's export differs from our columns. Checked whole before a row is read. */
-import { z } from "zod";
+import * as z from "zod";
 import { columnNames, columnOf, headerNames } from "./columns.ts";
 import { Failure, type FailureRow } from "./failure.ts";
 import { didYouMean } from "./nearest.ts";

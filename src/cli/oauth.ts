@@ -1,5 +1,5 @@
 /** `cosell connections oauth`: the OAuth client with which a partner fetches tokens for our webhook. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Client } from "./client.ts";
 import { problemFailure, withClient } from "./client.ts";
 import { type Command, type Report, switchFlag, textFlag } from "./command.ts";

@@ -1,6 +1,6 @@
 /** `cosell offers draft`, `clone`, `set`, `check`, `templates`: offers before they leave. */
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";

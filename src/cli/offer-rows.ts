@@ -1,5 +1,5 @@
 /** Offers as the API lists them, which one a person meant, and how they are shown. */
-import { z } from "zod";
+import * as z from "zod";
 import { offerStates } from "../domain/machine.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Client } from "./client.ts";

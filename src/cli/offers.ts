@@ -1,5 +1,5 @@
 /** `cosell offers`: the list, one offer's story, what runs out, what was found, the message to the buyer. */
-import { z } from "zod";
+import * as z from "zod";
 import { offerStates } from "../domain/machine.ts";
 import { withClient } from "./client.ts";
 import { type Command, switchFlag, textFlag } from "./command.ts";

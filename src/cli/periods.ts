@@ -1,6 +1,6 @@
 /** `cosell periods`: months of the books in the service: what refuses a lock, what a locked month holds, what changed since. */
 import { writeFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Flag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";

@@ -2,7 +2,7 @@
  * Fields that only one programme asks for, as cells. What kind of value a field takes comes from the JSON Schema that the
  * API gives for its marketplace: this file knows no marketplace's words.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../domain/deal.ts";
 
 /** What a cell of the field reads as. */

@@ -1,5 +1,5 @@
 /** `cosell connections queue`: events fetched from a queue, with no address of ours exposed. */
-import { z } from "zod";
+import * as z from "zod";
 import { problemFailure, withClient } from "./client.ts";
 import { type Command, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, usageFailure } from "./failure.ts";

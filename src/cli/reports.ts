@@ -2,7 +2,7 @@
 import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { ownFileNames } from "../domain/finance/own-files.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";

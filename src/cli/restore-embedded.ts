@@ -2,7 +2,7 @@
 import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { Tx } from "../ports.ts";
 import { type Manifest, readManifest } from "../store/backup.ts";
 import { DirectoryOwnedError, findOwner, hasDatabase, openEmbedded, restoreEmbedded } from "../store/embedded.ts";

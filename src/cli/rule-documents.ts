@@ -1,6 +1,6 @@
 /** `cosell rules keygen | sign | verify`: attribution rules as signed documents. Nothing is contacted: files in, files out. */
 import { readFile, writeFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import {
   makeKey,

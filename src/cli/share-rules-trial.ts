@@ -1,5 +1,5 @@
 /** `cosell rules dry-run`, `run`, `fields`: what the rules would do with every deal, letting them do it, and what they may read. */
-import { z } from "zod";
+import * as z from "zod";
 import { verdicts } from "../domain/share-decision.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";

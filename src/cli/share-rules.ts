@@ -1,7 +1,7 @@
 /** `cosell rules`: which deals are shared without a person: list, read, save, order, switch on and off. */
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
-import { z } from "zod";
+import * as z from "zod";
 import { type Client, withClient } from "./client.ts";
 import { type Command, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";

@@ -1,5 +1,5 @@
 /** One share's story: what it is, what the partner said, what waits, and everything that happened, oldest first. */
-import { z } from "zod";
+import * as z from "zod";
 import { nextStep } from "../domain/advice.ts";
 import type { Json } from "../domain/deal.ts";
 import { shareStates } from "../domain/machine.ts";

@@ -1,5 +1,5 @@
 /** Shares as people read them: deal, account, share, state, what the partner said, what to do next. */
-import { z } from "zod";
+import * as z from "zod";
 import { nextStep } from "../domain/advice.ts";
 import { type Json, marketplaceIdSchema, partnerNames } from "../domain/deal.ts";
 import { shareStates } from "../domain/machine.ts";

@@ -1,5 +1,5 @@
 /** `cosell share`: puts deals to programmes. What a programme would refuse is told field by field, before anything is sent. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../domain/deal.ts";
 import { shareStates } from "../domain/machine.ts";
 import type { Arguments } from "./arguments.ts";

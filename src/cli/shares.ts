@@ -1,5 +1,5 @@
 /** `cosell shares`, `withdraw`, `sync`: what became of the deals that were shared. */
-import { z } from "zod";
+import * as z from "zod";
 import { shareStates } from "../domain/machine.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";

@@ -1,5 +1,5 @@
 /** One deal at several clouds as people read it: a column for each cloud, and why they hold other values than the deal. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../domain/deal.ts";
 import { nextAcross } from "../domain/side-by-side.ts";
 import type { Client } from "./client.ts";

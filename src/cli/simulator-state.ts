@@ -1,7 +1,7 @@
 /** A simulator's ledger in a file of its own: JSON lines, one per change, each whole before the change is answered. */
 import { existsSync } from "node:fs";
 import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { SimulatorEntry, SimulatorState } from "../../adapters/contract.ts";
 import { Failure } from "./failure.ts";
 

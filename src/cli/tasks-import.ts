@@ -1,5 +1,5 @@
 /** `cosell tasks import`: a file of what the partner says, judged whole before the first row is taken in. */
-import { z } from "zod";
+import * as z from "zod";
 import { formulaRestored } from "../domain/csv.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, problemFailure, problemSchema, withClient } from "./client.ts";

@@ -1,6 +1,6 @@
 /** `cosell tasks`: what people have to do at a partner by hand, how it ends, and what the partner says about it. */
 import { writeFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { taskStates } from "../domain/machine.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";

@@ -1,7 +1,7 @@
 /** The version of this product, as its package says. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 
 /** For example `0.1.0`. */
 export const readVersion = async (): Promise<string> => {

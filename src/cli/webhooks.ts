@@ -1,5 +1,5 @@
 /** `cosell webhooks`: which systems are told of events, and the secrets that prove us to them. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";

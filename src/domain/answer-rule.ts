@@ -2,7 +2,7 @@
  * Rules that answer invitations: ordered rows of data per connection, each a condition over what is known before acceptance
  * and what to do when it holds. The first that holds decides; nothing is ever accepted without a condition.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Compiled, compileCondition, type Fields } from "./condition.ts";
 import { problemSentence } from "./condition-problem.ts";
 import { daysLeft, type Invitation, invitationKinds } from "./invitation.ts";

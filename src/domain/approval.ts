@@ -1,5 +1,5 @@
 /** When somebody else must say yes before an offer is published: policy as data, and who may decide. Pure. */
-import { z } from "zod";
+import * as z from "zod";
 import { compareMoney, decimalToMicros, moneyFromJson, moneyJsonSchema } from "./money.ts";
 import { currenciesOf, type OfferTerms, percentSchema, totalOf } from "./offer.ts";
 import { monthsOf } from "./offer-rules.ts";

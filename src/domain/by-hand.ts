@@ -2,7 +2,7 @@
  * Work that a person does at the partner because no programme of ours may: the form they type, what is to be changed in it
  * later, and what they tell us of the record afterwards. Pure; no marketplace's words.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject, Observation, RemoteRef } from "./deal.ts";
 import type { ShareEvent } from "./machine.ts";
 

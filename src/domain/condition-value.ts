@@ -1,5 +1,5 @@
 /** Values of conditions: what a field may hold, how what a CRM sent reads as it, and how values compare. */
-import { z } from "zod";
+import * as z from "zod";
 import { decimalToMicros, microsToDecimal } from "./money.ts";
 
 export const fieldTypes = ["text", "number", "boolean", "date", "list"] as const;

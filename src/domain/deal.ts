@@ -2,7 +2,7 @@
  * The joint deal as we see it, what a marketplace programme makes of it, and how an observation changes a share.
  * Our vocabulary only: a marketplace's words live in its adapter's folder.
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   path,
   type Row,

@@ -1,5 +1,5 @@
 /** What a diagnosis is: checks that are tried for real, one by one, each with what was found and what to do about it. */
-import { z } from "zod";
+import * as z from "zod";
 
 export type Found =
   | { readonly kind: "ok"; readonly detail: string }

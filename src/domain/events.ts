@@ -2,7 +2,7 @@
  * The catalogue of events: past participles for facts, `*.requested` for wishes. The same names inside (workflows) and
  * outside (the API's event list). Data carries ids, counts and codes: never a person, never a body.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { handKinds } from "./by-hand.ts";
 
 const shareFact = z.object({

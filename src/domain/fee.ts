@@ -2,7 +2,7 @@
  * The fee that a marketplace is expected to keep of a private offer, judged before it is sent: effective-dated rows, each
  * with its source. The rate is the one that the financial close compares with what was kept (`finance/fee.ts`). Pure.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { dateSchema, type MarketplaceId, marketplaceIdSchema } from "./deal.ts";
 import { dayOf } from "./finance/day.ts";
 import { expectedRate, feeOn, type FeeRow as RateRow } from "./finance/fee.ts";

@@ -5,7 +5,7 @@
  * field only where it says something else than it said before; a repeated value never overwrites what came later.
  */
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import {
   type AccountInput,
   accountInputSchema,

@@ -2,7 +2,7 @@
  * A referral or lead that came from the partner first: what is known of it before it is accepted, the answer we give, and
  * what a person should do about it. Our vocabulary only; no personal data anywhere in it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { dateSchema, type RemoteRef } from "./deal.ts";
 import { type InvitationEvent, type InvitationState, invitationStates, invitationTable, type Row } from "./machine.ts";
 

@@ -1,5 +1,5 @@
 /** Exact money: integers scaled to one millionth of the currency unit, with the ISO 4217 code. Never a float. */
-import { z } from "zod";
+import * as z from "zod";
 
 export interface Money {
   /** Millionths of one currency unit. */

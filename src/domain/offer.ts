@@ -2,7 +2,7 @@
  * The private offer as we see it: the contract that a co-sold deal becomes at a marketplace, and the agreement it turns into.
  * Our vocabulary only: a marketplace's words live in its adapter's folder.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Contact, dateSchema, type Json, type JsonObject, jsonObjectSchema, type RemoteRef } from "./deal.ts";
 import type { AgreementEvent, OfferEvent } from "./machine.ts";
 import { decimalToMicros, type Money, type MoneyJson, moneyFromJson, moneyJsonSchema } from "./money.ts";

@@ -2,7 +2,7 @@
  * Share rules: which deals go to which programme without a person. A rule is data with versions; what it adds to a deal is
  * marked, and leaves only with the rule's consent: a value nobody gave is never invented.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { compileCondition, conditionCharactersMax, type Fields } from "./condition.ts";
 import {
   type AccountInput,

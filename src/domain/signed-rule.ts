@@ -4,7 +4,7 @@
  * exchanged afterwards. https://www.rfc-editor.org/rfc/rfc8785 https://www.rfc-editor.org/rfc/rfc8032
  */
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import { dateSchema, type Json, type JsonObject, jsonObjectSchema } from "./deal.ts";
 
 export const sides = ["us", "partner"] as const;

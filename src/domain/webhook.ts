@@ -3,7 +3,7 @@
  * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md): which events are offered,
  * who wants which, what is sent, what an answer means and when the next attempt is due.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type EventName, type EventRecord, eventNames } from "./events.ts";
 import { webhookMessageStates, webhookStates } from "./machine.ts";
 

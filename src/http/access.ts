@@ -1,5 +1,5 @@
 /** API keys, and the right to be forgotten. */
-import { z } from "zod";
+import * as z from "zod";
 import { apiKeySchema, scopes } from "../store/access.ts";
 import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageOf, pageQuery } from "./endpoint.ts";
 import { notFound, ProblemError } from "./problem.ts";

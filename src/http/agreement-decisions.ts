@@ -1,5 +1,5 @@
 /** What a connection's settings leave to a person: the answer to what a marketplace waits for at an agreement. */
-import { z } from "zod";
+import * as z from "zod";
 import { agreementSchema } from "../store/agreements.ts";
 import { agreementParams } from "./agreements.ts";
 import { type AppDeps, checkMatch, commit, type Endpoint, endpoint, tagOf } from "./endpoint.ts";

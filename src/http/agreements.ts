@@ -1,5 +1,5 @@
 /** Agreements over HTTP: what offers and public purchases became. */
-import { z } from "zod";
+import * as z from "zod";
 import { agreementStates } from "../domain/machine.ts";
 import {
   type Agreement,

@@ -1,5 +1,5 @@
 /** Rules that answer invitations, over HTTP: written, tried, changed with their versions kept. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type AnswerRule,
   answerActions,

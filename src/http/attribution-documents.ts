@@ -1,5 +1,5 @@
 /** What attribution goes by, over HTTP: rules and decisions that both companies signed, the keys they are verified with, disputes. */
-import { z } from "zod";
+import * as z from "zod";
 import { createCsvReader, csvRow } from "../domain/csv.ts";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import { attributionRuleSchema } from "../domain/finance/attribution-rule.ts";

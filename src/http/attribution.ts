@@ -1,5 +1,5 @@
 /** Credits over HTTP: who is credited for which deal, and one partner's own side. */
-import { z } from "zod";
+import * as z from "zod";
 import { creditBases, ruleName } from "../domain/finance/attribution-rule.ts";
 import { csvRows } from "../domain/finance/pack/table.ts";
 import { partnerShare, partnerShareTable } from "../domain/finance/partner-share.ts";

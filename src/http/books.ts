@@ -1,5 +1,5 @@
 /** What queries of the books have in common: as of which day, as known by when, in which form money and days are answered. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIdSchema } from "../domain/deal.ts";
 import { amountText } from "../domain/finance/amount.ts";
 import { IncompleteFacts } from "../domain/finance/close.ts";

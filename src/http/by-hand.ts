@@ -1,5 +1,5 @@
 /** What the routes of tasks and reports share: the connection's assisted side, numbers, and a report taken in. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Assisted } from "../../adapters/contract.ts";
 import { isLater, observationOf, type PartnerStatus, type Told, wordIn } from "../domain/by-hand.ts";
 import { type Connection, isEnded, type Json, type RemoteRef, type Share } from "../domain/deal.ts";

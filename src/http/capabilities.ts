@@ -1,5 +1,5 @@
 /** What a connection can do, and why not the rest: read off its session. Nothing is contacted. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Capability, capabilityNames, type Marketplace } from "../../adapters/contract.ts";
 import { capabilitiesOf } from "../../adapters/registry.ts";
 import { type Connection, jsonObjectSchema } from "../domain/deal.ts";

@@ -1,5 +1,5 @@
 /** One deal and several clouds over HTTP: shared with all of them by one request, and read side by side. */
-import { z } from "zod";
+import * as z from "zod";
 import type { CoSell } from "../../adapters/contract.ts";
 import { nextStep } from "../domain/advice.ts";
 import { type Connection, type Json, jsonObjectSchema, marketplaceIdSchema, partnerNames } from "../domain/deal.ts";

@@ -1,5 +1,5 @@
 /** The companies in the deals, over HTTP. */
-import { z } from "zod";
+import * as z from "zod";
 import { accountSchema } from "../domain/deal.ts";
 import { partnerSchema } from "../store/companies.ts";
 import { type AppDeps, type Endpoint, endpoint, idOf, listOf, pageOf, pageQuery } from "./endpoint.ts";

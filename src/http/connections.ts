@@ -1,5 +1,5 @@
 /** Connections over HTTP: the seller identities that are set up with marketplaces, and their keys. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type Connection,
   connectionSchema,

@@ -2,7 +2,7 @@
  * A person's leave at a partner, asked for and taken in: where to sign in, what comes back from there, and how long it holds. The page it
  * comes back to is for a browser; everything else is for programs.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Consent, ConsentState } from "../../adapters/contract.ts";
 import type { Connection } from "../domain/deal.ts";
 import { policy } from "../domain/fault.ts";

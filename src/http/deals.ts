@@ -1,5 +1,5 @@
 /** Deals over HTTP: read, save, replace, patch, their history and the evidence that a partner acted. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   accountInputSchema,
   accountSchema,

@@ -1,5 +1,5 @@
 /** The doctor over HTTP: every permission, setting and way that the service and its connections need, tried for real. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Checked, checkedSchema, runChecks } from "../domain/diagnosis.ts";
 import { connectionChecks } from "./connection-checks.ts";
 import { type AppDeps, type Endpoint, endpoint, idOf } from "./endpoint.ts";

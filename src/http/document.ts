@@ -2,7 +2,7 @@
  * This API as an OpenAPI 3.1 document, made from the routes themselves. zod's own converter writes the schemas: it speaks
  * the JSON Schema of OpenAPI 3.1 and, unlike the one of @hono/zod-openapi, ends on recursive JSON.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { accountSchema, connectionSchema, contactSchema, opportunitySchema, shareSchema } from "../domain/deal.ts";
 import { eventSchema } from "../domain/events.ts";
 import { apiKeySchema } from "../store/access.ts";

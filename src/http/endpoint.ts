@@ -1,5 +1,5 @@
 /** What a route is: data that the door obeys and the document describes, and a function that does the work. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Registry } from "../../adapters/registry.ts";
 import type { Check } from "../domain/diagnosis.ts";
 import type { Result } from "../domain/fault.ts";

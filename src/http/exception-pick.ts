@@ -1,5 +1,5 @@
 /** Which exceptions a list or a bulk assignment is about, and the bulk assignment. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { exceptionStates } from "../domain/machine.ts";
 import { decimalToMicros, isCurrency } from "../domain/money.ts";

@@ -1,5 +1,5 @@
 /** An exception as it is shown: with its duty, its age and its amount in the currency's decimals. */
-import { z } from "zod";
+import * as z from "zod";
 import { dutyOf } from "../domain/exception-duty.ts";
 import { amountText } from "../domain/finance/amount.ts";
 import { dayText } from "../domain/finance/day.ts";

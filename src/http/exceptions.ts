@@ -1,5 +1,5 @@
 /** Exceptions over HTTP: what waits for whom, and what people say of it. Bulk work by filter: exception-bulk.ts. */
-import { z } from "zod";
+import * as z from "zod";
 import { type exceptionEvents, exceptionTable } from "../domain/machine.ts";
 import type { ExceptionRecord } from "../store/exception-row.ts";
 import { MoveRefused } from "../store/exceptions.ts";

@@ -1,5 +1,5 @@
 /** The fee schedule and the approval policy over HTTP: data that offers are judged by. */
-import { z } from "zod";
+import * as z from "zod";
 import { approvalPolicySchema } from "../domain/approval.ts";
 import { feeRowSchema } from "../domain/fee.ts";
 import { storedPolicySchema } from "../store/approvals.ts";

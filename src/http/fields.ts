@@ -1,5 +1,5 @@
 /** Where each value of a deal comes from, and who may change which field. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../domain/deal.ts";
 import {
   decisions,

@@ -1,5 +1,5 @@
 /** Where a partner delivers its webhooks, read and set at the partner itself. Every write there is journalled first. */
-import { z } from "zod";
+import * as z from "zod";
 import type { HookRegistration, RegisteredHook } from "../../adapters/contract.ts";
 import type { Connection, JsonObject } from "../domain/deal.ts";
 import type { Fault, Result } from "../domain/fault.ts";

@@ -1,5 +1,5 @@
 /** Webhooks: raw bytes in, nothing parsed before it is proved, an answer only after commit. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Hooks, Verdict, VerifiedDelivery } from "../../adapters/contract.ts";
 import type { Connection } from "../domain/deal.ts";
 import type { NewDelivery } from "../store/inbox.ts";

@@ -1,5 +1,5 @@
 /** Many deals at once: each row is judged alone, a bad one changes nothing and stops no other. */
-import { z } from "zod";
+import * as z from "zod";
 import { accountMatchKey } from "../domain/account.ts";
 import type { AccountInput, OpportunityInput } from "../domain/deal.ts";
 import type { Tx } from "../ports.ts";

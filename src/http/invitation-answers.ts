@@ -1,5 +1,5 @@
 /** Answers to invitations over HTTP: accept as a known deal or a new one, reject with one of the programme's reasons. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection } from "../domain/deal.ts";
 import {
   type Candidate,

@@ -1,5 +1,5 @@
 /** Invitations over HTTP: the inbox of what partners refer to us. */
-import { z } from "zod";
+import * as z from "zod";
 import { connectionSchema, partnerNames } from "../domain/deal.ts";
 import {
   candidateSchema,

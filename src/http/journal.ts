@@ -1,5 +1,5 @@
 /** What happened and what waits for a person: events, exceptions, workflow runs. */
-import { z } from "zod";
+import * as z from "zod";
 import { eventNames, eventSchema } from "../domain/events.ts";
 import { type AppDeps, type Endpoint, endpoint, idOf, listOf, pageQuery, runStates, seqPageQuery } from "./endpoint.ts";
 import { bulkAssignEndpoint } from "./exception-pick.ts";

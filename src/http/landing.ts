@@ -1,5 +1,5 @@
 /** Where a buyer arrives from the marketplace: the token is read there, the agreement is followed up, the buyer sees a plain page. */
-import { z } from "zod";
+import * as z from "zod";
 import type { AgreementObservation } from "../domain/offer.ts";
 import { escaped } from "./consent-page.ts";
 import { sessionOf } from "./credentials.ts";

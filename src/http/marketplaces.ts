@@ -1,5 +1,5 @@
 /** Which marketplaces this build knows, and what each one asks for. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Marketplace } from "../../adapters/contract.ts";
 import { jsonObjectSchema, marketplaceIdSchema } from "../domain/deal.ts";
 import { exampleOffer, offerOf, offerShape } from "./capabilities.ts";

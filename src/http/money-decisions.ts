@@ -1,5 +1,5 @@
 /** What people decide of money over HTTP: an agreement's deal, whose a buyer's account is. Decisions are added, never changed. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { type DecisionSubject, decisionKinds, decisionSchema, type MoneyDecision } from "../store/decisions.ts";
 import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, seqPageQuery } from "./endpoint.ts";

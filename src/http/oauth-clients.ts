@@ -1,5 +1,5 @@
 /** The OAuth client of a connection: who may fetch tokens for its webhook. Up to two secrets live at once, each shown once. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection, JsonObject } from "../domain/deal.ts";
 import { toHex } from "../store/seal.ts";
 import { secretIdOf, tokenSecondsDefault, tokenSecondsMax, tokenSecondsMin } from "../tokens.ts";

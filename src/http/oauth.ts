@@ -2,7 +2,7 @@
  * The token endpoint: OAuth 2.0 client credentials (RFC 6749, 4.4) for the senders of webhooks, such as the connection of
  * an EventBridge API destination. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-target-connection-auth.html
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection } from "../domain/deal.ts";
 import type { Clock } from "../ports.ts";
 import { hookAudience, isSameSecret, issueToken } from "../tokens.ts";

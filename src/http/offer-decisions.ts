@@ -1,5 +1,5 @@
 /** Decisions about offers over HTTP: approval, publication, extension, withdrawal. */
-import { z } from "zod";
+import * as z from "zod";
 import { whyMayNotApprove } from "../domain/approval.ts";
 import { dateSchema } from "../domain/deal.ts";
 import { gapSentence } from "../domain/fault.ts";

@@ -1,5 +1,5 @@
 /** Drafts of private offers over HTTP: from nothing, from a deal and its share in one step, from another offer; changed and checked. */
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import { productTypes } from "../domain/fee.ts";
 import { type OfferTerms, offerTermsSchema } from "../domain/offer.ts";

@@ -1,5 +1,5 @@
 /** How an offer is judged before it is sent: what would be refused, what it costs, who must say yes. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Offers } from "../../adapters/contract.ts";
 import { approvalReasonSchema, reasonsFor } from "../domain/approval.ts";
 import type { Connection } from "../domain/deal.ts";

@@ -1,5 +1,5 @@
 /** Templates of offers over HTTP. */
-import { z } from "zod";
+import * as z from "zod";
 import { jsonObjectSchema, marketplaceIdSchema } from "../domain/deal.ts";
 import { offerTermsSchema } from "../domain/offer.ts";
 import { withoutBuyer } from "../domain/offer-draft.ts";

@@ -1,5 +1,5 @@
 /** How offers are read over HTTP, and how a found one is tied to a deal. */
-import { z } from "zod";
+import * as z from "zod";
 import { connectionSchema, dateSchema, marketplaceIdSchema } from "../domain/deal.ts";
 import { offerStates } from "../domain/machine.ts";
 import { buyerMessage } from "../domain/offer-draft.ts";

@@ -1,5 +1,5 @@
 /** What is open to everybody: where to read on, whether the service lives, whether it can work. */
-import { z } from "zod";
+import * as z from "zod";
 import { type AppDeps, type Endpoint, endpoint, type Readiness } from "./endpoint.ts";
 
 const readinessSchema = z.object({

@@ -1,5 +1,5 @@
 /** The journals of a month as CSV, in the shapes of the close pack. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   defaultAccountNames,
   genericJournals,

@@ -1,5 +1,5 @@
 /** What the routes of months share: how a month is named, and what it posts by now. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { type PostedPeriod, type Posting, postingsOf } from "../domain/finance/posting.ts";
 import type { Query } from "../ports.ts";

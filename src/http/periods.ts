@@ -1,5 +1,5 @@
 /** Months of marketplaces' books over HTTP: close softly, lock, open again, and what each posts. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { amountText } from "../domain/finance/amount.ts";
 import { lastDayOf, lockRefusals, type Refusal, refusalSchema } from "../domain/finance/period.ts";

@@ -1,5 +1,5 @@
 /** Everything this API can answer instead of what was asked: RFC 9457 problems, one table of them, and how they travel. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Gap } from "../domain/fault.ts";
 
 export const problemKinds = {

@@ -1,5 +1,5 @@
 /** The queue that a connection's events are fetched from: the alternative to a webhook that partners can reach. */
-import { z } from "zod";
+import * as z from "zod";
 import { connectionSchema, type JsonObject } from "../domain/deal.ts";
 import { parseSettings, sessionOf } from "./credentials.ts";
 import { type AppDeps, type Endpoint, endpoint, idOf } from "./endpoint.ts";

@@ -1,5 +1,5 @@
 /** Reconciliations over HTTP: asked for, followed, read with what they came to. And what explains any of their figures. */
-import { z } from "zod";
+import * as z from "zod";
 import { amountText } from "../domain/finance/amount.ts";
 import { dayOf, monthOf } from "../domain/finance/day.ts";
 import type { Evidence } from "../domain/finance/pack/evidence.ts";

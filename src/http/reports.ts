@@ -1,5 +1,5 @@
 /** Files of reports over HTTP: received byte for byte, read by the workflow `ingest`, listed with what is wrong with them. */
-import { z } from "zod";
+import * as z from "zod";
 import { ownFileNames, ownJson } from "../domain/finance/own-files.ts";
 import { policyFileSchema } from "../domain/finance/policy.ts";
 import { givenFileNames, internalPath, isOwnPath } from "../store/own-files.ts";

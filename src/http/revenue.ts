@@ -1,5 +1,5 @@
 /** Money over HTTP: the lines of the marketplaces' reports with what became of them, what they add up to, and payouts. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIdSchema } from "../domain/deal.ts";
 import { monthlyTotals } from "../domain/finance/check-controls.ts";
 import { dayOf, monthNumber, monthOf } from "../domain/finance/day.ts";

@@ -1,5 +1,5 @@
 /** What share rules would do, and letting them do it: the fields they read, dry runs over all deals, one deal's decision, a run. */
-import { z } from "zod";
+import * as z from "zod";
 import { programmeOf, ruleFields } from "../../adapters/registry.ts";
 import { conditionGuide } from "../domain/condition.ts";
 import { fieldTypes } from "../domain/condition-value.ts";

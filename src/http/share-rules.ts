@@ -1,5 +1,5 @@
 /** Share rules over HTTP: saving them, their order, their versions. What cannot work is refused at save, with place and remedy. */
-import { z } from "zod";
+import * as z from "zod";
 import { programmeOf } from "../../adapters/registry.ts";
 import type { JsonObject } from "../domain/deal.ts";
 import { checkRule } from "../domain/rule-check.ts";

@@ -1,5 +1,5 @@
 /** How shares are read over HTTP: lists, one share's whole story, counts. */
-import { z } from "zod";
+import * as z from "zod";
 import { connectionSchema, shareSchema } from "../domain/deal.ts";
 import { personSchema } from "../store/contacts.ts";
 import { type EffectEntry, effectSchema } from "../store/effects.ts";

@@ -1,5 +1,5 @@
 /** Shares over HTTP: putting a deal to a programme, watching it, changing and withdrawing it. */
-import { z } from "zod";
+import * as z from "zod";
 import type { CoSell } from "../../adapters/contract.ts";
 import { programmeOf } from "../../adapters/registry.ts";
 import { type Connection, isEnded, jsonObjectSchema, type Share, shareSchema } from "../domain/deal.ts";

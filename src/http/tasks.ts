@@ -1,5 +1,5 @@
 /** Tasks over HTTP: what a person has to do at a partner by hand, as a list, as a form, as a page to print. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Assisted } from "../../adapters/contract.ts";
 import { taskFieldSchema } from "../domain/by-hand.ts";
 import { type Connection, connectionSchema, shareSchema } from "../domain/deal.ts";

@@ -1,5 +1,5 @@
 /** What people tell of the partner's records over HTTP: one report, or a file's rows at once. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Assisted } from "../../adapters/contract.ts";
 import { isLater, type Told } from "../domain/by-hand.ts";
 import { shareSchema } from "../domain/deal.ts";

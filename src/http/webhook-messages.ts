@@ -1,5 +1,5 @@
 /** Webhook messages over HTTP: the events that are offered, the log of deliveries, test events and replays. */
-import { z } from "zod";
+import * as z from "zod";
 import { eventCatalogue } from "../domain/events.ts";
 import { webhookMessageStates } from "../domain/machine.ts";
 import { offeredEvents, webhookAttemptSchema, webhookMessageSchema } from "../domain/webhook.ts";

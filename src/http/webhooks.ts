@@ -1,5 +1,5 @@
 /** Webhook endpoints over HTTP: who is told of which events, and the secrets that sign what they get. */
-import { z } from "zod";
+import * as z from "zod";
 import { isEventFilter, offeredEvents, type Webhook, webhookSchema } from "../domain/webhook.ts";
 import type { Tx } from "../ports.ts";
 import { toHex } from "../store/seal.ts";

@@ -1,5 +1,5 @@
 /** Who acts: actors, their API keys (stored as hashes), and the answers kept for repeated requests. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import { parseFirst, parseRows } from "./rows.ts";
 import { sha256Hex, toHex } from "./seal.ts";

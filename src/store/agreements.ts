@@ -1,5 +1,5 @@
 /** Agreements: what offers and public purchases become, every revision of them, and which came of which. */
-import { z } from "zod";
+import * as z from "zod";
 import { jsonObjectSchema, marketplaceIdSchema } from "../domain/deal.ts";
 import { type AgreementState, agreementStates, agreementTable, step } from "../domain/machine.ts";
 import { decimalToMicros, microsToDecimal } from "../domain/money.ts";

@@ -1,5 +1,5 @@
 /** Rules that answer invitations: rows of data per connection, every version kept. */
-import { z } from "zod";
+import * as z from "zod";
 import { type AnswerRule, answerActions, answerRuleSchema } from "../domain/answer-rule.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
 import type { Journal } from "./journal.ts";

@@ -1,5 +1,5 @@
 /** Approvals of offers: the policy in its versions, who asked, who said yes or no, to exactly which terms. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type ApprovalPolicy,
   type ApprovalReason,

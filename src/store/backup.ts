@@ -3,7 +3,7 @@
  * gave it: the embedded database's data directory as tar, or PostgreSQL's archive. Before them there may be a line with the
  * key, in a gzip member of its own, so that adding it needs no second compression.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock, Db, Query, Seal } from "../ports.ts";
 import { migrationNames } from "./migrations/names.ts";
 

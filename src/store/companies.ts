@@ -1,5 +1,5 @@
 /** The companies in the deals: customers (accounts) and the partners who work on a deal. */
-import { z } from "zod";
+import * as z from "zod";
 import { accountMatchKey, registrableDomain } from "../domain/account.ts";
 import { type Account, type AccountInput, accountSchema } from "../domain/deal.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";

@@ -1,5 +1,5 @@
 /** Connections: configured seller identities, and where their sweeps left off. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type Connection,
   connectionSchema,

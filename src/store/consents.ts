@@ -1,5 +1,5 @@
 /** Sign-ins at a partner that were begun and have not come back yet. A state is good once, for an hour, for one connection. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import { parseFirst } from "./rows.ts";
 import { sha256Hex } from "./seal.ts";

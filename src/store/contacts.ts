@@ -1,5 +1,5 @@
 /** People: one encrypted table, read by subject, found by a keyed fingerprint of the e-mail, erased on demand. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Contact, contactRoles, contactSchema } from "../domain/deal.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 

@@ -2,7 +2,7 @@
  * What people decided of money: which deal an agreement belongs to, whose a buyer's account is. Rows are added and never changed;
  * the newest of a subject holds. They become facts as rows of agreement-links.csv and aliases.csv (own-files.ts), and only so.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import type { OwnDecision } from "../domain/finance/own-files.ts";
 import { ref } from "../domain/finance/refs.ts";

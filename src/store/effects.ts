@@ -1,5 +1,5 @@
 /** The effect journal: one row for each intended partner write, and its fate. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection, JsonObject, Opportunity, Share } from "../domain/deal.ts";
 import type { Fault } from "../domain/fault.ts";
 import type { Invitation } from "../domain/invitation.ts";

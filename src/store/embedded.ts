@@ -10,7 +10,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { z } from "zod";
+import * as z from "zod";
 import type { Db } from "../ports.ts";
 import { openDatabase } from "./database.ts";
 import type { EmbeddedWorkerData } from "./embedded-worker.ts";

@@ -1,5 +1,5 @@
 /** The partner's side of a share: their record's id, version, facts and sealed body, and what we were told of it. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Observation, type RemoteRef, remoteRefSchema, type Share } from "../domain/deal.ts";
 import { shareEndStates, shareStates } from "../domain/machine.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";

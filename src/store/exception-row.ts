@@ -1,5 +1,5 @@
 /** A row of what waits for a person, as it leaves the store. */
-import { z } from "zod";
+import * as z from "zod";
 import { exceptionStates } from "../domain/machine.ts";
 import type { Query } from "../ports.ts";
 

@@ -1,5 +1,5 @@
 /** The fee schedule: what marketplaces publish, seeded, and what whoever has the contracts made of it. */
-import { z } from "zod";
+import * as z from "zod";
 import { type FeeRow, feeRowSchema, seedFeeRows } from "../domain/fee.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
 import { parseRows } from "./rows.ts";

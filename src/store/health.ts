@@ -1,5 +1,5 @@
 /** What a diagnosis asks the database: whether work moves, when somebody was last heard of, and how much of a quota is used. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Query } from "../ports.ts";
 import { parseFirst, parseRows } from "./rows.ts";
 

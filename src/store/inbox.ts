@@ -1,5 +1,5 @@
 /** The inbox: what partners told us, kept once, with the looks it asks for, in one statement: one round trip, one commit. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection } from "../domain/deal.ts";
 import type { EventName } from "../domain/events.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";

@@ -1,5 +1,5 @@
 /** Invitations: referrals and leads that came from a partner, the answer each gets, and the dates that remind of it. */
-import { z } from "zod";
+import * as z from "zod";
 import { registrableDomain } from "../domain/account.ts";
 import {
   absorbInvitation,

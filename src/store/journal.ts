@@ -1,5 +1,5 @@
 /** The journal: outbox (facts to tell, written in the transaction that made them true), history, exceptions. */
-import { z } from "zod";
+import * as z from "zod";
 import type { EventData, EventName, EventRecord } from "../domain/events.ts";
 import { eventCatalogue, eventSchema } from "../domain/events.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";

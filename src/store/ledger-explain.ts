@@ -1,5 +1,5 @@
 /** Why something in the ledger is what it is: the facts that belong together with it are closed anew, and the evidence is read from that. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { closeBooks } from "../domain/finance/close.ts";
 import { lastSecondOfDay } from "../domain/finance/day.ts";

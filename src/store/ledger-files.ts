@@ -1,5 +1,5 @@
 /** Which files count: those that were read, of the company's own the newest of a path; and what changed since the last time. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Query } from "../ports.ts";
 import { parseRows } from "./rows.ts";
 

@@ -1,5 +1,5 @@
 /** Money lines in the database: every version of each, written and read many at a time. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { type LineKind, lineKinds, type MoneyLine, type Part } from "../domain/finance/line.ts";
 import { linkMethods } from "../domain/finance/links.ts";

@@ -1,5 +1,5 @@
 /** What the last reconciliation concluded, listed: agreements with their deals, payouts, credits and how they came about, totals. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { creditBases } from "../domain/finance/attribution-rule.ts";
 import { creditMovementKinds } from "../domain/finance/credit-movements.ts";

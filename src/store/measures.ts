@@ -1,5 +1,5 @@
 /** What operators watch, as the database knows it: few statements, each over an index or a small table, none in a transaction. */
-import { z } from "zod";
+import * as z from "zod";
 import { shareEndStates } from "../domain/machine.ts";
 import type { Query } from "../ports.ts";
 import { parseRows } from "./rows.ts";

@@ -1,5 +1,5 @@
 /** The dates on which somebody is told about an offer or an agreement: one row each, gone once it is told. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Instalment } from "../domain/offer.ts";
 import type { ClockDep, Query } from "../ports.ts";
 import { parseRows } from "./rows.ts";

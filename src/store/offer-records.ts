@@ -1,5 +1,5 @@
 /** The marketplace's side of an offer: its record, what it says, and what is still to be done there. */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject, RemoteRef } from "../domain/deal.ts";
 import { decimalToMicros } from "../domain/money.ts";
 import type { Evidence, OfferObservation, OfferTerms } from "../domain/offer.ts";

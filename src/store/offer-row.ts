@@ -1,5 +1,5 @@
 /** A private offer as a row of the database. */
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema, marketplaceIdSchema, shareSchema } from "../domain/deal.ts";
 import { feeJudgementSchema, productTypes } from "../domain/fee.ts";
 import { offerStates } from "../domain/machine.ts";

@@ -1,5 +1,5 @@
 /** Deals that a found offer or agreement may belong to: suggested to a person, never linked by themselves. */
-import { z } from "zod";
+import * as z from "zod";
 import { decimalToMicros, type MoneyJson } from "../domain/money.ts";
 import type { ClockDep, Query } from "../ports.ts";
 import { parseRows } from "./rows.ts";

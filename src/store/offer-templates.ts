@@ -1,5 +1,5 @@
 /** Templates of offers: terms that are filled in once, by marketplace. */
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema, type MarketplaceId, marketplaceIdSchema } from "../domain/deal.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
 import { parseFirst, parseRows } from "./rows.ts";

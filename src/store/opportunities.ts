@@ -1,5 +1,5 @@
 /** Deals as they are read and listed, and the dated evidence that a partner acted. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Account, Contact, Opportunity } from "../domain/deal.ts";
 import type { Query } from "../ports.ts";
 import { type ChangesDeps, createChanges } from "./changes.ts";

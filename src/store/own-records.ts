@@ -1,5 +1,5 @@
 /** What the service knows of its deals, offers and agreements, read at once for the internal files of a close. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIdSchema } from "../domain/deal.ts";
 import type { OwnRecords } from "../domain/finance/own-files.ts";
 import { microsToDecimal } from "../domain/money.ts";

@@ -2,7 +2,7 @@
  * What the lines of the last reconciliation do to a marketplace's books, added up in the database: what a line does follows from
  * sums of its amounts, so that as few rows leave as there are books and months, and one rule says it (pack/movements.ts).
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { MarketplaceId } from "../domain/deal.ts";
 import { type LineKind, lineKinds, lineOf, type MoneyLine, type Part } from "../domain/finance/line.ts";
 import { type Movement, movementsOf } from "../domain/finance/pack/movements.ts";

@@ -1,5 +1,5 @@
 /** What a lock asks of the database: open exceptions that matter, the policy's thresholds, files that nobody reconciled yet. */
-import { z } from "zod";
+import * as z from "zod";
 import { dayOf } from "../domain/finance/day.ts";
 import { parseFact } from "../domain/finance/fact-schemas.ts";
 import type { BlockingException, LockQuestion, Refusal } from "../domain/finance/period.ts";

@@ -1,5 +1,5 @@
 /** Months of marketplaces' books: open, soft, locked; what a locked one holds, and what became known of it since (docs/0016). */
-import { z } from "zod";
+import * as z from "zod";
 import { type MarketplaceId, marketplaceIds } from "../domain/deal.ts";
 import { checkLocked } from "../domain/finance/check-periods.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";

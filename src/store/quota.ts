@@ -2,7 +2,7 @@
  * One token bucket per seller account, kept in the database and so shared by all workers and restarts: an even spacing for
  * the per-second quota, and counts in quarter-hour slots for the rolling day.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Connection } from "../domain/deal.ts";
 import { failed, ok, type Result } from "../domain/fault.ts";
 import type { ClockDep, DbDep, Query } from "../ports.ts";

@@ -2,7 +2,7 @@
  * After a restore: which connections look for every write before they send it, and what was found at partners that no
  * share of ours knows.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
 import type { Journal } from "./journal.ts";
 import { parseFirst, parseRows } from "./rows.ts";

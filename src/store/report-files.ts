@@ -1,5 +1,5 @@
 /** Files of finance as they came: bytes in pieces, their hash, what a reader made of them, and which file stands for which. */
-import { z } from "zod";
+import * as z from "zod";
 import { createSha256 } from "../domain/sha256.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
 import { type ListPage, parseFirst, parseRows } from "./rows.ts";

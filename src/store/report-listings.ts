@@ -1,5 +1,5 @@
 /** How far the fetching of a connection's reports came: the source's cursor, and the files that it listed. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../domain/deal.ts";
 import type { ClockDep, Query } from "../ports.ts";
 import { parseFirst, parseRows } from "./rows.ts";

@@ -1,5 +1,5 @@
 /** Edits of ours on their way to the partner's record: the base they are merged against, and what became of each. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import type { ClockDep, IdsDep, Query, SealDep } from "../ports.ts";
 import { parseRows } from "./rows.ts";

@@ -1,6 +1,6 @@
 /** Share rules: their order, their versions (written once), and the version that a share follows. */
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
 import {
   type RuleContent,

@@ -1,5 +1,5 @@
 /** Shares: a deal put to one programme, the partner's side of it, and edits waiting for their record to open. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   absorb,
   type Connection,

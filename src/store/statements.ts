@@ -1,5 +1,5 @@
 /** What each side last said of a deal, and the table of who may change which field. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Rule, ruleSchema, type Said, saidSchema } from "../domain/fields.ts";
 import type { ClockDep, Query } from "../ports.ts";
 import { parseFirst } from "./rows.ts";

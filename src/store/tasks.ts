@@ -1,5 +1,5 @@
 /** Tasks: what a person does at a partner by hand, one write of the effect journal each, with the form that they type. */
-import { z } from "zod";
+import * as z from "zod";
 import { handKinds, type TaskField, type Typed, taskFieldSchema } from "../domain/by-hand.ts";
 import type { Share } from "../domain/deal.ts";
 import { step, type TaskEvent, type TaskState, taskStates, taskTable } from "../domain/machine.ts";

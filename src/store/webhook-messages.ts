@@ -1,5 +1,5 @@
 /** Webhook messages: one for each event and endpoint, made when the outbox is drained, and the log of their attempts. */
-import { z } from "zod";
+import * as z from "zod";
 import type { EventRecord } from "../domain/events.ts";
 import { step, type WebhookMessageState, webhookMessageTable, webhookStates } from "../domain/machine.ts";
 import {

@@ -1,5 +1,5 @@
 /** Webhook endpoints: who is told of which events, whether they are, and which secrets sign what they get. */
-import { z } from "zod";
+import * as z from "zod";
 import { step, webhookTable } from "../domain/machine.ts";
 import { type Webhook, webhookSchema } from "../domain/webhook.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";

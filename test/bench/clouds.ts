@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { type MarketplaceId, marketplaceIds } from "../../src/domain/deal.ts";
 import { cloudsDeal } from "../deals.ts";
 import { createPatientClock, type PatientClock, watchDb } from "./patient-clock.ts";

@@ -6,7 +6,7 @@ import { serve } from "@hono/node-server";
 import type { Result as LoadResult } from "autocannon";
 import autocannon from "autocannon";
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { simulatedCredential } from "../../adapters/aws/simulator/index.ts";
 import { createSystemClock } from "../../src/clock.ts";
 import { keepAliveTimeout } from "../../src/node.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { freePort, type Opened, openLocal, readConfig } from "../../src/node.ts";
 import { awsDeal } from "../deals.ts";
 import { quantile, type Verdict } from "./verdict.ts";

@@ -1,5 +1,5 @@
 /** The application that a runner in another process drives: where it is, how it is called, and when its functions changed. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock, Db, Http, Ids, Log } from "../../src/ports.ts";
 import { createRunner, type Runner } from "./index.ts";
 

@@ -1,5 +1,5 @@
 /** Writes an outcome: one transaction per answer, fenced by the claim, so that a late or repeated answer changes nothing. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Db, Ids, Query, Tx } from "../../src/ports.ts";
 import type { ClaimedJob } from "./claim.ts";
 import type { RunnerFunction } from "./config.ts";

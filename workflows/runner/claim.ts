@@ -1,5 +1,5 @@
 /** Jobs and their leases: who runs what, for how long, and how many at once. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Db, Query } from "../../src/ports.ts";
 
 /** A job that is ours until `leaseMs` after the last renewal, with all that its call needs. */

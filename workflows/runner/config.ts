@@ -1,5 +1,5 @@
 /** What the SDK registers, checked against what the runner can do. Everything else is refused by name, before anything runs. */
-import { z } from "zod";
+import * as z from "zod";
 import { nextTick } from "../../src/domain/timetable.ts";
 import { compileExpression, compileMatch, type Evaluate, ExpressionError, type Match } from "./expression.ts";
 

@@ -2,7 +2,7 @@
  * Events become what they cause: runs that start, waits that end, runs that are cancelled. In batches, each in one transaction that
  * also marks its events, so that a crash repeats a batch or nothing.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Db, Ids, Tx } from "../../src/ports.ts";
 import type { RunnerFunction } from "./config.ts";
 import { canonicalText, readPath, satisfies, type Term } from "./expression.ts";

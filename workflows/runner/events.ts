@@ -1,5 +1,5 @@
 /** Events come in: checked, stored once per id, and only then acknowledged. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock, Db, Ids } from "../../src/ports.ts";
 import { isLonger } from "./protocol.ts";
 

@@ -5,7 +5,7 @@
  */
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { z } from "zod";
+import * as z from "zod";
 import { type App, type AppDeps, createApp, OtherTargetError } from "./app.ts";
 import type { RunDetail, Runner } from "./index.ts";
 import { pause } from "./pause.ts";

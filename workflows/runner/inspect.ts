@@ -1,5 +1,5 @@
 /** Single runs from outside: what became of one, what its next call needs, and how it is cancelled. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Db, Query } from "../../src/ports.ts";
 import { wakeBlocked } from "./claim.ts";
 import { endRuns } from "./progress.ts";

@@ -2,7 +2,7 @@
  * An Inngest server in the runner's place: it is told where our functions are until it knows, hears our events, and calls us.
  * Whatever the environment says about development, it talks to the configured addresses only.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Log } from "../../src/ports.ts";
 import type { Transport } from "./events.ts";
 import { pause } from "./pause.ts";

@@ -2,7 +2,7 @@
  * The two ways a run moves: steps complete, or it ends. Both lock the run's row first, so that whoever comes second (a timer, an
  * event, an answer) finds the step done or the run over. Set-based: one event may move thousands of runs.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Query, Tx } from "../../src/ports.ts";
 import type { WireError } from "./protocol.ts";
 

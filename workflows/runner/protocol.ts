@@ -3,7 +3,7 @@
  * https://github.com/inngest/inngest/blob/main/docs/SDK_SPEC.md, and as SDK 4.24 behaves (test/vectors/inngest).
  */
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import { OutboundError } from "../../src/outbound.ts";
 import { createSigner, type Signer } from "./signature.ts";
 import { traceparentOf } from "./trace.ts";

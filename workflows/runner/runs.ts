@@ -1,5 +1,5 @@
 /** Runs: how an event becomes one, how they are listed, and how they leave. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Ids, Query, Tx } from "../../src/ports.ts";
 import type { RunnerFunction } from "./config.ts";
 import { endOfWait } from "./delay.ts";

@@ -1,5 +1,5 @@
 /** What a sync leaves in the database: listened names, crons, new limits; and what a start takes over from a dead process. */
-import { z } from "zod";
+import * as z from "zod";
 import { nextTick } from "../../src/domain/timetable.ts";
 import type { Query } from "../../src/ports.ts";
 import { reclaimLeases, wakeOrphans } from "./claim.ts";

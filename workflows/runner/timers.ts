@@ -1,5 +1,5 @@
 /** What happens because time passes: sleeps and waits that end, and crons that tick. */
-import { z } from "zod";
+import * as z from "zod";
 import { nextTick } from "../../src/domain/timetable.ts";
 import type { Db, Ids, Query } from "../../src/ports.ts";
 import type { RunnerFunction } from "./config.ts";

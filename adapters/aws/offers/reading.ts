@@ -1,5 +1,5 @@
 /** What every call to AWS Marketplace shares: the sender, answers read by their schemas, and lists that are followed by time. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { ClockDep } from "../../../src/ports.ts";

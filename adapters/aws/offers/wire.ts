@@ -2,7 +2,7 @@
  * What AWS Marketplace's Catalog and Agreement APIs answer, as far as we read it: loose objects, so that what AWS adds passes.
  * https://docs.aws.amazon.com/marketplace/latest/APIReference/Welcome.html
  */
-import { z } from "zod";
+import * as z from "zod";
 
 export const catalogHost = "catalog.marketplace.us-east-1.amazonaws.com";
 export const agreementHost = "agreement-marketplace.us-east-1.amazonaws.com";

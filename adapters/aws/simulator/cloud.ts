@@ -1,5 +1,5 @@
 /** The simulated AWS as an installation takes it in: its account, and EventBridge pointed at the service. */
-import { z } from "zod";
+import * as z from "zod";
 import type { SimulatedCloud } from "../../contract.ts";
 import { createAwsSimulator } from "./index.ts";
 import { feedsBucket } from "./s3.ts";

@@ -1,5 +1,5 @@
 /** AWS's side of the truth: what it holds of opportunities, engagements, invitations, tasks and events. */
-import { z } from "zod";
+import * as z from "zod";
 import type { SimulatorState } from "../../contract.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
 import { outgoingShape } from "../../simulator/outbox.ts";

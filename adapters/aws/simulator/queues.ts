@@ -3,7 +3,7 @@
  * the dead-letter queue after too many receives. Changes the ledger only; the caller serialises and commits.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-types.html
  */
-import { z } from "zod";
+import * as z from "zod";
 import { addSeconds } from "../../simulator/ground.ts";
 import { Refusal } from "./answers.ts";
 import { simulatedCredential, simulatedRegion } from "./signature.ts";

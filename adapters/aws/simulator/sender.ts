@@ -3,7 +3,7 @@
  * with the client's credentials, keeps until a minute before its end, and renews once when the answer is 401 or 407.
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-target-connection-auth.html
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "../../../src/domain/deal.ts";
 import type { SimulatorDeps } from "../../contract.ts";
 import type { Destination } from "./targets.ts";

@@ -1,5 +1,5 @@
 /** What an operator may turn while the simulator runs. Every default follows AWS's published numbers or, where none exist, a plausible guess. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceSchema } from "./marketplace/settings.ts";
 
 const range = (low: number, high: number) => z.tuple([z.number().min(0), z.number().min(0)]).default([low, high]);

@@ -2,7 +2,7 @@
  * SQS's wire protocol (AWS JSON 1.0) in front of the queues: who asks, which operation, and its answer.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import type { Clock } from "../../../src/ports.ts";
 import { isLostBefore, type Waiting } from "../../simulator/departure.ts";

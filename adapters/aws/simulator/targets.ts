@@ -1,5 +1,5 @@
 /** Where EventBridge delivers to: API destinations, with a key in a header or with OAuth, and SQS queues. */
-import { z } from "zod";
+import * as z from "zod";
 
 const whose = {
   id: z.string().default("default"),

@@ -3,7 +3,7 @@
  * that a buyer brings to the landing page.
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/pc-saas-fulfillment-subscription-api
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject, RemoteRef } from "../../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { AgreementEvent } from "../../../src/domain/machine.ts";

@@ -3,7 +3,7 @@
  * connection's settings. Planned purely; before an answer the operation is read, because ten seconds after its webhook it is accepted.
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/pc-saas-fulfillment-operations-api
  */
-import { z } from "zod";
+import * as z from "zod";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import { type AgreementObservation, type Decision, decided } from "../../../src/domain/offer.ts";
 import type { Next, Outcome, Write } from "../../contract.ts";

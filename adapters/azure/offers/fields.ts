@@ -1,5 +1,5 @@
 /** What only Microsoft asks for in a private offer: `terms.fields` of an offer at this marketplace. */
-import { z } from "zod";
+import * as z from "zod";
 import { decimalToMicros } from "../../../src/domain/money.ts";
 import type { OfferTerms } from "../../../src/domain/offer.ts";
 

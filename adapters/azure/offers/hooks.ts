@@ -5,7 +5,7 @@
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/pc-saas-fulfillment-webhook
  */
 import { decodeProtectedHeader, jwtVerify } from "jose";
-import { z } from "zod";
+import * as z from "zod";
 import type { ClockDep, HttpDep } from "../../../src/ports.ts";
 import { readBoundedJson } from "../../bounded-json.ts";
 import { brandVerified, type Hint, type Hooks, type RawDelivery, type Verdict } from "../../contract.ts";

@@ -1,5 +1,5 @@
 /** Configure jobs over the wire: started, looked for by the mark that their offer carries, followed to their end. */
-import { z } from "zod";
+import * as z from "zod";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { Outcome, PartnerTask, Traces, Write } from "../../contract.ts";
 import {

@@ -3,7 +3,7 @@
  * follows from a subscription whose private plan names it, that one has run out from its last day.
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/job-status-and-retrieve-private-offer-detail-api
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject, RemoteRef } from "../../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { OfferEvent } from "../../../src/domain/machine.ts";

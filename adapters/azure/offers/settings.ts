@@ -1,5 +1,5 @@
 /** What a connection needs for Microsoft's marketplace: who stands behind offers, what is sold, and how buyers are answered. */
-import { z } from "zod";
+import * as z from "zod";
 import { appSchema } from "../app-settings.ts";
 
 const guidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -4,7 +4,7 @@
  * https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens#validate-the-signature
  */
 import { importJWK } from "jose";
-import { z } from "zod";
+import * as z from "zod";
 import type { ClockDep, HttpDep } from "../../../src/ports.ts";
 import { createExchange } from "../exchange.ts";
 import { loginHost } from "../grants.ts";

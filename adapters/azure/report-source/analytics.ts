@@ -3,7 +3,7 @@
  * runs. Query and schedule are found by their names before they are made, so that a new cursor goes on with what there is.
  * https://learn.microsoft.com/en-us/partner-center/insights/analytics-programmatic-access
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Fault, failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { RemoteReport, SessionDeps } from "../../contract.ts";
 import {

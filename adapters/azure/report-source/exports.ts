@@ -4,7 +4,7 @@
  * https://learn.microsoft.com/en-us/partner-center/developer/create-earnings-export-request
  * https://learn.microsoft.com/en-us/partner-center/developer/get-earnings-export-request-by-id
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Fault, failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { RemoteReport, SessionDeps } from "../../contract.ts";
 import { sameWord } from "../wire-offers.ts";

@@ -1,5 +1,5 @@
 /** What a connection needs so that Microsoft's reports of money are fetched. */
-import { z } from "zod";
+import * as z from "zod";
 import { analyticsNames } from "./datasets.ts";
 import { exportNames } from "./exports.ts";
 

@@ -2,7 +2,7 @@
  * Several kinds of reports, each with a course of its own, as one source: a page is one step of one kind. A step asks Microsoft at most for a
  * few things; what it means to make there stands in the cursor before, so that a lost answer is looked for and not made twice.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { ClockDep } from "../../../src/ports.ts";

@@ -1,5 +1,5 @@
 /** The simulated Microsoft as an installation takes it in: a consented organization, and Partner Center's webhooks registered at the service. */
-import { z } from "zod";
+import * as z from "zod";
 import type { SimulatedCloud } from "../../contract.ts";
 import { simulatedCredential } from "./credential.ts";
 import { certificateHost, createAzureSimulator } from "./index.ts";

@@ -3,7 +3,7 @@
  * Every function changes the ledger only; the caller serialises, commits and, where needed, delivers.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { type Json, type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
 import { faultControls, unstruck } from "../../simulator/faults.ts";
 import { notFound, refusal } from "./answers.ts";

@@ -1,5 +1,5 @@
 /** Microsoft's side of the truth: referrals, who signed in, where events go and what was told. */
-import { z } from "zod";
+import * as z from "zod";
 import type { SimulatorState } from "../../contract.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";
 import { outgoingShape } from "../../simulator/outbox.ts";

@@ -2,7 +2,7 @@
  * Lists of referrals: a hundred a page, and a link to the next that is plain http and misses a part of the path.
  * https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-referrals
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "../../../src/domain/deal.ts";
 import type { WireAnswer } from "../../simulator/departure.ts";
 import { at, isObject, listAt, pick, textAt } from "../../simulator/document.ts";

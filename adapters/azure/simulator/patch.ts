@@ -1,5 +1,5 @@
 /** JSON Patch (RFC 6902), of which Partner Center takes `replace` and `add`. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import { isList, isObject } from "../../simulator/document.ts";
 import { invalid } from "./answers.ts";

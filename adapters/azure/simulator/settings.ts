@@ -1,5 +1,5 @@
 /** What an operator may turn while the simulator runs. Defaults follow Microsoft's documents or, where they are silent, a plausible guess. */
-import { z } from "zod";
+import * as z from "zod";
 import { buyersSchema, moneySchema, offersSchema, saasSchema } from "./marketplace/settings.ts";
 
 const range = (low: number, high: number) => z.tuple([z.number().min(0), z.number().min(0)]).default([low, high]);

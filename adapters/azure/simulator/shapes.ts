@@ -3,7 +3,7 @@
  * knows are dropped without a word, as the service does; a misspelt name is therefore lost.
  * https://learn.microsoft.com/en-us/partner-center/developer/referral-resources
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../../../src/domain/deal.ts";
 import { invalid } from "./answers.ts";
 

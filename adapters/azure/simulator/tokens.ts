@@ -3,7 +3,7 @@
  * https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference
  */
 import { errors, jwtVerify, SignJWT } from "jose";
-import { z } from "zod";
+import * as z from "zod";
 import { addSeconds } from "../../simulator/ground.ts";
 import { unauthenticated } from "./answers.ts";
 import type { Caller } from "./calls.ts";

@@ -2,7 +2,7 @@
  * An offer's licence agreement: Google's standard one, or a PDF that is fetched from a host which the connection allows and handed on
  * byte by byte. https://github.com/googleapis/googleapis/blob/master/google/cloud/commerceproducer/v1beta/private_offer.proto (PrivateOfferDocument)
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "../../../src/domain/deal.ts";
 import { type Fault, failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { Outcome, Write } from "../../contract.ts";

@@ -2,7 +2,7 @@
  * Orders over the Procurement API: entitlements read with all that explains them, swept, found by their offer, approved.
  * https://cloud.google.com/marketplace/docs/partners/commerce-procurement-api/reference/rest
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, RemoteRef } from "../../../src/domain/deal.ts";
 import { type Fault, failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { AgreementObservation } from "../../../src/domain/offer.ts";

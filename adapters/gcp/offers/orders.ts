@@ -3,7 +3,7 @@
  * that has its money. Pure.
  * https://cloud.google.com/marketplace/docs/partners/commerce-procurement-api/reference/rest/v1/providers.entitlements
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../../../src/domain/deal.ts";
 import type { AgreementEvent } from "../../../src/domain/machine.ts";
 import type { AgreementObservation, Waiting } from "../../../src/domain/offer.ts";

@@ -4,7 +4,7 @@
  * https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
  */
 import { importJWK } from "jose";
-import { z } from "zod";
+import * as z from "zod";
 import type { ClockDep, HttpDep } from "../../../src/ports.ts";
 import { jsonOf } from "../../text.ts";
 

@@ -2,7 +2,7 @@
  * `privateOffers.list`: it can be filtered and ordered by the time of change alone, so an offer is found by its mark among those that
  * changed since it can have been made. https://github.com/googleapis/googleapis/tree/master/google/cloud/commerceproducer/v1beta
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../../../src/domain/deal.ts";
 import { failed, ok, type Result } from "../../../src/domain/fault.ts";
 import type { Hint, Page } from "../../contract.ts";

@@ -1,5 +1,5 @@
 /** What a connection to Google's marketplace is set up with, beside co-sell, and the fields of an offer that only Google asks for. */
-import { z } from "zod";
+import * as z from "zod";
 import { standardIntervals } from "../wire-offers.ts";
 
 const emailPattern = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;

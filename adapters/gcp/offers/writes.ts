@@ -1,5 +1,5 @@
 /** Private offers over the Producer API: run a planned write, look for a lost one, follow a publication. */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "../../../src/domain/deal.ts";
 import { jsonObjectSchema } from "../../../src/domain/deal.ts";
 import { type Fault, failed, ok, type Result } from "../../../src/domain/fault.ts";

@@ -1,5 +1,5 @@
 /** The simulated Google as an installation takes it in. Of co-sell it tells nothing by itself; the marketplace's news are pushed. */
-import { z } from "zod";
+import * as z from "zod";
 import type { SimulatedCloud } from "../../contract.ts";
 import { keyFileOf, simulatedCredential } from "./credential.ts";
 import { createGcpSimulator } from "./index.ts";

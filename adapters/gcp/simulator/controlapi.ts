@@ -1,5 +1,5 @@
 /** The control API: JSON over HTTP on top of the control functions. */
-import { z } from "zod";
+import * as z from "zod";
 import { jsonObjectSchema } from "../../../src/domain/deal.ts";
 import { type ControlWork, createControlApi, plainly, taking } from "../../simulator/controlapi.ts";
 import { Refusal } from "./answers.ts";

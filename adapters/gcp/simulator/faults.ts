@@ -1,5 +1,5 @@
 /** The faults of this simulator, and the rules of its plans. */
-import { z } from "zod";
+import * as z from "zod";
 import { commonFaults, createFaultPlan, eventFaults, ruleShapeOf, type StruckBy } from "../../simulator/faults.ts";
 import type { Ledger } from "./ledger.ts";
 import { storageOperations } from "./storage.ts";

@@ -1,5 +1,5 @@
 /** Google's side of the truth: the tables of this simulator. */
-import { z } from "zod";
+import * as z from "zod";
 import type { SimulatorState } from "../../contract-simulator.ts";
 import { textAt } from "../../simulator/document.ts";
 import { createBook, dueShape, faultRowSchema, metaSchema, storedObject } from "../../simulator/ledger.ts";

@@ -2,7 +2,7 @@
  * What an operator may turn while the simulator runs. Every default follows Google's pages or, where they say nothing, a plausible guess;
  * whatever is not documented can be turned the other way.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceSchema } from "./marketplace/settings.ts";
 
 const range = (low: number, high: number) => z.tuple([z.number().min(0), z.number().min(0)]).default([low, high]);

@@ -2,7 +2,7 @@
  * Attribution rules as documents: what they say, which deals they cover, and which version counts on the day a deal closes.
  * A rule is kept as it was written, unknown members included, because its signatures are over all of it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../deal.ts";
 import type { RuleVerdict } from "../signed-rule.ts";
 import { dayOf, dayText as textOfDay } from "./day.ts";

@@ -2,7 +2,7 @@
  * Disputes of credits: an open one freezes the disputed part, which is told of and credited to nobody; a decision that both sides
  * signed lets the part stand or fall. Nothing is edited: every step is a row of its own.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type AttributionRule, attributionRuleSchema, type JudgeSigning } from "./attribution-rule.ts";
 import type { Credit } from "./credits.ts";
 import { dayOf } from "./day.ts";

@@ -1,5 +1,5 @@
 /** Facts as they are written down and read again: JSON in which whole amounts are texts. Money lines have columns of their own. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../deal.ts";
 import { publicKeySchema } from "../signed-rule.ts";
 import { attributionRuleSchema, creditBases, influenceModels } from "./attribution-rule.ts";

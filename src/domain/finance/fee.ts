@@ -1,5 +1,5 @@
 /** What a marketplace's listing fee should be: rows of an effective-dated schedule, never numbers in code. */
-import { z } from "zod";
+import * as z from "zod";
 import type { MarketplaceId } from "../deal.ts";
 import { marketplaceIds } from "../deal.ts";
 import { amountOf, divideHalfUp, roundToMinor } from "./amount.ts";

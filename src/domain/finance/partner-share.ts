@@ -2,7 +2,7 @@
  * One partner's side of a close: its own credits and nothing of anybody else. Deal ids and rule hashes let two installations
  * compare counts and states without seeing each other's money.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { AttributionProblem } from "./attribution.ts";
 import { ruleName } from "./attribution-rule.ts";
 import type { Close } from "./close.ts";

@@ -3,7 +3,7 @@
  * close, `period-locks.json` holds the month as it was; signed with Ed25519 like a pack's manifest, it shows every change.
  */
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema, marketplaceIds } from "../deal.ts";
 import { isCurrency } from "../money.ts";
 import { type PrivateKey, type PublicKey, signBytes, verifyBytes } from "../signed-rule.ts";

@@ -1,5 +1,5 @@
 /** Months of a marketplace's books: what a lock is refused for, and what it promises (docs/0016). */
-import { z } from "zod";
+import * as z from "zod";
 import type { MarketplaceId } from "../deal.ts";
 import type { ExceptionState } from "../machine.ts";
 import { amountText } from "./amount.ts";

@@ -1,5 +1,5 @@
 /** Tolerances and windows of a close: data with a version of its own, never numbers in code. */
-import { z } from "zod";
+import * as z from "zod";
 import { marketplaceIds } from "../deal.ts";
 import { amountOf } from "./amount.ts";
 import { monthOf } from "./day.ts";

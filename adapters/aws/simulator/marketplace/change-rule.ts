@@ -1,5 +1,5 @@
 /** What a change type is: the form of its details, its turn in a change set, and what it does to an entity. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../../../../src/domain/deal.ts";
 import { isObject, listAt, textAt } from "../../../simulator/document.ts";
 import type { Agreement, Entity, ErrorDetail } from "./records.ts";

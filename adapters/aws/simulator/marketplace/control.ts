@@ -1,5 +1,5 @@
 /** The operator's side of the marketplace: what buyers, resellers and AWS do, on demand. */
-import { z } from "zod";
+import * as z from "zod";
 import { modelled } from "../answers.ts";
 import type { Occasion, World } from "../world.ts";
 import type { Agreements } from "./agreements.ts";

@@ -1,5 +1,5 @@
 /** What the details of each change type must look like: what AWS refuses at once, with status 422. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   accountSchema,
   buyersSchema,

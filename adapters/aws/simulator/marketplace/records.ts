@@ -1,5 +1,5 @@
 /** What AWS Marketplace holds: entities of the catalog, change sets, agreements, and the money that follows. */
-import { z } from "zod";
+import * as z from "zod";
 import { storedObject } from "../../../simulator/ledger.ts";
 
 export const marketplaceCatalog = "AWSMarketplace";

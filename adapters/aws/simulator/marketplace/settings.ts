@@ -1,5 +1,5 @@
 /** What an operator may turn of the marketplace. Published numbers where AWS has some, else a plausible guess. */
-import { z } from "zod";
+import * as z from "zod";
 
 const range = (low: number, high: number) => z.tuple([z.number(), z.number()]).default([low, high]);
 const share = (value: number) => z.number().min(0).max(1).default(value);

@@ -2,7 +2,7 @@
  * The terms of offers and resale authorizations as their details documents state them, with the limits AWS documents.
  * https://docs.aws.amazon.com/marketplace/latest/APIReference/work-with-private-offers.html
  */
-import { z } from "zod";
+import * as z from "zod";
 
 export const currencies = ["USD", "EUR", "GBP", "AUD", "JPY"] as const;
 const decimal = (places: number) =>

@@ -1,5 +1,5 @@
 /** The operator's side of the marketplace: what buyers, selling partners and people at Partner Center do, on demand. */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "../../../../src/domain/deal.ts";
 import { notFound, refusal } from "../answers.ts";
 import type { World } from "../world.ts";

@@ -3,7 +3,7 @@
  * https://github.com/microsoft/commercial-marketplace-openapi/blob/main/Microsoft.Marketplace.SaaS/2018-08-31/saasapi.v2.json
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/pc-saas-fulfillment-subscription-api
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { WireAnswer } from "../../../simulator/departure.ts";
 import { fulfillmentVersion, marketplaceHost } from "../../wire-offers.ts";
 import { answered } from "../answers.ts";

@@ -2,7 +2,7 @@
  * Analytics in small: queries over the data sets of orders and revenue, run on a schedule into files that a link leads to.
  * https://learn.microsoft.com/en-us/partner-center/insights/analytics-programmatic-access
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "../../../../src/domain/deal.ts";
 import type { WireAnswer } from "../../../simulator/departure.ts";
 import { addSeconds } from "../../../simulator/ground.ts";

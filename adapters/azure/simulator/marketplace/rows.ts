@@ -1,5 +1,5 @@
 /** The marketplace's side of the truth: jobs, private offers, subscriptions, operations, what was told, and the money. Amounts are decimal text. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Book, storedObject } from "../../../simulator/ledger.ts";
 import { outgoingShape } from "../../../simulator/outbox.ts";
 

@@ -1,5 +1,5 @@
 /** What an operator may turn at the marketplace. Where Microsoft's documents are silent or disagree there is a setting for both ways. */
-import { z } from "zod";
+import * as z from "zod";
 
 const range = (low: number, high: number) => z.tuple([z.number().min(0), z.number().min(0)]).default([low, high]);
 const share = (value: number) => z.number().min(0).max(1).default(value);

@@ -2,7 +2,7 @@
  * The form of a configure request: what is refused at once with 400, before there is a job.
  * https://learn.microsoft.com/en-us/partner-center/marketplace-offers/create-direct-isv-to-customer-private-offer-api
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../../../../src/domain/deal.ts";
 import { offerPricingTypes, offerStates } from "../../wire-offers.ts";
 import { ingestionRefusal } from "./answers.ts";

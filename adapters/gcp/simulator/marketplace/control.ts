@@ -1,5 +1,5 @@
 /** The operator's side of the marketplace: what buyers, Google's people and the clock of billing would do, on demand. */
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../../../../src/domain/deal.ts";
 import { unstruck } from "../../../simulator/faults.ts";
 import { invalid, notFound, violation } from "../answers.ts";

@@ -1,5 +1,5 @@
 /** The marketplace's routes of the control API. */
-import { z } from "zod";
+import * as z from "zod";
 import { type ControlWork, plainly, taking } from "../../../simulator/controlapi.ts";
 import {
   accountInputSchema,

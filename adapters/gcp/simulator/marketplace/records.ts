@@ -1,5 +1,5 @@
 /** The marketplace's rows in the ledger. */
-import { z } from "zod";
+import * as z from "zod";
 import { storedObject } from "../../../simulator/ledger.ts";
 import { outgoingShape } from "../../../simulator/outbox.ts";
 

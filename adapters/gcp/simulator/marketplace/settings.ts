@@ -2,7 +2,7 @@
  * What an operator may turn in the marketplace. Defaults follow Google's pages or, where they say nothing, a plausible guess; whatever
  * is not documented can be turned the other way.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const range = (low: number, high: number) => z.tuple([z.number().min(0), z.number().min(0)]).default([low, high]);
 const share = (value: number) => z.number().min(0).max(1).default(value);

@@ -1,6 +1,6 @@
 /** What a close was made of and what it made, by hashes, signed by whoever closed: anybody can check it with the public key. */
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import { type JsonObject, jsonObjectSchema } from "../../deal.ts";
 import { type PrivateKey, type PublicKey, signBytes, verifyBytes } from "../../signed-rule.ts";
 
