@@ -193,6 +193,7 @@ describe("random bodies", () => {
         .replace("/opportunities/{id}", `/opportunities/${body.id}`)
         .replace("/connections/{id}", `/connections/${connectionId}`)
         .replace("/shares/{id}", `/shares/${share.body.share.id}`)
+        .replace("{marketplace}/{month}", "aws/2026-01")
         .replace("{id}", `key_${"0".repeat(32)}`);
     const members = fc.constantFrom(
       "title",

@@ -36,11 +36,13 @@ const known: Readonly<Record<string, string>> = {
   srl: rule.body.id,
 };
 
+const names: Readonly<Record<string, string>> = { marketplace: "aws", month: "2026-01" };
 /** The route's path, with an id of the right kind: one that exists where this test has one. */
 const filled = (endpoint: Endpoint): string => {
   const shape = z.object({ properties: z.record(z.string(), z.looseObject({ pattern: z.string().optional() })) });
   const { properties } = shape.parse({ properties: {}, ...z.toJSONSchema(endpoint.params, { io: "input" }) });
   return endpoint.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    if (name in names) return names[name] ?? "";
     const prefix = /^\^([a-z]+)_/.exec(properties[name]?.pattern ?? "")?.[1] ?? "con";
     return known[prefix] ?? `${prefix}_${"0".repeat(32)}`;
   });

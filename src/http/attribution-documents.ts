@@ -150,6 +150,9 @@ const asWritten = (schema: z.ZodType) =>
   jsonObjectSchema.superRefine((document, context) => {
     const parsed = schema.safeParse(document);
     for (const { path, message } of parsed.error?.issues ?? []) context.addIssue({ code: "custom", path, message });
+    // Further members are the document's own affair; this one no honest document has.
+    if (Object.hasOwn(document, "constructor"))
+      context.addIssue({ code: "unrecognized_keys", keys: ["constructor"], input: document });
   });
 
 const ruleExample = {

@@ -93,6 +93,7 @@ const readEndpoint = (deps: AppDeps): Endpoint =>
         headers: ["ETag"],
       },
     },
+    problems: ["not-found"],
     handle: async ({ params }) => {
       const period = await deps.store.periods.find(deps.db.sql, params);
       const refusals = period.state === "locked" ? [] : await refusalsOf(deps, deps.db.sql, params);
@@ -116,7 +117,7 @@ const diffEndpoint = (deps: AppDeps): Endpoint =>
         schema: z.object({ difference: z.array(differenceRow), rows: z.number().int() }),
       },
     },
-    problems: ["conflict"],
+    problems: ["not-found", "conflict"],
     handle: async ({ params }) => {
       const period = await deps.store.periods.find(deps.db.sql, params);
       if (period.state === "open")
@@ -192,7 +193,7 @@ const moveEndpoint = (deps: AppDeps, verb: keyof typeof verbs): Endpoint => {
     }),
     bodyExample: { reason: "Closed by finance.", dryRun: true },
     answers: { 200: { description: "the month", schema: outcomeSchema, headers: ["ETag"] } },
-    problems: ["conflict"],
+    problems: ["not-found", "conflict"],
     handle: async ({ params, body, caller, match }) => {
       const work = (tx: Tx) => move(deps, tx, { name: params, event, match, ...body, actorId: caller.actorId });
       // A dry run reads as the real one does, and writes nothing.

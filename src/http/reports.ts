@@ -317,7 +317,8 @@ const policyEndpoint = (deps: AppDeps): Endpoint =>
     summary: "Save tolerances and windows of the reconciliation",
     description:
       "Kept as internal/policy.json: what was concluded before as of an earlier day stays explained by the policy known then. A service counts verified signatures only.",
-    body: policyFileSchema,
+    // A misspelt tolerance would be the usual one, unnoticed.
+    body: policyFileSchema.strict(),
     bodyExample: {
       tolerance: { minor_units_per_instalment: 1 },
       windows_days: {

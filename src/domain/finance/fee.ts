@@ -8,6 +8,11 @@ import { dayOf } from "./day.ts";
 const partsPerMillion = z.number().int().min(0).max(1_000_000);
 const dayText = z.string().refine((text) => dayOf(text) !== null, "a date such as 2025-04-21");
 
+/** Units of the tiers' currency: a number, or a plain decimal as text. */
+const tierBound = z.union([
+  z.number().positive(),
+  z.string().refine((text) => (amountOf(text) ?? 0n) > 0n, "a plain decimal above nothing"),
+]);
 export const feeScheduleFileSchema = z.object({
   tcv_currency: z.string().default("USD"),
   /** Units of the tiers' currency per unit of another, as recorded by the schedule's owner. */
@@ -17,7 +22,7 @@ export const feeScheduleFileSchema = z.object({
       marketplace: z.enum(marketplaceIds),
       effective_from: dayText,
       /** Tiers by contract value, lowest first; the last has no upper end. */
-      private_offer: z.array(z.object({ tcv_lt: z.number().positive().optional(), ppm: partsPerMillion })).min(1),
+      private_offer: z.array(z.object({ tcv_lt: tierBound.optional(), ppm: partsPerMillion })).min(1),
       renewal_ppm: partsPerMillion.optional(),
       cppo_uplift_ppm: partsPerMillion.optional(),
     }),

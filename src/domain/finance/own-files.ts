@@ -292,7 +292,7 @@ const feeSchedule = (rows: readonly FeeRow[]) => {
         marketplace,
         effective_from: from,
         private_offer: tiers.map(({ below, percent }) => ({
-          ...(below === null ? {} : { tcv_lt: Number(below) }),
+          ...(below === null ? {} : { tcv_lt: below }),
           ppm: partsPerMillion(percent),
         })),
         ...(renewalPercent == null ? {} : { renewal_ppm: partsPerMillion(renewalPercent) }),
