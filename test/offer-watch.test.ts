@@ -76,8 +76,8 @@ describe("the watch over dates", () => {
     const looks = () => fake.calls.filter((operation) => operation === "GetOffer").length;
     const [before, looked] = [await runs(), looks()];
     await timeline.advance(4 * day);
-    // Each day the clock, the sweep that it asks for, the clean-up and the look at sign-ins; nothing for the offers.
-    expect((await runs()) - before).toBe(4 * 4);
+    // Each day the clock, the sweep that it asks for, the clean-up, the look at sign-ins and the books' clock; nothing for the offers.
+    expect((await runs()) - before).toBe(4 * 5);
     expect(looks() - looked).toBe(0);
   });
 });
