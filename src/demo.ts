@@ -29,7 +29,7 @@ import { connectSimulators } from "./simulation.ts";
 
 /** The demo's calendar starts here, so that it tells the same story in any year. */
 const start = new Date("2026-11-23T08:00:00Z");
-const weeks = 4;
+const weeks = 3;
 const dayMs = 24 * 3_600_000;
 /** Webhooks carry the news; the safety net may be wide while weeks pass in seconds. */
 const sweepCron = "TZ=UTC 0 5 * * 1";
