@@ -74,7 +74,8 @@ const finish = async (trial: Trial): Promise<Readonly<Record<string, number>>> =
     if (now !== left) progressAtMs = Date.now();
     left = now;
     if (Date.now() - progressAtMs > stuckMsMax) throw new Error(`nothing moves: ${JSON.stringify(open)}`);
-    process.stderr.write(`\r${trial.clock.now().toISOString()} ${JSON.stringify(open)}      `);
+    if (process.stderr.isTTY)
+      process.stderr.write(`\r${trial.clock.now().toISOString()} ${JSON.stringify(open)}      `);
     await step(trial);
   }
   process.stderr.write("\n");
