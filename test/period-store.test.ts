@@ -36,3 +36,21 @@ describe("what the database posts", () => {
     }
   });
 });
+
+describe("the credits of deals", () => {
+  it("are locked by marketplace and close day: those of other marketplaces and of later deals stay open", async () => {
+    const files = Object.entries(drawLedger(11, 40).files);
+    for (const file of files) await keepFile(store, db.sql, file);
+    await store.ledger.reconcile(db, { id: "rec_credits", asOfDay, mode: "full" });
+    const rows = await db.sql<{ deal_id: string; close_day: number; marketplaces: string[] }[]>`
+      select deal_id, close_day, coalesce((select array_agg(distinct marketplace) from agreement_link link
+        where link.deal_id = credit_lock.deal_id), '{}') as marketplaces from credit_lock`;
+    const days = rows.map(({ close_day }) => close_day).toSorted((a, b) => a - b);
+    const untilDay = days[Math.floor(days.length / 2)] ?? 0;
+    const due = rows.filter((row) => row.close_day <= untilDay && row.marketplaces.includes("aws"));
+    expect([due.length > 0, due.length < rows.length]).toEqual([true, true]);
+    expect(await db.transaction((tx) => store.ledger.lockCredits(tx, untilDay, "aws"))).toBe(due.length);
+    const locked = await db.sql<{ deal_id: string }[]>`select deal_id from credit_lock where locked_at is not null`;
+    expect(locked.map(({ deal_id }) => deal_id).toSorted()).toEqual(due.map(({ deal_id }) => deal_id).toSorted());
+  });
+});

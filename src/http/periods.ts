@@ -239,6 +239,7 @@ const move = async (deps: AppDeps, tx: Tx, moving: Moving) => {
   const postings = posted.filter((one) => one.period === name.month);
   const closing = event === "reopened" ? null : await closingOf(tx, { ...name, asOfDay, event, postings });
   const moved = await periods.move(tx, period, { event, actorId, reason: moving.reason ?? null, closing });
+  if (event === "locked") await deps.store.ledger.lockCredits(tx, lastDayOf(name.month), name.marketplace);
   // What this month posts is posted once it is locked; nothing else moves by that.
   const own = { marketplace: name.marketplace, period: name.month, asOfDay, postings };
   const now = event === "locked" ? [...others, own] : others;

@@ -1,4 +1,5 @@
 /** The ledger: facts of files, and what the last reconciliation concluded from them (docs/0015). */
+import type { MarketplaceId } from "../domain/deal.ts";
 import type { Facts } from "../domain/finance/facts.ts";
 import type { ClockDep, Db, IdsDep, Query } from "../ports.ts";
 import { createExplaining } from "./ledger-explain.ts";
@@ -35,12 +36,14 @@ export const createLedger = (deps: ClockDep & IdsDep) => ({
    */
   reconcile: (db: Db, given: Reconciling): Promise<Reconciled> => reconcile(deps, db, given),
   /**
-   * Locks what the last reconciliation concluded of who is credited for deals that closed by this day: later rules and touches change
-   * it no more. Returns how many deals.
+   * Locks what the last reconciliation concluded of who is credited for deals that closed by this day, of all or of those with an
+   * agreement at one marketplace: later rules and touches change it no more. Returns how many deals.
    */
-  lockCredits: async (tx: Query, untilDay: number): Promise<number> =>
+  lockCredits: async (tx: Query, untilDay: number, marketplace: MarketplaceId | null = null): Promise<number> =>
     (
-      await tx`update credit_lock set locked_at = ${deps.clock.now()} where locked_at is null and close_day <= ${untilDay}`
+      await tx`update credit_lock set locked_at = ${deps.clock.now()} where locked_at is null and close_day <= ${untilDay}
+        and (${marketplace}::text is null or exists (select from agreement_link link
+          where link.deal_id = credit_lock.deal_id and link.marketplace = ${marketplace}))`
     ).count,
   ...createExplaining(),
   lines: { list: listLines },
