@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
-import { closeFolder } from "../src/cli/close.ts";
+import { closeFolder } from "../src/cli/closed-folder.ts";
 import { dayOf } from "../src/domain/finance/day.ts";
 import {
   type AnswerFile,

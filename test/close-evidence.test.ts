@@ -1,7 +1,7 @@
 /** Evidence over the labelled case: every tree adds up, every leaf that was read names file and row, every id in the pack is explained. */
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { closeFolder } from "../src/cli/close.ts";
+import { closeFolder } from "../src/cli/closed-folder.ts";
 import { dayOf } from "../src/domain/finance/day.ts";
 import { exceptionKey } from "../src/domain/finance/exception.ts";
 import type { Evidence } from "../src/domain/finance/pack/evidence.ts";

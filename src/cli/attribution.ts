@@ -15,7 +15,7 @@ import {
 } from "../domain/finance/partner-share.ts";
 import { type Replay, replayRules } from "../domain/finance/replay.ts";
 import type { Arguments } from "./arguments.ts";
-import { closeFolder } from "./close.ts";
+import { closeFolder } from "./closed-folder.ts";
 import { type Command, type Shell, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { jsonOf } from "./json.ts";

@@ -1,18 +1,15 @@
 /** `cosell close`: reads a folder of reports and internal files and writes what a correct close finds in it. */
-import { reportFormats } from "../../adapters/report-formats.ts";
 import { amountText } from "../domain/finance/amount.ts";
-import { type Close, closeBooks, IncompleteFacts } from "../domain/finance/close.ts";
+import type { Close } from "../domain/finance/close.ts";
 import { dayOf, dayText } from "../domain/finance/day.ts";
 import { isAnswerType } from "../domain/finance/exception.ts";
-import { refusedLocks } from "../domain/finance/period-lock.ts";
-import { judgeDocuments } from "../domain/finance/signed-documents.ts";
 import type { Arguments } from "./arguments.ts";
 import { readAccountNames, readSigningKey, verifyClosePack, type WrittenPack, writeClosePack } from "./close-pack.ts";
+import { type ClosedFolder, closeFolder } from "./closed-folder.ts";
 import { type Command, listFlag, type Report, type Shell, textFlag } from "./command.ts";
-import { exitCodes, Failure, usageFailure } from "./failure.ts";
+import { exitCodes, usageFailure } from "./failure.ts";
 import { closeIntoLedger, openLedger } from "./ledger-folder.ts";
-import { createProgress } from "./progress.ts";
-import { type Keeper, listFolder, type ReadFile, type ReadFolder, readFolder } from "./report-folder.ts";
+import type { ReadFile } from "./report-folder.ts";
 import { readKeys } from "./rule-documents.ts";
 import { counted } from "./table.ts";
 
@@ -54,13 +51,6 @@ column and remedy, and the command ends with exit code 1; all other files are cl
   run: (shell, typed) => runClose(shell, typed),
 };
 
-/** A folder that was read and closed: what the writers of a close pack start from. */
-export interface ClosedFolder {
-  readonly folder: string;
-  readonly read: ReadFolder;
-  readonly close: Close;
-}
-
 const runClose = async (shell: Shell, typed: Arguments): Promise<Report> => {
   const [folder = ""] = typed.operands;
   const out = typed.text("out");
@@ -87,75 +77,6 @@ const runClose = async (shell: Shell, typed: Arguments): Promise<Report> => {
   const closed = await closeFolder(shell, folder, asOfDay);
   const written = await writeClosePack(out, closed, { accounts, key, now: shell.now() });
   return reportOf(closed, out, written);
-};
-
-/** Reads a folder and closes it. Throws a `Failure` where nothing can be concluded at all. */
-export const closeFolder = async (
-  shell: Pick<Shell, "progress" | "tell" | "now" | "stopped">,
-  folder: string,
-  asOfDay: number,
-): Promise<ClosedFolder> => {
-  const read = await readReports(shell, folder);
-  try {
-    return { folder, read, close: closeBooks(read.facts, { asOfDay, judged: await judgeDocuments(read.facts) }) };
-  } catch (error) {
-    throw asFailure(error);
-  }
-};
-
-/** What is wanting in facts, as it is told at the command line. */
-export const asFailure = (error: unknown): unknown =>
-  error instanceof IncompleteFacts ? new Failure(error.message, { fix: error.fix }) : error;
-
-/** Reads the files of a folder, and keeps them where there is a keeper. Throws a `Failure` where there is none. */
-export const readReports = async (
-  shell: Pick<Shell, "progress" | "tell" | "now" | "stopped">,
-  folder: string,
-  keeper?: Keeper,
-): Promise<ReadFolder> => {
-  const files = await listFolder(folder);
-  if (files.length === 0) throw new Failure(`${folder} holds no file`, { fix: "put the reports into the folder" });
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const progress = createProgress(shell, "reading", bytes);
-  const startedMs = shell.now().getTime();
-  try {
-    const read = await readFolder(folder, files, {
-      formats: reportFormats,
-      stopped: shell.stopped,
-      ...(keeper === undefined ? {} : { keeper }),
-      watcher: {
-        read: (done, rows, at) => {
-          const seconds = Math.max(0.001, (shell.now().getTime() - startedMs) / 1_000);
-          const left = done === 0 ? 0 : Math.ceil((seconds * (bytes - done)) / done);
-          const pace = Math.round(rows / seconds).toLocaleString("en");
-          progress.show(
-            done,
-            `${at}/${files.length} files, ${rows.toLocaleString("en")} rows, ${pace} rows/s, ${left} s left`,
-          );
-        },
-      },
-    });
-    await refuseChangedLocks(read.facts);
-    progress.show(bytes, "matching");
-    return read;
-  } finally {
-    progress.end();
-  }
-};
-
-const refuseChangedLocks = async (facts: ReadFolder["facts"]): Promise<void> => {
-  const [first] = await refusedLocks(facts);
-  if (first === undefined) return;
-  const { lock, verdict } = first;
-  const why = {
-    forged: "was changed after it was signed",
-    unsigned: "is not signed, and the policy asks for verified signatures",
-    unknown_key: "is signed with a key that keys.json does not have",
-    verified: "",
-  }[verdict];
-  throw new Failure(`the lock of ${lock.marketplace} ${lock.period} ${why}`, {
-    fix: "take period-locks.json as cosell close lock wrote it, and the signer's public key into keys.json",
-  });
 };
 
 const reportOf = ({ read, close }: ClosedFolder, out: string, written: WrittenPack): Report => {

@@ -7,7 +7,7 @@ import { createExplainer } from "../domain/finance/pack/explainer.ts";
 import type { Arguments } from "./arguments.ts";
 import { asOfFlags, asOfQuery } from "./books.ts";
 import { withClient } from "./client.ts";
-import { closeFolder } from "./close.ts";
+import { closeFolder } from "./closed-folder.ts";
 import { type Command, type Shell, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { jsonOf } from "./json.ts";

@@ -11,7 +11,7 @@ import { DirectoryOwnedError, openEmbedded } from "../store/embedded.ts";
 import { createLedger, type Ledger } from "../store/ledger.ts";
 import { migrate } from "../store/migrate.ts";
 import { createReportFiles, type ReportFile, type ReportFiles } from "../store/report-files.ts";
-import { asFailure, type ClosedFolder, readReports } from "./close.ts";
+import { asFailure, type ClosedFolder, readReports } from "./closed-folder.ts";
 import type { Shell } from "./command.ts";
 import { Failure } from "./failure.ts";
 import type { FolderFile, Keeper, ReadFile } from "./report-folder.ts";
