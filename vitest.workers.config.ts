@@ -63,7 +63,7 @@ export default defineConfig({
       "test/conformance-offers-{azure,gcp}.test.ts",
       "test/conformance-reports-{aws,azure,gcp}.test.ts",
       "test/{aws,azure,gcp}-*.test.ts",
-      "test/outbound.test.ts",
+      "test/{outbound,seal}.test.ts",
       ...(isServerThere ? onDatabase : []),
     ],
     // A whole service in virtual time, on PGlite.

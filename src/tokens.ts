@@ -2,6 +2,7 @@
  * Short-lived bearer tokens that prove a webhook's sender: JWTs signed with a key of this installation, in the profile of
  * RFC 9068. We issue them and we alone verify them, so one symmetric key suffices; it lives with the other secrets.
  */
+import { createHash } from "node:crypto";
 import { base64url, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
 import type { ClockDep, IdsDep, SecretsDep, SecretValue } from "./ports.ts";
@@ -161,14 +162,10 @@ const verdictOf = async (token: string, { key, audience, now }: Expected): Promi
 export const secretIdOf = (ref: string): string => ref.split(":").at(-1) ?? ref;
 
 /** Whether two secrets are the same, compared whole and by their digests. */
-export const isSameSecret = async (given: string, known: string): Promise<boolean> => {
-  const [left, right] = await Promise.all([digestOf(given), digestOf(known)]);
-  return isSameDigest(left, right);
-};
+export const isSameSecret = (given: string, known: string): boolean => isSameDigest(digestOf(given), digestOf(known));
 
 /** SHA-256 of a text. */
-export const digestOf = async (text: string): Promise<Uint8Array> =>
-  new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+export const digestOf = (text: string): Uint8Array => createHash("sha256").update(text).digest();
 
 /** Compares digests of equal length without leaving early: the time says nothing about where they differ. */
 export const isSameDigest = (left: Uint8Array, right: Uint8Array): boolean => {

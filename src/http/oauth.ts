@@ -167,8 +167,8 @@ const authenticate = async (deps: AppDeps, { clientId, secret }: Given): Promise
   const connectionId = connectionIdOf(clientId);
   const connection = connectionId === null ? null : await deps.store.connections.find(deps.db.sql, connectionId);
   const client = connection === null ? null : oauthClientOf(connection);
-  if (connection === null || client === null || !(await isSameSecret(clientId, client.clientId))) {
-    await isSameSecret(secret, clientId);
+  if (connection === null || client === null || !isSameSecret(clientId, client.clientId)) {
+    isSameSecret(secret, clientId);
     return { kind: "unknown" };
   }
   let secretId: string | null = null;
@@ -176,7 +176,7 @@ const authenticate = async (deps: AppDeps, { clientId, secret }: Given): Promise
   for (const { id, ref } of secretsOf(client)) {
     const known = await deps.secrets.get(ref).catch(() => null);
     if (known === null || known.value === "") unread = true;
-    else if (await isSameSecret(secret, known.value)) secretId = id;
+    else if (isSameSecret(secret, known.value)) secretId = id;
   }
   if (secretId !== null) return { connection, client, secretId };
   return { kind: unread ? "away" : "unknown" };
