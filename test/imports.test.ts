@@ -56,6 +56,9 @@ const may: Readonly<Record<string, readonly string[]>> = {
 };
 
 const roomOf = (file: string): string => rooms.find(([, pattern]) => pattern.test(file))?.[0] ?? "nowhere";
+/** What Workers have of Node's own modules, where a webhook is proved and sealed: five times as fast there as WebCrypto. */
+const onWorkersToo = (file: string, name: string): boolean =>
+  name === "node:crypto" && ["src/store/seal.ts", "src/tokens.ts"].includes(file);
 const sourceOf = (file: string): string => readFileSync(join(root, file), "utf8");
 const importsOf = (file: string): readonly string[] =>
   [...sourceOf(file).matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
@@ -116,7 +119,8 @@ describe("the import rules", () => {
   it("keep node: modules to the composition roots and the embedded database", () => {
     const broken = files.filter(
       (file) =>
-        !["root", "embedded"].includes(roomOf(file)) && importsOf(file).some((name) => name.startsWith("node:")),
+        !["root", "embedded"].includes(roomOf(file)) &&
+        importsOf(file).some((name) => name.startsWith("node:") && !onWorkersToo(file, name)),
     );
     expect(
       broken.concat(
@@ -146,7 +150,7 @@ describe("the import rules", () => {
         /^src\/(node|node-outbound|node-tracing|cli|demo|demo-contracts|aws-credentials|azure-credentials)\.ts$|^src\/cli\//.test(
           file,
         ) ||
-        importsOf(file).some((name) => nodeOnly.test(name)),
+        importsOf(file).some((name) => nodeOnly.test(name) && !onWorkersToo(file, name)),
     );
     expect(reached.size).toBeGreaterThan(80);
     expect(broken).toEqual([]);
