@@ -1,5 +1,6 @@
 /** The kinds of rule that the rule pack is written in: required, listed, length, pattern. */
 import type { JsonObject, ShareDraft } from "../../src/domain/deal.ts";
+import { type Finding, finding, none } from "../findings.ts";
 import { textsOf } from "../text.ts";
 import type { Document, Path } from "./document.ts";
 
@@ -9,21 +10,6 @@ export interface Case {
   readonly draft: ShareDraft;
   /** The programme fields with the connection's defaults. */
   readonly fields: JsonObject;
-}
-export interface Finding {
-  readonly code:
-    | "required"
-    | "not_listed"
-    | "too_short"
-    | "too_long"
-    | "bad_format"
-    | "not_allowed"
-    | "in_the_past"
-    | "conflicting";
-  readonly message: string;
-  readonly fix: string;
-  /** Where the rule's own field is not the one to correct. */
-  readonly field?: string;
 }
 export interface Rule {
   readonly id: string;
@@ -89,11 +75,6 @@ const offer = (text: string, list: readonly string[]): string => {
   const rest = near.length === 0 && list.length > 12 ? `, or one of ${list.length - 5} more` : "";
   return `Type exactly ${values.map((value) => JSON.stringify(value)).join(" or ")}${rest}.`;
 };
-
-export const finding = (code: Finding["code"], message: string, fix: string): readonly Finding[] => [
-  { code, message, fix },
-];
-export const none: readonly Finding[] = [];
 
 interface Listing {
   readonly path: Path;

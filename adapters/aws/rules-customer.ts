@@ -1,16 +1,6 @@
 /** Rules about the customer: who, where, industry. */
-import {
-  finding,
-  hasLength,
-  isListed,
-  isNational,
-  matches,
-  needs,
-  none,
-  type Rule,
-  sources,
-  textAt,
-} from "./checks.ts";
+import { finding, none } from "../findings.ts";
+import { hasLength, isListed, isNational, matches, needs, type Rule, sources, textAt } from "./checks.ts";
 import { countryCodes, industries, usStates } from "./picklists.generated.ts";
 import { countriesWithoutPostalCode, isPostalCode, postalFormats, postalSource } from "./postal.ts";
 

@@ -1,7 +1,8 @@
 /** Rules about money: the customer's expected spend and the software contract. */
 
+import { type Finding, finding, none } from "../findings.ts";
 import { isObject } from "../text.ts";
-import { type Case, type Finding, finding, isListed, none, type Rule, sources, textAt } from "./checks.ts";
+import { type Case, isListed, type Rule, sources, textAt } from "./checks.ts";
 import { spendOf } from "./map.ts";
 import { revenueModels } from "./picklists.generated.ts";
 

@@ -1,5 +1,6 @@
 /** Rules about the project, the stage of the deal and the marketing it came from. */
-import { finding, hasLength, isListed, matches, needs, none, type Rule, sources, textAt, textsAt } from "./checks.ts";
+import { finding, none } from "../findings.ts";
+import { hasLength, isListed, matches, needs, type Rule, sources, textAt, textsAt } from "./checks.ts";
 import { ourFields, type Path } from "./document.ts";
 import {
   apnPrograms,

@@ -1,7 +1,8 @@
 /** Rules about the programme fields themselves, what is associated, how AWS joins, the people and the money. */
 import type { Json, JsonObject } from "../../src/domain/deal.ts";
+import { type Finding, finding, none } from "../findings.ts";
 import { isObject, listed, textsOf } from "../text.ts";
-import { type Case, closest, type Finding, finding, hasLength, none, type Rule, sources, textAt } from "./checks.ts";
+import { type Case, closest, hasLength, type Rule, sources, textAt } from "./checks.ts";
 import { contactsOf } from "./map.ts";
 import { involvementTypes, visibilities } from "./picklists.generated.ts";
 import { fieldNames } from "./settings.ts";

@@ -1,5 +1,6 @@
 /** What a rule of the pack looks at and finds, and the documents that the rules come from. */
 import type { JsonObject, ShareDraft } from "../../src/domain/deal.ts";
+import { type Finding, finding, none } from "../findings.ts";
 import type { Document, Path } from "./document.ts";
 import type { Target } from "./settings.ts";
 import type { DealType } from "./taxonomy.ts";
@@ -13,13 +14,6 @@ export interface Case {
   /** Null: the fields name none. */
   readonly type: DealType | null;
   readonly target: Target;
-}
-export interface Finding {
-  readonly code: "required" | "not_listed" | "too_long" | "bad_format" | "not_allowed" | "in_the_past" | "conflicting";
-  readonly message: string;
-  readonly fix: string;
-  /** Where the rule's own field is not the one to correct. */
-  readonly field?: string;
 }
 export interface Rule {
   readonly id: string;
@@ -42,10 +36,6 @@ export const sources = {
   cosell: "cosell: fields of programmes.azure",
 } as const;
 
-export const none: readonly Finding[] = [];
-export const finding = (code: Finding["code"], message: string, fix: string): readonly Finding[] => [
-  { code, message, fix },
-];
 export const textAt = (document: Document, path: Path): string => {
   const value = document[path];
   return typeof value === "string" ? value : "";

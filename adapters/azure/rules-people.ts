@@ -2,7 +2,8 @@
 
 import type { Contact } from "../../src/domain/deal.ts";
 import { isPossible } from "../../src/domain/fields.ts";
-import { type Case, type Finding, finding, needs, none, type Rule, sources, textAt } from "./checks.ts";
+import { type Finding, finding, none } from "../findings.ts";
+import { type Case, needs, type Rule, sources, textAt } from "./checks.ts";
 import { flagOf } from "./map.ts";
 
 /** What a person of a referral must have, by our field. */

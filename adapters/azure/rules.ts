@@ -4,8 +4,9 @@
  */
 import type { JsonObject, ShareDraft } from "../../src/domain/deal.ts";
 import type { Gap } from "../../src/domain/fault.ts";
+import { type Finding, finding, none } from "../findings.ts";
 import { listed, textsOf } from "../text.ts";
-import { type Case, type Finding, finding, needs, none, type Rule, sources, textAt, within } from "./checks.ts";
+import { type Case, needs, type Rule, sources, textAt, within } from "./checks.ts";
 import { ourFields, type Path, pointers } from "./document.ts";
 import { areasOf, dealTypeOf, documentOf, flagOf, playsOf } from "./map.ts";
 import { peopleRules } from "./rules-people.ts";

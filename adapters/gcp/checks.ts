@@ -1,5 +1,6 @@
 /** The kinds of rule that the rule pack is written in. */
 import type { JsonObject, ShareDraft } from "../../src/domain/deal.ts";
+import type { Finding } from "../findings.ts";
 import type { Document, Path } from "./document.ts";
 import type { Target } from "./settings.ts";
 
@@ -10,21 +11,6 @@ export interface Case {
   /** The programme fields with the connection's defaults. */
   readonly fields: JsonObject;
   readonly target: Target;
-}
-export interface Finding {
-  readonly code:
-    | "required"
-    | "not_listed"
-    | "too_short"
-    | "too_long"
-    | "bad_format"
-    | "not_allowed"
-    | "in_the_past"
-    | "conflicting";
-  readonly message: string;
-  readonly fix: string;
-  /** Where the rule's own field is not the one to correct. */
-  readonly field?: string;
 }
 export interface Rule {
   readonly id: string;
@@ -46,8 +32,3 @@ export const sources = {
     "github.com/ajsaasify/SaaSify-Pipedrive-CRM-Connector@3a5add8: the form of a deployed client, not Google's own list",
   settings: "cosell: settings of the connection",
 } as const;
-
-export const none: readonly Finding[] = [];
-export const finding = (code: Finding["code"], message: string, fix: string, field?: string): readonly Finding[] => [
-  { code, message, fix, ...(field === undefined ? {} : { field }) },
-];

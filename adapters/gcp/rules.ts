@@ -5,8 +5,9 @@
  */
 import type { Json, ShareDraft } from "../../src/domain/deal.ts";
 import type { Gap } from "../../src/domain/fault.ts";
+import { type Finding, finding, none } from "../findings.ts";
 import { isObject, textOf } from "../text.ts";
-import { type Case, type Finding, finding, none, type Rule, sources } from "./checks.ts";
+import { type Case, type Rule, sources } from "./checks.ts";
 import { type Document, isPath, ourFields, type Path, wordPaths } from "./document.ts";
 import { documentOf } from "./map.ts";
 import { microsOf } from "./quantities.ts";

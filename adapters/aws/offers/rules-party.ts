@@ -1,10 +1,12 @@
 /** Rules about whom an offer is for, through whom it is sold, and what it is called. */
+
+import { type Finding, fault, when } from "../../findings.ts";
 import { descriptionCharactersMax, descriptionOf, isReplacement } from "./changes.ts";
-import { fault, isAccount, type OfferCase, type OfferFinding, type OfferRule, offerSources, when } from "./checks.ts";
+import { isAccount, type OfferCase, type OfferRule, offerSources } from "./checks.ts";
 
 const productCharactersMax = 50;
 
-const buyerFindings = ({ terms, kind, account }: OfferCase): readonly OfferFinding[] => {
+const buyerFindings = ({ terms, kind, account }: OfferCase): readonly Finding[] => {
   const { accounts } = terms.buyer;
   // A replacement goes to the buyer of the agreement; an authorization may leave the buyer to the reseller.
   if (accounts.length === 0)
@@ -35,7 +37,7 @@ const buyerFindings = ({ terms, kind, account }: OfferCase): readonly OfferFindi
   });
 };
 
-const channelFindings = ({ terms, fields, kind, account }: OfferCase): readonly OfferFinding[] => {
+const channelFindings = ({ terms, fields, kind, account }: OfferCase): readonly Finding[] => {
   const { channelPartner: partner } = terms;
   const stated = fields.resaleAuthorization !== undefined;
   if (partner == null) return [];
@@ -79,7 +81,7 @@ const channelFindings = ({ terms, fields, kind, account }: OfferCase): readonly 
   ];
 };
 
-const markupFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] => {
+const markupFindings = ({ terms, fields }: OfferCase): readonly Finding[] => {
   if (fields.markupPercent === undefined) return [];
   if (fields.resaleAuthorization === undefined)
     return [
@@ -97,7 +99,7 @@ const markupFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] =
   );
 };
 
-const setFindings = ({ fields, kind }: OfferCase): readonly OfferFinding[] => {
+const setFindings = ({ fields, kind }: OfferCase): readonly Finding[] => {
   const { offerSet: set } = fields;
   if (set === undefined) return [];
   return [

@@ -1,8 +1,9 @@
 /** Rules about prices and when they are charged. */
 import { decimalToMicros, type MoneyJson } from "../../../src/domain/money.ts";
 import { currenciesOf, scheduleTotal, totalOf } from "../../../src/domain/offer.ts";
+import { type Finding, fault, when } from "../../findings.ts";
 import { isMarkedUp } from "./changes.ts";
-import { fault, type OfferCase, type OfferFinding, type OfferRule, offerSources, when } from "./checks.ts";
+import { type OfferCase, type OfferRule, offerSources } from "./checks.ts";
 import { plusMonths } from "./dates.ts";
 import { isConfigurable, monthsOf } from "./pricing.ts";
 
@@ -15,7 +16,7 @@ const isOdd = ({ amount }: MoneyJson, places: number): boolean => {
   return micros === null || micros < 0n || micros % 10n ** BigInt(6 - places) !== 0n;
 };
 
-const modelFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] => {
+const modelFindings = ({ terms, fields }: OfferCase): readonly Finding[] => {
   const { price } = terms;
   if (isMarkedUp(fields)) return [];
   const discount =
@@ -58,10 +59,10 @@ const modelFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] =>
   }
 };
 
-const decimalFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] => {
+const decimalFindings = ({ terms, fields }: OfferCase): readonly Finding[] => {
   const { price, schedule } = terms;
   if (isMarkedUp(fields)) return [];
-  const upfront = (money: MoneyJson, field: string): readonly OfferFinding[] =>
+  const upfront = (money: MoneyJson, field: string): readonly Finding[] =>
     when(
       isOdd(money, 3),
       fault(field, "bad_format", [
@@ -97,7 +98,7 @@ const decimalFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] 
   ];
 };
 
-const currencyFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] => {
+const currencyFindings = ({ terms, fields }: OfferCase): readonly Finding[] => {
   if (isMarkedUp(fields)) return [];
   const named = [...currenciesOf(terms)];
   const odd = named.find((currency) => !currencies.some((known) => known === currency));
@@ -122,7 +123,7 @@ const currencyFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[]
 const latestEnd = ({ terms }: OfferCase): string =>
   "months" in terms.term ? plusMonths(terms.acceptBy, terms.term.months) : terms.term.end;
 
-const scheduleFindings = (given: OfferCase): readonly OfferFinding[] => {
+const scheduleFindings = (given: OfferCase): readonly Finding[] => {
   const { terms, fields, draft } = given;
   const { schedule, price, acceptBy } = terms;
   if (schedule.length === 0 || isMarkedUp(fields)) return [];
@@ -150,7 +151,7 @@ const scheduleFindings = (given: OfferCase): readonly OfferFinding[] => {
       dates.length > chargesMax,
       fault("schedule", "too_long", [`AWS takes ${chargesMax} charges.`, "Use fewer."]),
     ),
-    ...dates.flatMap((date, index): readonly OfferFinding[] => {
+    ...dates.flatMap((date, index): readonly Finding[] => {
       if (dates.indexOf(date) < index)
         return [fault(at(index), "conflicting", [`Two charges are on ${date}.`, "Give each charge a day of its own."])];
       if (date < draft.today)

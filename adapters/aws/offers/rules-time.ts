@@ -1,10 +1,12 @@
 /** Rules about how long an offer and its agreement last, what they renew, and what is signed. */
+
+import { type Finding, fault, when } from "../../findings.ts";
 import { isMarkedUp, isReplacement } from "./changes.ts";
-import { fault, type OfferCase, type OfferFinding, type OfferRule, offerSources, when } from "./checks.ts";
+import { type OfferCase, type OfferRule, offerSources } from "./checks.ts";
 
 const netDays = [15, 30, 45, 60, 90, 120];
 
-const termFindings = ({ terms, fields, kind }: OfferCase): readonly OfferFinding[] => {
+const termFindings = ({ terms, fields, kind }: OfferCase): readonly Finding[] => {
   const { term, acceptBy } = terms;
   if ("months" in term)
     return when(
@@ -35,7 +37,7 @@ const termFindings = ({ terms, fields, kind }: OfferCase): readonly OfferFinding
   ];
 };
 
-const legalFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] => {
+const legalFindings = ({ terms, fields }: OfferCase): readonly Finding[] => {
   const { legal } = terms;
   if (legal == null)
     return when(
@@ -54,7 +56,7 @@ const legalFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] =>
   );
 };
 
-const renewalFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] => {
+const renewalFindings = ({ terms, kind }: OfferCase): readonly Finding[] => {
   const { renewal } = terms;
   if (renewal == null) return [];
   return [
@@ -82,7 +84,7 @@ const renewalFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] =>
   ];
 };
 
-const autoRenewalFindings = ({ fields, kind }: OfferCase): readonly OfferFinding[] => {
+const autoRenewalFindings = ({ fields, kind }: OfferCase): readonly Finding[] => {
   const { autoRenewal: renewal } = fields;
   if (renewal === undefined) return [];
   const hundredths = (renewal.instalments ?? []).reduce((sum, { percent }) => {

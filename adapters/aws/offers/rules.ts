@@ -1,7 +1,8 @@
 /** What AWS is known to refuse of a private offer, as dated data, and what a person should know before one is published. */
 import type { Gap } from "../../../src/domain/fault.ts";
 import type { OfferDraft } from "../../../src/domain/offer.ts";
-import { caseOf, gapsIn, type OfferRule } from "./checks.ts";
+import { gapsIn } from "../../findings.ts";
+import { caseOf, type OfferRule } from "./checks.ts";
 import { partyRules } from "./rules-party.ts";
 import { priceRules } from "./rules-price.ts";
 import { timeRules } from "./rules-time.ts";

@@ -1,6 +1,6 @@
 /** What rules about private offers are made of: a case, findings, rows. */
-import type { Gap } from "../../../src/domain/fault.ts";
 import type { OfferDraft, OfferTerms } from "../../../src/domain/offer.ts";
+import type { OfferRuleOf } from "../../findings.ts";
 import { kindOf, type OfferKind } from "./document.ts";
 import { type OfferFields, readOfferFields } from "./fields.ts";
 import { discountOf } from "./price.ts";
@@ -18,20 +18,7 @@ export interface OfferCase {
   readonly discount: string | null;
   readonly market: Market;
 }
-export interface OfferFinding {
-  readonly field: string;
-  readonly code: "required" | "not_listed" | "too_long" | "bad_format" | "not_allowed" | "in_the_past" | "conflicting";
-  readonly message: string;
-  readonly fix: string;
-}
-export interface OfferRule {
-  readonly id: string;
-  /** Our field. */
-  readonly about: string;
-  readonly says: string;
-  readonly source: string;
-  readonly check: (given: OfferCase) => readonly OfferFinding[];
-}
+export type OfferRule = OfferRuleOf<OfferCase>;
 
 const learn = "https://learn.microsoft.com/en-us/partner-center/marketplace-offers";
 export const offerSources = {
@@ -48,21 +35,4 @@ export const caseOf = (draft: OfferDraft, market: Market): OfferCase => {
   const { terms } = draft;
   const kind = kindOf(terms);
   return { draft, terms, ...readOfferFields(terms), kind, discount: discountOf(terms, kind === "csp"), market };
-};
-
-export const fault = (
-  field: string,
-  code: OfferFinding["code"],
-  [message, fix]: readonly [message: string, fix: string],
-): OfferFinding => ({ field, code, message, fix });
-/** One finding when `isWrong`, else none. */
-export const when = (isWrong: boolean, finding: OfferFinding): readonly OfferFinding[] => (isWrong ? [finding] : []);
-
-/** The gaps of a case, one a field: the first rule that finds something about it. */
-export const gapsIn = (rules: readonly OfferRule[], given: OfferCase): readonly Gap[] => {
-  const byField = new Map<string, Gap>();
-  for (const rule of rules)
-    for (const finding of rule.check(given))
-      if (!byField.has(finding.field)) byField.set(finding.field, { ...finding, source: rule.source });
-  return [...byField.values()];
 };

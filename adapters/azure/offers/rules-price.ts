@@ -1,12 +1,13 @@
 /** Rules about what is sold and what it costs. */
 import { decimalToMicros, moneyFromJson } from "../../../src/domain/money.ts";
 import { currenciesOf } from "../../../src/domain/offer.ts";
+import { type Finding, fault, when } from "../../findings.ts";
 import { offersPerPrivateOfferMax } from "../wire-offers.ts";
-import { fault, type OfferCase, type OfferFinding, type OfferRule, offerSources, when } from "./checks.ts";
+import { type OfferCase, type OfferRule, offerSources } from "./checks.ts";
 import { planIdOf, productIdOf } from "./names.ts";
 import { billedMonths, monthsOf, partOf, paymentsOf } from "./price.ts";
 
-const productFindings = ({ terms, market }: OfferCase): readonly OfferFinding[] =>
+const productFindings = ({ terms, market }: OfferCase): readonly Finding[] =>
   when(
     productIdOf(terms.product, market) === null,
     fault("product", "bad_format", [
@@ -15,7 +16,7 @@ const productFindings = ({ terms, market }: OfferCase): readonly OfferFinding[] 
     ]),
   );
 
-const planFindings = ({ terms, fields, discount, kind, market }: OfferCase): readonly OfferFinding[] => {
+const planFindings = ({ terms, fields, discount, kind, market }: OfferCase): readonly Finding[] => {
   const { plan } = terms;
   if (plan == null)
     return when(
@@ -36,7 +37,7 @@ const planFindings = ({ terms, fields, discount, kind, market }: OfferCase): rea
 };
 
 /** A plan stands once in an offer: the tenth is the last. */
-const plansFindings = ({ terms, fields, market }: OfferCase): readonly OfferFinding[] => {
+const plansFindings = ({ terms, fields, market }: OfferCase): readonly Finding[] => {
   const named = [{ product: terms.product, plan: terms.plan ?? undefined }, ...(fields.also ?? [])].map((row) => {
     const product = productIdOf(row.product, market);
     return { product, plan: row.plan === undefined ? "" : planIdOf(row.plan, product ?? "", market) };
@@ -72,7 +73,7 @@ const plansFindings = ({ terms, fields, market }: OfferCase): readonly OfferFind
   ];
 };
 
-const currencyFindings = ({ terms }: OfferCase): readonly OfferFinding[] => {
+const currencyFindings = ({ terms }: OfferCase): readonly Finding[] => {
   const other = [...currenciesOf(terms)].find((currency) => currency !== "USD");
   return when(
     other !== undefined,
@@ -83,7 +84,7 @@ const currencyFindings = ({ terms }: OfferCase): readonly OfferFinding[] => {
   );
 };
 
-const discountFindings = ({ terms, fields, discount, kind }: OfferCase): readonly OfferFinding[] => {
+const discountFindings = ({ terms, fields, discount, kind }: OfferCase): readonly Finding[] => {
   const field =
     kind === "csp" && terms.channelPartner?.discountPercent != null
       ? "channelPartner.discountPercent"
@@ -121,7 +122,7 @@ const discountFindings = ({ terms, fields, discount, kind }: OfferCase): readonl
   ];
 };
 
-const modelFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] => {
+const modelFindings = ({ terms, kind }: OfferCase): readonly Finding[] => {
   const { price } = terms;
   if (kind === "csp") return [];
   if (price.model === "commitment")
@@ -158,7 +159,7 @@ const modelFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] => {
   ];
 };
 
-const paymentFindings = (given: OfferCase): readonly OfferFinding[] => {
+const paymentFindings = (given: OfferCase): readonly Finding[] => {
   const { terms, fields, discount, kind } = given;
   if (discount !== null || kind === "csp") return [];
   const months = monthsOf(terms);
@@ -189,7 +190,7 @@ const paymentFindings = (given: OfferCase): readonly OfferFinding[] => {
   ];
 };
 
-const centFindings = ({ terms: { price } }: OfferCase, payments: number): readonly OfferFinding[] => {
+const centFindings = ({ terms: { price } }: OfferCase, payments: number): readonly Finding[] => {
   const amount = price.model === "flat" ? price.total : price.model === "per_unit" ? price.units[0]?.price : undefined;
   if (amount === undefined) return [];
   const field = price.model === "flat" ? "price.total" : "price.units";
@@ -202,7 +203,7 @@ const centFindings = ({ terms: { price } }: OfferCase, payments: number): readon
   );
 };
 
-const seatFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] => {
+const seatFindings = ({ terms, fields }: OfferCase): readonly Finding[] => {
   const { seats } = fields;
   if (seats === undefined) return [];
   return [

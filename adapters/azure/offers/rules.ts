@@ -5,21 +5,13 @@
 import type { Gap } from "../../../src/domain/fault.ts";
 import type { OfferDraft } from "../../../src/domain/offer.ts";
 import type { RulePack } from "../../contract.ts";
-import {
-  caseOf,
-  fault,
-  gapsIn,
-  type OfferCase,
-  type OfferFinding,
-  type OfferRule,
-  offerSources,
-  when,
-} from "./checks.ts";
+import { type Finding, fault, gapsIn, when } from "../../findings.ts";
+import { caseOf, type OfferCase, type OfferRule, offerSources } from "./checks.ts";
 import { isBillingAccount, isGuid, isPartnerId } from "./names.ts";
 import { priceRules } from "./rules-price.ts";
 import type { Market } from "./settings.ts";
 
-const buyerFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] => {
+const buyerFindings = ({ terms, kind }: OfferCase): readonly Finding[] => {
   const { accounts } = terms.buyer;
   if (kind === "csp") {
     const odd = accounts.find((account) => !isGuid(account));
@@ -57,7 +49,7 @@ const buyerFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] => {
   ];
 };
 
-const partnerFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] => {
+const partnerFindings = ({ terms, kind }: OfferCase): readonly Finding[] => {
   const { channelPartner: partner } = terms;
   if (partner == null) return [];
   return [
@@ -85,7 +77,7 @@ const partnerFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] =>
   ];
 };
 
-const dateFindings = ({ terms, draft, kind }: OfferCase): readonly OfferFinding[] => {
+const dateFindings = ({ terms, draft, kind }: OfferCase): readonly Finding[] => {
   const { term, acceptBy } = terms;
   const isAccepted = kind !== "csp";
   const fixed = "months" in term ? null : term;
@@ -126,7 +118,7 @@ const dateFindings = ({ terms, draft, kind }: OfferCase): readonly OfferFinding[
   ];
 };
 
-const legalFindings = ({ terms: { legal }, kind }: OfferCase): readonly OfferFinding[] => {
+const legalFindings = ({ terms: { legal }, kind }: OfferCase): readonly Finding[] => {
   if (legal?.kind !== "custom") return [];
   if (kind === "csp")
     return [

@@ -1,6 +1,6 @@
 /** The kinds of rule that the offers' rule pack is written in. */
 import type { OfferDraft, OfferTerms } from "../../../src/domain/offer.ts";
-import type { Finding } from "../checks.ts";
+import type { OfferRuleOf } from "../../findings.ts";
 import type { Market, OfferFields } from "./settings.ts";
 
 /** What a rule looks at. */
@@ -12,14 +12,7 @@ export interface OfferCase {
   /** The day in Los Angeles on which the draft is judged. */
   readonly today: string;
 }
-export interface OfferRule {
-  readonly id: string;
-  /** Our field. */
-  readonly field: string;
-  readonly says: string;
-  readonly source: string;
-  readonly check: (given: OfferCase) => readonly Finding[];
-}
+export type OfferRule = OfferRuleOf<OfferCase>;
 
 /** https://github.com/googleapis/googleapis/tree/master/google/cloud/commerceproducer/v1beta */
 const proto =

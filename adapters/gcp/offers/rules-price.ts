@@ -7,7 +7,7 @@ import {
   moneyFromJson,
 } from "../../../src/domain/money.ts";
 import { currenciesOf, scheduleTotal, totalOf } from "../../../src/domain/offer.ts";
-import { type Finding, finding, none } from "../checks.ts";
+import { type Finding, finding, none } from "../../findings.ts";
 import { shiftDays, shiftMonths } from "./civil.ts";
 import { chargesOf, partOf, termMonths } from "./price.ts";
 import { type OfferCase, type OfferRule, offerSources } from "./rule-kinds.ts";
@@ -136,7 +136,7 @@ const isTwoPlaces = (percent: string): boolean => (decimalToMicros(percent) ?? 1
 export const priceRules: readonly OfferRule[] = [
   {
     id: "gcp.offer.currency",
-    field: "price",
+    about: "price",
     says: "Private offers are in US dollars; the buyer may pay in another currency.",
     source: offerSources.offer,
     check: ({ terms }) => {
@@ -148,14 +148,14 @@ export const priceRules: readonly OfferRule[] = [
   },
   {
     id: "gcp.offer.amounts",
-    field: "price.total",
+    about: "price.total",
     says: "Amounts are whole cents from 0 to 1,000,000,000 US dollars.",
     source: offerSources.offer,
     check: (given) => amountsOf(given).flatMap(([field, amount]) => amountFinding(field, moneyFromJson(amount))),
   },
   {
     id: "gcp.offer.model",
-    field: "price.model",
+    about: "price.model",
     says: "Google's private offers have a flat fee, a commitment or usage; no price of a unit.",
     source: offerSources.models,
     check: ({ terms: { price } }) =>
@@ -169,7 +169,7 @@ export const priceRules: readonly OfferRule[] = [
   },
   {
     id: "gcp.offer.rates",
-    field: "price.rates",
+    about: "price.rates",
     says: "Usage is discounted off the plan's list prices; an offer sets no prices of its own.",
     source: offerSources.models,
     check: ({ terms: { price } }) =>
@@ -183,7 +183,7 @@ export const priceRules: readonly OfferRule[] = [
   },
   {
     id: "gcp.offer.discount",
-    field: "price.discountPercent",
+    about: "price.discountPercent",
     says: "Discounts have at most two decimals.",
     source: offerSources.offer,
     check: (given) => {
@@ -195,7 +195,7 @@ export const priceRules: readonly OfferRule[] = [
   },
   {
     id: "gcp.offer.usageDiscount",
-    field: "gcp.usageDiscountPercent",
+    about: "gcp.usageDiscountPercent",
     says: "Usage is discounted beside a flat fee; other prices have price.discountPercent.",
     source: offerSources.models,
     check: ({ terms, fields }) =>
@@ -205,28 +205,28 @@ export const priceRules: readonly OfferRule[] = [
   },
   {
     id: "gcp.offer.schedule",
-    field: "schedule",
+    about: "schedule",
     says: "Instalments add up to the total; a standard interval and pure usage have none of their own.",
     source: offerSources.schedule,
     check: scheduleFindings,
   },
   {
     id: "gcp.offer.scheduleDates",
-    field: "schedule",
+    about: "schedule",
     says: "The first instalment falls on the start, the others after the last day to accept, in order, before the end.",
     source: offerSources.offer,
     check: dateFindings,
   },
   {
     id: "gcp.offer.scheduleAmended",
-    field: "schedule",
+    about: "schedule",
     says: "Each instalment of an amendment is at least half of the one before.",
     source: offerSources.amendments,
     check: amendedFindings,
   },
   {
     id: "gcp.offer.interval",
-    field: "gcp.interval",
+    about: "gcp.interval",
     says: "A standard interval divides the term and the total evenly.",
     source: offerSources.schedule,
     check: intervalFindings,

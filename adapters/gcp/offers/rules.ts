@@ -5,7 +5,7 @@
 
 import type { Gap } from "../../../src/domain/fault.ts";
 import type { OfferDraft } from "../../../src/domain/offer.ts";
-import { type Finding, finding, none } from "../checks.ts";
+import { type Finding, finding, gapsIn, none } from "../../findings.ts";
 import { dayAt, shiftDays, shiftMonths } from "./civil.ts";
 import { buyerContactOf, partnerContactOf } from "./document.ts";
 import { billingAccountOf } from "./names.ts";
@@ -128,7 +128,7 @@ const fieldFindings = ({ terms }: OfferCase): readonly Finding[] => {
 
 const missing = (field: string, what: string, fix: string, isMissing: (given: OfferCase) => boolean): OfferRule => ({
   id: `gcp.offer.${field}`,
-  field,
+  about: field,
   says: `Google needs ${what}.`,
   source: offerSources.offer,
   check: (given) => (isMissing(given) ? finding("required", `Google needs ${what} and it is missing.`, fix) : none),
@@ -139,7 +139,7 @@ const refused = (
   at: { readonly fix: string; readonly source: string; readonly isThere: (given: OfferCase) => boolean },
 ): OfferRule => ({
   id: `gcp.offer.${field}`,
-  field,
+  about: field,
   says,
   source: at.source,
   check: (given) => (at.isThere(given) ? finding("not_allowed", says, at.fix) : none),
@@ -148,7 +148,7 @@ const refused = (
 const partyRules: readonly OfferRule[] = [
   {
     id: "gcp.offer.account",
-    field: "buyer.accounts",
+    about: "buyer.accounts",
     says: "The offer goes to one Cloud Billing account, XXXXXX-XXXXXX-XXXXXX.",
     source: offerSources.offer,
     check: accountFindings,
@@ -162,7 +162,7 @@ const partyRules: readonly OfferRule[] = [
   ),
   {
     id: "gcp.offer.partnerContact",
-    field: "contacts.owner",
+    about: "contacts.owner",
     says: "Google shows the buyer a contact of yours.",
     source: offerSources.offer,
     check: ({ draft, market }) =>
@@ -187,7 +187,7 @@ const partyRules: readonly OfferRule[] = [
   }),
   {
     id: "gcp.offer.description",
-    field: "description",
+    about: "description",
     says: "What the buyer reads beside the title has at most 120 characters.",
     source: offerSources.offer,
     check: ({ terms }) =>
@@ -200,21 +200,21 @@ const partyRules: readonly OfferRule[] = [
 const termRules: readonly OfferRule[] = [
   {
     id: "gcp.offer.deadline",
-    field: "acceptBy",
+    about: "acceptBy",
     says: "The last day to accept is not over, at most three months ahead, and before the term begins. Days are Los Angeles'.",
     source: offerSources.offer,
     check: deadlineFindings,
   },
   {
     id: "gcp.offer.term",
-    field: "term",
+    about: "term",
     says: "A fixed start lies in the future and at most a year ahead; a term has at most seven years, renewals included.",
     source: offerSources.offer,
     check: termFindings,
   },
   {
     id: "gcp.offer.renewals",
-    field: "gcp.renewals",
+    about: "gcp.renewals",
     says: "Only offers with a standard interval renew.",
     source: offerSources.offer,
     check: ({ fields }) =>
@@ -224,7 +224,7 @@ const termRules: readonly OfferRule[] = [
   },
   {
     id: "gcp.offer.dealType",
-    field: "renewal.kind",
+    about: "renewal.kind",
     says: "Google knows renewals of its own, channel shifts and migrations.",
     source: offerSources.fees,
     check: ({ terms: { renewal } }) =>
@@ -238,14 +238,14 @@ const termRules: readonly OfferRule[] = [
   },
   {
     id: "gcp.offer.legal",
-    field: "legal",
+    about: "legal",
     says: "An offer has Google's standard agreement or a custom one as PDF.",
     source: offerSources.offer,
     check: legalFindings,
   },
   {
     id: "gcp.offer.fields",
-    field: "gcp",
+    about: "gcp",
     says: "What only Google asks for is as its description says.",
     source: offerSources.offer,
     check: fieldFindings,
@@ -259,21 +259,20 @@ export const offerRulePack = {
   /** The day on which the rows were last compared with their sources. */
   version: "2026-11-26",
   model: offerSources.offer,
-  rows: rules.map(({ id, field, says, source }) => ({ id, field, when: "before an offer is made", says, source })),
+  rows: rules.map(({ id, about, says, source }) => ({
+    id,
+    field: about,
+    when: "before an offer is made",
+    says,
+    source,
+  })),
 } as const;
 
 /** What Google would refuse of an offer, one gap per field. Pure. */
 export const offerGaps = (draft: OfferDraft, market: Market): readonly Gap[] => {
   const { terms } = draft;
   const given: OfferCase = { draft, terms, fields: offerFieldsOf(terms.fields), market, today: dayAt(draft.now) };
-  const byField = new Map<string, Gap>();
-  for (const rule of rules) {
-    for (const { code, message, fix, field } of rule.check(given)) {
-      const name = field ?? rule.field;
-      if (!byField.has(name)) byField.set(name, { field: name, code, message, fix, source: rule.source });
-    }
-  }
-  return [...byField.values()];
+  return gapsIn(rules, given);
 };
 
 /** What a person should know before an offer goes to its buyer. */
