@@ -10,6 +10,7 @@ import {
 import { suggestionSchema } from "../store/offer-suggestions.ts";
 import {
   type AppDeps,
+  anyOf,
   checkMatch,
   commit,
   type Endpoint,
@@ -30,12 +31,7 @@ const storySchema = agreementSchema.extend({
   effects: z.array(shownEffectSchema).describe("each answer to the marketplace and its fate, without bodies"),
 });
 const filterQuery = pageQuery.extend({
-  state: z
-    .string()
-    .transform((list) => list.split(","))
-    .pipe(z.array(z.enum(agreementStates)).min(1).max(agreementStates.length))
-    .optional()
-    .describe(`only agreements in these states, separated by commas: ${agreementStates.join(", ")}`),
+  state: anyOf(agreementStates, "only agreements in these states"),
   connection: idOf("con", "connection").optional(),
   opportunity: idOf("opp", "deal").optional(),
   offer: idOf("off", "offer").optional(),

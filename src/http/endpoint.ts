@@ -287,6 +287,15 @@ export const idOf = (prefix: string, what: string) =>
     .regex(new RegExp(`^${prefix}_[0-9a-f]{32}$`), `an id such as ${prefix}_0199…`)
     .describe(`id of the ${what}`);
 
+/** A query parameter that names one or more of `values`, separated by commas. */
+export const anyOf = <Value extends string>(values: readonly Value[], description: string) =>
+  z
+    .string()
+    .transform((list) => list.split(","))
+    .pipe(z.array(z.enum(values)).min(1).max(values.length))
+    .optional()
+    .describe(`${description}, separated by commas: ${values.join(", ")}`);
+
 const limit = z.coerce.number().int().min(1).max(200).default(50).describe("items on a page, 1 to 200");
 /** Paging: `limit` and `after` (the `next` of the page before). */
 export const pageQuery = z.strictObject({

@@ -14,7 +14,7 @@ import {
 import { invitationStates } from "../domain/machine.ts";
 import { personSchema } from "../store/contacts.ts";
 import { listedInvitationSchema } from "../store/invitations.ts";
-import { type AppDeps, type Endpoint, endpoint, idOf, listOf, pageQuery, tagOf } from "./endpoint.ts";
+import { type AppDeps, anyOf, type Endpoint, endpoint, idOf, listOf, pageQuery, tagOf } from "./endpoint.ts";
 import { historyEndpoint } from "./history.ts";
 import { invitationParams, invitationsOf, mustFindConnection } from "./invitation-answers.ts";
 import { notFound } from "./problem.ts";
@@ -57,12 +57,7 @@ const listEndpoint = (deps: AppDeps): Endpoint =>
     scope: "read",
     summary: "List referrals and leads from partners, newest first",
     query: pageQuery.extend({
-      state: z
-        .string()
-        .transform((list) => list.split(","))
-        .pipe(z.array(z.enum(invitationStates)).min(1).max(invitationStates.length))
-        .optional()
-        .describe(`only invitations in these states, separated by commas: ${invitationStates.join(", ")}`),
+      state: anyOf(invitationStates, "only invitations in these states"),
       kind: z.enum(invitationKinds).optional().describe("only referrals, or only leads"),
       connection: idOf("con", "connection").optional(),
       opportunity: idOf("opp", "deal").optional().describe("only those that became this deal"),

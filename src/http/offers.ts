@@ -11,6 +11,7 @@ import { suggestionSchema } from "../store/offer-suggestions.ts";
 import type { OfferFilter } from "../store/offers.ts";
 import {
   type AppDeps,
+  anyOf,
   checkMatch,
   commit,
   type Endpoint,
@@ -45,12 +46,7 @@ const storySchema = offerSchema.extend({
   effects: z.array(shownEffectSchema).describe("each write to the marketplace and its fate, without bodies"),
 });
 const filterQuery = pageQuery.extend({
-  state: z
-    .string()
-    .transform((list) => list.split(","))
-    .pipe(z.array(z.enum(offerStates)).min(1).max(offerStates.length))
-    .optional()
-    .describe(`only offers in these states, separated by commas: ${offerStates.join(", ")}`),
+  state: anyOf(offerStates, "only offers in these states"),
   connection: idOf("con", "connection").optional(),
   opportunity: idOf("opp", "deal").optional(),
   origin: z.enum(["ours", "found"]).optional(),

@@ -17,7 +17,17 @@ import type { Query, Tx } from "../ports.ts";
 import { countedInputs, decisionIds, lockQuestion, reconciledDay, unreconciled } from "../store/period-questions.ts";
 import { type Period, type PeriodName, periodSchema, periodTransactionMsMax } from "../store/periods.ts";
 import { sha256Hex } from "../store/seal.ts";
-import { type AppDeps, checkMatch, type Endpoint, endpoint, listOf, pageQuery, retried, tagOf } from "./endpoint.ts";
+import {
+  type AppDeps,
+  anyOf,
+  checkMatch,
+  type Endpoint,
+  endpoint,
+  listOf,
+  pageQuery,
+  retried,
+  tagOf,
+} from "./endpoint.ts";
 import { journalsEndpoint } from "./period-journals.ts";
 import { knownDay, periodParams, postingsNow } from "./period-reading.ts";
 import { ProblemError } from "./problem.ts";
@@ -55,12 +65,7 @@ const listEndpoint = (deps: AppDeps): Endpoint =>
     summary: "Months of the books, the latest first",
     query: pageQuery.extend({
       marketplace: z.enum(marketplaceIds).optional(),
-      state: z
-        .string()
-        .transform((list) => list.split(","))
-        .pipe(z.array(z.enum(periodStates)).min(1).max(periodStates.length))
-        .optional()
-        .describe(`only months in these states, separated by commas: ${periodStates.join(", ")}`),
+      state: anyOf(periodStates, "only months in these states"),
       after: z
         .string()
         .regex(/^\d{4}-\d{2}\|[a-z]+$/, "`next` of the page before")

@@ -9,6 +9,7 @@ import type { Tx } from "../ports.ts";
 import { sessionOf } from "./credentials.ts";
 import {
   type AppDeps,
+  anyOf,
   checkMatch,
   commit,
   type Endpoint,
@@ -279,12 +280,7 @@ const coSellOf = (deps: AppDeps, connection: Connection): CoSell => {
 };
 
 export const shareFilterQuery = pageQuery.extend({
-  state: z
-    .string()
-    .transform((list) => list.split(","))
-    .pipe(z.array(z.enum(shareStates)).min(1).max(shareStates.length))
-    .optional()
-    .describe(`only shares in these states, separated by commas: ${shareStates.join(", ")}`),
+  state: anyOf(shareStates, "only shares in these states"),
   connection: idOf("con", "connection").optional(),
   opportunity: idOf("opp", "deal").optional(),
   rule: idOf("srl", "share rule").optional().describe("only shares that this rule made"),

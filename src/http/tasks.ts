@@ -6,7 +6,17 @@ import { type Connection, connectionSchema, shareSchema } from "../domain/deal.t
 import { taskStates } from "../domain/machine.ts";
 import { type ListedTask, listedTaskSchema, taskSchema } from "../store/tasks.ts";
 import { reportShape, shownNumber } from "./by-hand.ts";
-import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, pageQuery, sqlStateOf } from "./endpoint.ts";
+import {
+  type AppDeps,
+  anyOf,
+  commit,
+  type Endpoint,
+  endpoint,
+  idOf,
+  listOf,
+  pageQuery,
+  sqlStateOf,
+} from "./endpoint.ts";
 import { mustFindConnection } from "./invitation-answers.ts";
 import { notFound } from "./problem.ts";
 import { cancelTask, finishTask } from "./task-ends.ts";
@@ -58,12 +68,7 @@ const listEndpoint = (deps: AppDeps): Endpoint =>
     description:
       "Where a connection lacks the partner's API, a share waits for a person who does the partner's side in the partner's portal. Nothing is sent for such a connection, and what the partner says is known only once somebody tells it.",
     query: pageQuery.extend({
-      state: z
-        .string()
-        .transform((list) => list.split(","))
-        .pipe(z.array(z.enum(taskStates)).min(1).max(taskStates.length))
-        .optional()
-        .describe(`only tasks in these states, separated by commas: ${taskStates.join(", ")}`),
+      state: anyOf(taskStates, "only tasks in these states"),
       connection: idOf("con", "connection").optional(),
       share: idOf("shr", "share").optional(),
       sort: z.enum(["oldest", "newest"]).default("oldest").describe("which come first; the oldest are due first"),
