@@ -31,3 +31,6 @@ begin
     ledger_fact_ref5;
 end
 $$;
+
+-- They stand in the fact itself, and nothing asked for them.
+alter table ledger_fact drop column line, drop column marketplace, drop column key, drop column known_second;
