@@ -8,7 +8,7 @@ import { type CsvRow, delimiterOf } from "../domain/csv.ts";
 import { headBytes, readCsvPieces, refuseForeign, UnreadableText } from "../domain/csv-bytes.ts";
 import { Failure } from "./failure.ts";
 
-const pieceBytes = 65_536;
+const pieceBytes = 262_144;
 export const fileBytesMax = 2_147_483_648;
 export const rowsMax = 1_000_000;
 

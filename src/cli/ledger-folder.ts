@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import { createSystemClock } from "../clock.ts";
 import { type Facts, noFacts } from "../domain/finance/facts.ts";
 import { createIds } from "../ids.ts";
@@ -17,6 +19,8 @@ import { Failure } from "./failure.ts";
 import type { FolderFile, Keeper, ReadFile } from "./report-folder.ts";
 
 const transactionMsMax = 30_000;
+/** A year's files come at once: a quarter of the time for a fifth more bytes. */
+const quickGzip = (bytes: Uint8Array): Promise<Uint8Array> => promisify(gzip)(bytes, { level: 1 });
 
 export interface OpenLedger {
   readonly db: Db;
@@ -46,7 +50,7 @@ export const openLedger = async (shell: Pick<Shell, "environment" | "now">, dire
     const ids = createIds(clock);
     const ledger = createLedger({ clock, ids });
     return {
-      ...{ db, ledger, close, reportFiles: createReportFiles({ clock, ids }) },
+      ...{ db, ledger, close, reportFiles: createReportFiles({ clock, ids, gzip: quickGzip }) },
       nextId: () => ids.next("rec"),
       lockCredits: (untilDay) => db.transaction((tx) => ledger.lockCredits(tx, untilDay)),
     };

@@ -7,7 +7,10 @@ import type { Query } from "../ports.ts";
 export interface BulkColumn<Row> {
   readonly name: string;
   readonly type: "int4" | "int8" | "numeric" | "text" | "bool" | "json" | "jsonb" | "date" | "timestamptz";
-  readonly text: (row: Row) => string | null;
+  /** `at` counts the rows of the whole call from 0. */
+  readonly text: (row: Row, at: number) => string | null;
+  /** In SQL over the other columns: what stands where the text is null. */
+  readonly otherwise?: string;
 }
 
 /** Neither stands in a text that a reader took: control characters are none of what reports say. */
@@ -19,7 +22,8 @@ const batchRows = 5_000;
 /** A text as the database can hold it. */
 const clean = (value: string): string =>
   [zero, separator, nothing].reduce((text, character) => text.replaceAll(character, " "), value);
-const isText = (type: BulkColumn<never>["type"]): boolean => type === "text" || type.startsWith("json");
+/** What is JSON holds no control character: it stands there as an escape. */
+const isText = (type: BulkColumn<never>["type"]): boolean => type === "text";
 
 /** Whether a text of so many values falls apart into just these. */
 const isWhole = (joined: string, values: number): boolean => {
@@ -29,22 +33,31 @@ const isWhole = (joined: string, values: number): boolean => {
   return separators === values - 1;
 };
 
+interface Batch<Row> {
+  readonly rows: readonly Row[];
+  /** Which row of the call its first one is. */
+  readonly from: number;
+}
+
 /** A column's values as one text; or the one value that all rows have. */
-const columnText = <Row>(rows: readonly Row[], column: BulkColumn<Row>): { readonly value: string | null } | string => {
+const columnText = <Row>(
+  { rows, from }: Batch<Row>,
+  column: BulkColumn<Row>,
+): { readonly value: string | null } | string => {
   const [first] = rows;
-  const head = first === undefined ? null : column.text(first);
+  const head = first === undefined ? null : column.text(first, from);
   const values = new Array<string>(rows.length);
   let isOne = true;
   let at = 0;
   for (const row of rows) {
-    const value = column.text(row);
+    const value = column.text(row, from + at);
     if (value !== head) isOne = false;
     values[at] = value === null ? nothing : value === nothing ? " " : value;
     at += 1;
   }
   if (isOne) return { value: head === null || !isText(column.type) ? head : clean(head) };
   const joined = values.join(separator);
-  if (!isText(column.type) || isWhole(joined, rows.length)) return joined;
+  if (!isText(column.type) || isWhole(joined, values.length)) return joined;
   return values.map((value) => (value === nothing ? value : clean(value))).join(separator);
 };
 
@@ -57,13 +70,13 @@ export interface BulkTable<Row> {
 
 const statementOf = <Row>(
   { columns }: Pick<BulkTable<Row>, "columns">,
-  rows: readonly Row[],
+  batch: Batch<Row>,
 ): { readonly source: string; readonly values: (string | null)[] } => {
   const values: (string | null)[] = [];
   const arrays: string[] = [];
   const names: string[] = [];
   const selected = columns.map(({ name, type, text }) => {
-    const found = columnText(rows, { name, type, text });
+    const found = columnText(batch, { name, type, text });
     if (typeof found !== "string") {
       values.push(found.value);
       return `$${values.length}::text::${type} as ${name}`;
@@ -75,9 +88,14 @@ const statementOf = <Row>(
   });
   const from =
     arrays.length === 0
-      ? `generate_series(1, ${rows.length}) as given (n_of_row)`
+      ? `generate_series(1, ${batch.rows.length}) as given (n_of_row)`
       : `unnest(${arrays.join(", ")}) as given (${names.join(", ")})`;
-  return { source: `select ${selected.join(", ")} from ${from}`, values };
+  const source = `select ${selected.join(", ")} from ${from}`;
+  if (columns.every(({ otherwise }) => otherwise === undefined)) return { source, values };
+  const filled = columns.map(({ name, otherwise }) =>
+    otherwise === undefined ? name : `coalesce(${name}, ${otherwise})`,
+  );
+  return { source: `select ${filled.join(", ")} from (${source}) as stated`, values };
 };
 
 /** Inserts rows in batches; the next one is put together while the database works at the one before. Returns how many were inserted. */
@@ -86,7 +104,7 @@ export const insertBulk = async <Row>(query: Query, table: BulkTable<Row>, rows:
   let inserted = 0;
   let before: Promise<number> = Promise.resolve(0);
   for (let from = 0; from < rows.length; from += batchRows) {
-    const { source, values } = statementOf(table, rows.slice(from, from + batchRows));
+    const { source, values } = statementOf(table, { rows: rows.slice(from, from + batchRows), from });
     const text = `insert into ${table.table} (${names}) ${source} ${table.ending ?? ""}`;
     inserted += await before;
     before = query.unsafe(text, values).then((result) => result.count);
@@ -104,7 +122,7 @@ export const changeBulk = async <Row>(
 ): Promise<number> => {
   let changed = 0;
   for (let from = 0; from < rows.length; from += batchRows) {
-    const { source, values } = statementOf(given, rows.slice(from, from + batchRows));
+    const { source, values } = statementOf(given, { rows: rows.slice(from, from + batchRows), from });
     const result = await query.unsafe(`with given as (${source}) ${given.statement}`, values);
     changed += result.count;
   }

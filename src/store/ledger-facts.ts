@@ -8,10 +8,6 @@ import { type BulkColumn, insertBulk } from "./bulk.ts";
 interface Row {
   readonly kind: FactKind;
   readonly n: number;
-  readonly line: number;
-  readonly marketplace: string | null;
-  readonly key: string;
-  readonly knownSecond: number;
   readonly refs: readonly (string | null)[];
   readonly text: string;
 }
@@ -20,10 +16,6 @@ const rowsOf = <Kind extends FactKind>(kind: Kind, facts: readonly FactOf<Kind>[
   facts.map((fact, n) => ({
     kind,
     n,
-    line: "line" in fact && typeof fact.line === "number" ? fact.line : n + 1,
-    marketplace: "marketplace" in fact && typeof fact.marketplace === "string" ? fact.marketplace : null,
-    key: "knownSecond" in fact && "key" in fact && typeof fact.key === "string" ? fact.key : "",
-    knownSecond: "knownSecond" in fact && typeof fact.knownSecond === "number" ? fact.knownSecond : 0,
     refs: refsOf(kind, fact),
     text: factText(fact),
   }));
@@ -31,10 +23,6 @@ const rowsOf = <Kind extends FactKind>(kind: Kind, facts: readonly FactOf<Kind>[
 const columns: readonly BulkColumn<Row>[] = [
   { name: "kind", type: "text", text: ({ kind }) => kind },
   { name: "n", type: "int4", text: ({ n }) => `${n}` },
-  { name: "line", type: "int4", text: ({ line }) => `${line}` },
-  { name: "marketplace", type: "text", text: ({ marketplace }) => marketplace },
-  { name: "key", type: "text", text: ({ key }) => key },
-  { name: "known_second", type: "int8", text: ({ knownSecond }) => `${knownSecond}` },
   { name: "ref1", type: "text", text: ({ refs }) => refs[0] ?? null },
   { name: "ref2", type: "text", text: ({ refs }) => refs[1] ?? null },
   { name: "ref3", type: "text", text: ({ refs }) => refs[2] ?? null },

@@ -25,13 +25,14 @@ export const factsOf = (gathered: Gathered, files: ReadonlySet<number>): Facts =
 const factColumns = ["file_seq", "kind", "n", "fact"] as const;
 type NumberedFact = StoredFact & { readonly n: number };
 
+/** Reads the facts that `from` selects, a select of `ledger_fact.*` in any order. */
 const selectFacts = async (
   query: Query,
-  condition: string,
+  from: string,
   values: readonly BulkValue[],
 ): Promise<readonly NumberedFact[]> => {
   const [row] = await query.unsafe(
-    `select ${packed(factColumns)} from (select * from ledger_fact where ${condition} order by file_seq, kind, n) picked`,
+    `select ${packed(factColumns)} from (${from} order by file_seq, kind, n) picked`,
     plainValues(values),
     { prepare: true },
   );
@@ -44,9 +45,21 @@ const selectFacts = async (
   return found;
 };
 
+/**
+ * The rows that some names lead to, by one condition or several on `wanted.id`; parameters are the files, then the names of each
+ * condition. Each name is looked up by itself: of thousands at once PostgreSQL would rather read the whole table. A row may come twice.
+ */
+const lookedUp = (table: string, conditions: readonly string[]): string =>
+  conditions
+    .map(
+      (condition, at) => `select found.* from unnest($${at + 2}::text[]) as wanted (id)
+        cross join lateral (select * from ${table} where ${condition} offset 0) found where file_seq = any($1::int[])`,
+    )
+    .join(" union all ");
+
 /** The facts of whole files, but for their lines. */
 export const factsOfFiles = (query: Query, files: readonly number[]): Promise<readonly NumberedFact[]> =>
-  selectFacts(query, "file_seq = any($1::int[])", [files]);
+  selectFacts(query, "select * from ledger_fact where file_seq = any($1::int[])", [files]);
 
 /** Facts of kinds that are found by no name. */
 export const factsOfKinds = (
@@ -54,7 +67,11 @@ export const factsOfKinds = (
   kinds: readonly FactKind[],
   files: readonly number[],
 ): Promise<readonly NumberedFact[]> =>
-  selectFacts(query, "ref1 is null and kind = any($1::text[]) and file_seq = any($2::int[])", [kinds, files]);
+  selectFacts(
+    query,
+    "select * from ledger_fact where ref1 is null and kind = any($1::text[]) and file_seq = any($2::int[])",
+    [kinds, files],
+  );
 
 /** What rules everything: read whatever is asked. */
 export const rulingKinds: readonly FactKind[] = ["rules", "decisions", "keys", "feeSchedules", "policies"];
@@ -143,8 +160,15 @@ export const gatherFrom = async (
 const factsBy = async (query: Query, round: ReadonlySet<Ref>, files: readonly number[]) => {
   const refs = [...round].filter((one) => !one.startsWith("k|") && !one.startsWith("p|"));
   if (refs.length === 0) return [];
-  const condition = ["ref1", "ref2", "ref3", "ref4", "ref5"].map((name) => `${name} = any($1::text[])`).join(" or ");
-  return selectFacts(query, `(${condition}) and file_seq = any($2::int[])`, [refs, files]);
+  const names = ["ref1", "ref2", "ref3", "ref4", "ref5"];
+  return selectFacts(
+    query,
+    lookedUp(
+      "ledger_fact",
+      names.map((name) => `${name} = wanted.id`),
+    ),
+    [files, ...names.map(() => refs)],
+  );
 };
 
 const linesBy = async (
@@ -154,15 +178,6 @@ const linesBy = async (
 ): Promise<readonly StoredLine[]> => {
   const [keys, agreements, offers, payouts]: [string[], string[], string[], string[]] = [[], [], [], []];
   const invoiced: string[] = [];
-  const select = (condition: string, values: readonly (readonly string[])[]): Promise<readonly StoredLine[]> =>
-    selectLines(
-      query,
-      {
-        sql: `select * from ledger_line where file_seq = any($1::int[]) and ${condition} order by file_seq, n`,
-        values: [within.files, ...values],
-      },
-      within.shared,
-    );
   for (const one of round) {
     if (one.startsWith("k|")) keys.push(restOf(one, 1));
     else if (one.startsWith("a|")) agreements.push(restOf(one, 2));
@@ -170,18 +185,32 @@ const linesBy = async (
     else if (one.startsWith("x|")) invoiced.push(restOf(one, 2));
     else if (one.startsWith("p|")) payouts.push(restOf(one, 1));
   }
-  const found =
-    keys.length + agreements.length + offers.length + payouts.length === 0
-      ? []
-      : await select(anyOf, [keys, agreements, offers, payouts]);
-  return invoiced.length === 0 ? found : [...found, ...(await select(onInvoiceLines, [invoiced]))];
+  const asked = (
+    [
+      ["key = wanted.id", [...keys, ...payouts]],
+      ["parent_key = wanted.id", keys],
+      ["agreement_id = wanted.id", agreements],
+      ["(agreement_id is null or part = 'incentive') and offer_id = wanted.id", offers],
+      ["payout_key = wanted.id", payouts],
+      [onInvoiceLine, invoiced],
+    ] as const
+  ).filter(([, names]) => names.length > 0);
+  if (asked.length === 0) return [];
+  const rows = lookedUp(
+    "ledger_line",
+    asked.map(([condition]) => condition),
+  );
+  return selectLines(
+    query,
+    {
+      sql: `select distinct on (file_seq, n) * from (${rows}) found order by file_seq, n`,
+      values: [within.files, ...asked.map(([, names]) => names)],
+    },
+    within.shared,
+  );
 };
 
-const anyOf = `(key = any($2::text[]) or parent_key = any($2::text[]) or agreement_id = any($3::text[])
-  or ((agreement_id is null or part = 'incentive') and offer_id = any($4::text[]))
-  or payout_key = any($5::text[]) or key = any($5::text[]))`;
-const onInvoiceLines = `(file_seq, n) in (select file_seq, n from unnest($2::text[]) as wanted (id)
-  join ledger_line on kind = 'REVENUE' and reference >= id || ':' collate "C" and reference < id || ';' collate "C")`;
+const onInvoiceLine = `kind = 'REVENUE' and reference >= wanted.id || ':' collate "C" and reference < wanted.id || ';' collate "C"`;
 
 /** Agreements that the last reconciliation knew by their offer or buyer: those too that only lines name. */
 const agreementsBy = async (query: Query, round: ReadonlySet<Ref>): Promise<readonly Ref[]> => {
@@ -192,6 +221,7 @@ const agreementsBy = async (query: Query, round: ReadonlySet<Ref>): Promise<read
   }
   if (offers.length + buyers.length === 0) return [];
   const rows = await query<{ marketplace: string; agreement_id: string }[]>`select marketplace, agreement_id
-    from agreement_link where offer_id = any(${offers}::text[]) or buyer_key = any(${buyers}::text[])`;
+    from agreement_link where offer_id = any(${offers}::text[])
+    union select marketplace, agreement_id from agreement_link where buyer_key = any(${buyers}::text[])`;
   return rows.map(({ marketplace, agreement_id }) => ref.agreement(marketplace, agreement_id));
 };

@@ -21,21 +21,20 @@ const parts = [
 ] as const satisfies readonly Part[];
 const paidStates = ["sent", "pending", "lost"] as const;
 
-interface Numbered {
-  readonly line: MoneyLine;
-  readonly n: number;
-}
-type Column = BulkColumn<Numbered>;
-const text = (name: string, of: (line: MoneyLine) => string | null): Column => ({
-  ...{ name, type: "text", text: ({ line }) => of(line) },
-});
-const amount = (name: string, of: (line: MoneyLine) => bigint): Column => ({
-  ...{ name, type: "int8", text: ({ line }) => of(line).toString() },
+type Column = BulkColumn<MoneyLine>;
+const text = (name: string, of: (line: MoneyLine) => string | null): Column => ({ name, type: "text", text: of });
+const amount = (name: string, of: (line: MoneyLine) => bigint | null): Column => ({
+  name,
+  type: "int8",
+  text: (line) => {
+    const value = of(line);
+    return value === null ? null : value === 0n ? "0" : value.toString();
+  },
 });
 const whole = (name: string, of: (line: MoneyLine) => number | null): Column => ({
   name,
   type: "int4",
-  text: ({ line }) => {
+  text: (line) => {
     const value = of(line);
     return value === null ? null : `${value}`;
   },
@@ -55,8 +54,11 @@ const memberColumns: readonly Column[] = [
   amount("withheld", (line) => line.withheld),
   amount("refunded", (line) => line.refunded),
   amount("lost", (line) => line.lost),
-  amount("settled", (line) => line.settled),
-  text("settled_currency", (line) => line.settledCurrency),
+  { ...amount("settled", (line) => (line.settled === line.amount ? null : line.settled)), otherwise: "amount" },
+  {
+    ...text("settled_currency", (line) => (line.settledCurrency === line.currency ? null : line.settledCurrency)),
+    otherwise: "currency",
+  },
   text("agreement_id", (line) => line.agreementId),
   text("offer_id", (line) => line.offerId),
   text("buyer_key", (line) => line.buyerKey),
@@ -70,14 +72,14 @@ const memberColumns: readonly Column[] = [
   whole("collected_day", (line) => line.collectedDay),
   whole("disbursed_day", (line) => line.disbursedDay),
   whole("payable_day", (line) => line.payableDay),
-  { name: "known_second", type: "int8", text: ({ line }) => `${line.knownSecond}` },
+  { name: "known_second", type: "int8", text: ({ knownSecond }) => `${knownSecond}` },
   whole("delivery", (line) => line.delivery),
-  { name: "deleted", type: "bool", text: ({ line }) => (line.deleted ? "t" : "f") },
+  { name: "deleted", type: "bool", text: ({ deleted }) => (deleted ? "t" : "f") },
   text("content", (line) => line.content),
 ];
 const memberNames = memberColumns.map(({ name }) => name);
 
-/** The agreement that a line names itself; the database keeps it as found until a reconciliation says otherwise. */
+/** The agreement that a line names itself; the database keeps it as found (see `insertLines`) until a reconciliation says otherwise. */
 export const ownAgreement = (line: Pick<MoneyLine, "part" | "agreementId">): string | null =>
   line.part === "payout" ? null : line.agreementId;
 
@@ -85,18 +87,16 @@ export const ownAgreement = (line: Pick<MoneyLine, "part" | "agreementId">): str
 export const insertLines = async (query: Query, fileSeq: number, lines: readonly MoneyLine[]): Promise<void> => {
   const columns: readonly Column[] = [
     { name: "file_seq", type: "int4", text: () => `${fileSeq}` },
-    { name: "n", type: "int4", text: ({ n }) => `${n}` },
+    { name: "n", type: "int4", text: (_, at) => `${at}` },
     ...memberColumns,
-    text("agreement", ownAgreement),
+    {
+      name: "agreement",
+      type: "text",
+      text: () => null,
+      otherwise: "case when part <> 'payout' then agreement_id end",
+    },
   ];
-  // Wrapping a million lines at once would hold them twice.
-  const sliceRows = 50_000;
-  for (let from = 0; from < lines.length; from += sliceRows)
-    await insertBulk(
-      query,
-      { table: "ledger_line", columns },
-      lines.slice(from, from + sliceRows).map((line, index) => ({ line, n: from + index })),
-    );
+  await insertBulk(query, { table: "ledger_line", columns }, lines);
 };
 
 /** A line as it lies in the database, with its place and what was concluded of it. */

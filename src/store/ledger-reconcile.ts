@@ -104,9 +104,13 @@ export const reconcile = async (deps: { readonly clock: Clock }, db: Db, given: 
 const reconcileOnce = async (deps: { readonly clock: Clock }, db: Db, given: Reconciling): Promise<Reconciled> => {
   const last = await lastReconciliation(db.sql);
   const files = await readFiles(db.sql, null);
+  // The first time, the database makes its indexes while this process concludes.
+  const lookups = Promise.resolve(db.sql`select ledger_lookups()`);
+  lookups.catch(() => {});
   const increment =
     given.mode === "increment" && last !== null ? await planIncrement(db.sql, { ...given, last, files }) : null;
   const conclusions = increment ?? (await concludeAll(db.sql, given, files));
+  await lookups;
   return db.transaction((tx) => write(tx, conclusions, { ...given, clock: deps.clock, last, files }), {
     msMax: transactionMsMax,
   });

@@ -73,7 +73,13 @@ const problemsMax = 1_000;
 
 export type ReportFiles = ReturnType<typeof createReportFiles>;
 
-export const createReportFiles = (deps: ClockDep & IdsDep) => {
+export interface PackDep {
+  /** Packs bytes as gzip; by default as the platform's streams do, which take their time for the last few percent. */
+  readonly gzip?: (bytes: Uint8Array) => Promise<Uint8Array>;
+}
+
+export const createReportFiles = (deps: ClockDep & IdsDep & PackDep) => {
+  const { gzip = streamGzip } = deps;
   const get = async (query: Query, id: string): Promise<ReportFile | null> =>
     parseFirst(reportFileSchema, await query`select * from report_file where id = ${id}`);
   const mustGet = async (query: Query, id: string): Promise<ReportFile> => {
@@ -263,10 +269,17 @@ async function* piecesOf(
   if (held > 0) yield piece.slice(0, held);
 }
 
-const gzip = (bytes: Uint8Array): Promise<Uint8Array> => through(bytes, new CompressionStream("gzip"));
+const streamGzip = (bytes: Uint8Array): Promise<Uint8Array> => through(bytes, new CompressionStream("gzip"));
 const gunzip = (bytes: Uint8Array): Promise<Uint8Array> => through(bytes, new DecompressionStream("gzip"));
 const through = async (
   bytes: Uint8Array,
   stream: { readonly readable: ReadableStream<Uint8Array>; readonly writable: WritableStream<BufferSource> },
-): Promise<Uint8Array> =>
-  new Uint8Array(await new Response(new Blob([new Uint8Array(bytes)]).stream().pipeThrough(stream)).arrayBuffer());
+): Promise<Uint8Array> => {
+  const writer = stream.writable.getWriter();
+  const written = Promise.all([writer.write(new Uint8Array(bytes)), writer.close()]);
+  // What cannot be unpacked is told by both sides; it is thrown once.
+  written.catch(() => {});
+  const whole = await new Response(stream.readable).arrayBuffer();
+  await written;
+  return new Uint8Array(whole);
+};

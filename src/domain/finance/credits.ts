@@ -74,12 +74,12 @@ export const creditDeals = (facts: Facts, links: readonly Link[], context: Credi
   const influencedOnly = new Map<string, readonly string[]>();
   const problems = new Map<string, AttributionProblem>();
   const kept = locksByDeal(facts.locks);
-  for (const deal of distinctDeals(facts.deals)) {
+  const claimed = facts.deals.filter(({ dealId }) => touches.has(dealId) || kept.has(dealId));
+  for (const deal of distinctDeals(claimed)) {
     const { closeDay } = deal;
     if (undecided.has(deal.dealId) || closeDay === null || closeDay > context.asOfDay) continue;
     if (/\blost\b/i.test(deal.stage)) continue;
     const own = touches.get(deal.dealId) ?? [];
-    if (own.length === 0 && !kept.has(deal.dealId)) continue;
     const found = attribute({
       deal: { ...deal, closeDay },
       touches: own,
