@@ -104,6 +104,8 @@ export interface ReadableReport {
   readonly path: string;
   /** When its source says that it was made, in seconds since 1970; null: it does not say. */
   readonly madeSecond: number | null;
+  /** How many files of other content came under this path before it. */
+  readonly redelivery: number;
   /** Files that say how others are read; one that is damaged says nothing. */
   readonly mappings: readonly { readonly path: string; readonly text: string }[];
 }
@@ -112,11 +114,11 @@ export interface ReadableReport {
 export const createReportReader = (formats: readonly ReportFormat[], documentBytesMax: number) => ({
   mappingFormats: formats.flatMap(({ shape, id }) => (shape === "defining" ? [id] : [])),
   read: (
-    { seq, path, madeSecond, mappings }: ReadableReport,
+    { seq, path, madeSecond, redelivery, mappings }: ReadableReport,
     pieces: AsyncIterable<Uint8Array>,
   ): Promise<FileOutcome> =>
     readReport({
-      named: { index: seq, path, madeSecond, strings: createStrings() },
+      named: { index: seq, path, madeSecond, redelivery, strings: createStrings() },
       formats: [...formats, ...mappings.flatMap((mapping) => formatOf(formats, mapping))],
       pieces,
       documentBytesMax,

@@ -79,6 +79,36 @@ describe("a file of reports", () => {
     expect(await openExceptions("REFUSED_FILE")).toEqual([]);
   });
 
+  it("sent again under its name with other content is a later delivery of each of its rows", async () => {
+    const named = "earningId,OrderId,LineItemId,assetId,transactionType,transactionCurrency,transactionAmount,storeFee";
+    const row = (id: string, amount: string, state: string): string =>
+      `${id},O-${id},L-${id},A-again,purchase,CHF,${amount},0,${amount},${state}`;
+    const text = (...rows: readonly string[]): string =>
+      [`${named},earningAmount,paymentStatus,paymentId`, ...rows, ""].join("\n");
+    for (const [first, second] of [
+      ["900", "800"],
+      ["800", "900"],
+    ]) {
+      const id = `again-${first}`;
+      const path = `again/${id}.csv`;
+      for (const amount of [first ?? "", second ?? ""]) {
+        await send(path, text(row(id, amount, "Upcoming,"), row(`${id}-same`, "5", "Upcoming,")));
+        await timeline.settle();
+      }
+      const kept = await world.db.sql<
+        { key: string; amount: bigint; delivery: number; known_second: bigint; seq: bigint }[]
+      >`select line.key, line.amount, line.delivery, line.known_second, file_seq as seq
+          from ledger_line line join report_file on seq = file_seq where path = ${path} order by line.key, file_seq`;
+      expect(kept.map(({ key, amount, delivery }) => [key, Number(amount / 1_000_000n), delivery])).toEqual([
+        [id, Number(first), 0],
+        [id, Number(second), 1],
+        [`${id}-same`, 5, 0],
+        [`${id}-same`, 5, 1],
+      ]);
+      expect(new Set(kept.map(({ known_second }) => known_second)).size).toBe(1);
+    }
+  });
+
   it("that is too large, empty or the service's own is not taken, and says what to do", async () => {
     expect((await send("x.csv", "")).body).toMatchObject({ detail: expect.stringContaining("empty") });
     expect((await send("internal/deals.csv", "a,b\n")).body).toMatchObject({

@@ -68,7 +68,8 @@ const verdictOn = async (deps: WorkflowDeps, file: ReportFile): Promise<ReadRepo
   const mappings = await mappingsOf(deps);
   // Only a fetched file is known by when its source made it; one that was sent is known by when it came.
   const madeSecond = file.sourceKey === null ? null : Math.floor(file.knownAt.getTime() / 1_000);
-  const named = { seq: file.seq, path: file.path, madeSecond, mappings };
+  const redelivery = await store.reportFiles.redeliveries(db.sql, file.id);
+  const named = { seq: file.seq, path: file.path, madeSecond, redelivery, mappings };
   const read = await reader.read(named, store.reportFiles.bytes(db.sql, file.id));
   if (read.facts.policies.some(({ signatures }) => signatures !== "verified"))
     return refused(file, {

@@ -74,10 +74,13 @@ export const pathsOf = (files: readonly ReadFile[]): readonly string[] => {
   return paths;
 };
 
+/** The number that stands for a file, and how many files of other content came under its path before it. */
+export type Numbered = Required<Pick<NamedFile, "index" | "redelivery">>;
+
 /** Where files are kept besides. */
 export interface Keeper {
   /** Gives a file its number; or what was read of it before, so that it is not read again. */
-  readonly begin: (file: FolderFile) => Promise<number | ReadFile>;
+  readonly begin: (file: FolderFile) => Promise<Numbered | ReadFile>;
   /** Keeps what was read of a file. The facts may be read on until the next file begins. */
   readonly keep: (file: ReadFile, facts: Facts) => Promise<void>;
   /** Whether the facts are wanted in memory too. */
@@ -105,22 +108,22 @@ export const readFolder = async (
   let rows = 0;
   for (const [index, file] of files.entries()) {
     context.stopped.throwIfAborted();
-    const begun = (await keeper?.begin(file)) ?? index;
+    const begun = (await keeper?.begin(file)) ?? { index, redelivery: 0 };
     const told = (bytes: number, count: number): void => context.watcher.read(bytesBefore + bytes, rows + count, index);
     const one =
-      typeof begun === "number"
-        ? await readNumbered(folder, file, { index: begun, formats, strings, told, rowsBefore: rows })
-        : null;
-    const found = one?.file ?? begun;
-    if (typeof found !== "number") read.push(found);
-    if (one !== null) {
+      "index" in begun
+        ? await readNumbered(folder, file, { ...begun, formats, strings, told, rowsBefore: rows })
+        : begun;
+    const found = "file" in one ? one.file : one;
+    read.push(found);
+    if ("file" in one) {
       if (keeper === undefined || keeper.holds()) addFacts(facts, one.facts);
       // What is kept of one file is written while the next is read.
       await keeping;
       keeping = keeper?.keep(one.file, one.facts) ?? keeping;
       keeping.catch(() => {});
     }
-    rows += typeof found === "number" ? 0 : found.rows;
+    rows += found.rows;
     bytesBefore += file.bytes;
     context.watcher.read(bytesBefore, rows, index + 1);
   }
@@ -131,10 +134,10 @@ export const readFolder = async (
 const readNumbered = async (
   folder: string,
   file: FolderFile,
-  given: Pick<Reading, "formats" | "told" | "rowsBefore"> & Pick<NamedFile, "index" | "strings">,
+  given: Pick<Reading, "formats" | "told" | "rowsBefore"> & Numbered & Pick<NamedFile, "strings">,
 ): Promise<{ readonly file: ReadFile; readonly facts: Facts }> => {
-  const { index, strings, formats, told, rowsBefore } = given;
-  const named = { index, path: file.path, strings };
+  const { index, redelivery, strings, formats, told, rowsBefore } = given;
+  const named = { index, redelivery, path: file.path, strings };
   const { facts, ...outcome } = await readOne(folder, file, { named, formats, told, rowsBefore });
   return { file: { ...outcome, number: index, bytes: file.bytes }, facts };
 };

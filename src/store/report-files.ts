@@ -187,6 +187,16 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
             and superseded_by is distinct from newest.id`;
       return mustGet(query, id);
     },
+    /** How many files of other content came whole under a file's path, from its connection, before it. */
+    redeliveries: async (query: Query, id: string): Promise<number> => {
+      const [row] = await query<
+        { count: number }[]
+      >`select count(*)::int as count from report_file own join report_file before
+        on before.path = own.path and before.connection_id is not distinct from own.connection_id
+          and before.sha256 is not null and (before.known_at, before.seq) < (own.known_at, own.seq)
+        where own.id = ${id}`;
+      return row?.count ?? 0;
+    },
     /** Files, newest first. */
     list: async (query: Query, filter: ReportFileFilter): Promise<ListPage<ReportFile>> => {
       const rows = parseRows(
