@@ -51,6 +51,25 @@ describe("a file of reports", () => {
     expect(await content.text()).toBe(earnings);
   });
 
+  it("sent by several at the same moment is one file: one made it, the others are told that it was there", async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const text = earnings
+        .split("\n")
+        .slice(0, round + 2)
+        .join("\n");
+      const answers = await Promise.all(Array.from({ length: 6 }, () => send("azure/at-once.csv", text)));
+      expect(answers.map(({ status, body }) => `${status} ${body.isNew}`).toSorted()).toEqual([
+        ...Array.from({ length: 5 }, () => "200 false"),
+        "201 true",
+      ]);
+      expect(new Set(answers.map(({ body }) => body.file.id)).size).toBe(1);
+      await timeline.settle();
+      const kept = await call<{ items: readonly ReportFile[] }>("GET", "/v1/reports/files?path=at-once");
+      expect(kept.body.items).toHaveLength(round + 1);
+      expect(kept.body.items.filter(({ status }) => status === "receiving")).toEqual([]);
+    }
+  });
+
   it("that is damaged is refused with line, column and remedy, raises an exception, and stops no other", async () => {
     const lines = earnings.split("\n");
     const broken = [...lines.slice(0, 2), (lines[2] ?? "").split(",").slice(0, 4).join(","), ...lines.slice(3)].join(

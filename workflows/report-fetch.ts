@@ -125,11 +125,13 @@ const receive = async (
   const known = report.modifiedAt === null ? {} : { knownAt: new Date(report.modifiedAt) };
   const given = { connectionId, path: report.path, sourceKey: report.key, ...known };
   try {
-    const { file, isNew } = await store.reportFiles.receive(db.sql, given, piecesOf(read.value));
+    const { file } = await store.reportFiles.receive(db.sql, given, piecesOf(read.value));
     await deps.at("report.received");
     await db.transaction(async (tx) => {
       await store.reportListings.settle(tx, place, "received");
-      if (isNew) await store.journal.tell(tx, "report.received", file.id, { fileId: file.id, connectionId });
+      // Also one that was received whole before and never read.
+      if (file.status === "receiving")
+        await store.journal.tell(tx, "report.received", file.id, { fileId: file.id, connectionId });
     });
   } catch (error) {
     if (error instanceof BrokenReport) return error.fault;

@@ -78,7 +78,8 @@ const receive = async (deps: AppDeps, given: NewReportFile, request: Request): P
     given,
     bounded(request.body, deps.reportBytesMax, tooLarge),
   );
-  if (received.isNew) await askToRead(deps, received.file);
+  // One that was received whole and never read is read now; one that is asked for twice is read once.
+  if (received.file.status === "receiving") await askToRead(deps, received.file);
   return received;
 };
 

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { createSha256 } from "../domain/sha256.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
-import { type ListPage, parseFirst, parseRows } from "./rows.ts";
+import { type ListPage, parseFirst, parseRows, sqlStateOf, uniqueViolation } from "./rows.ts";
 
 export const fileStatuses = ["receiving", "read", "refused", "unknown"] as const;
 const problemSchema = z.object({
@@ -44,7 +44,7 @@ export interface NewReportFile {
 }
 export interface ReceivedFile {
   readonly file: ReportFile;
-  /** False: these bytes were received before under this path, or this delivery was. */
+  /** False: these bytes were received before under this path, or this delivery was. Its status tells whether it was read. */
   readonly isNew: boolean;
 }
 /** What a reader makes of a file. */
@@ -115,20 +115,26 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
     await query`delete from report_chunk where file_id = ${id} and n >= ${pieces}`;
     const { path, sourceKey } = await mustGet(query, id);
     // What a source says once more after it said something else counts again.
-    const same = parseFirst(
-      reportFileSchema,
-      await query`select * from report_file other where path = ${path} and sha256 = ${sha256} and id <> ${id} and superseded_by is null
-        and (${sourceKey === null} or not exists (select 1 from report_file later where later.path = ${path}
-          and later.sha256 <> ${sha256} and later.seq > other.seq))
-        order by seq desc limit 1`,
-    );
-    if (same === null) {
-      await query`update report_file set sha256 = ${sha256}, bytes = ${bytes} where id = ${id}`;
-      return { file: await mustGet(query, id), isNew: true };
-    }
+    const find = async (): Promise<ReportFile | null> =>
+      parseFirst(
+        reportFileSchema,
+        await query`select * from report_file other where path = ${path} and sha256 = ${sha256} and id <> ${id} and superseded_by is null
+          and (${sourceKey === null} or not exists (select 1 from report_file later where later.path = ${path}
+            and later.sha256 <> ${sha256} and later.seq > other.seq))
+          order by seq desc limit 1`,
+      );
+    let same = await find();
+    if (same === null)
+      try {
+        await query`update report_file set sha256 = ${sha256}, bytes = ${bytes} where id = ${id}`;
+        return { file: await mustGet(query, id), isNew: true };
+      } catch (error) {
+        // Another that brought the same bytes at the same moment came first.
+        same = sqlStateOf(error) === uniqueViolation ? await find() : null;
+        if (same === null) throw error;
+      }
     await query`delete from report_file where id = ${id}`;
-    // One that was received whole and never read is read now.
-    return { file: same, isNew: same.status === "receiving" };
+    return { file: same, isNew: false };
   };
   return {
     get,
@@ -145,7 +151,7 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
     begin,
     /** Keeps the piece `n` (from 0) of a file, at most 1 MiB; again is the same. */
     append,
-    /** Ends a file with its hash. Where the same bytes lie there under the same path, the new row goes. */
+    /** Ends a file with its hash. Where the same bytes lie there under the same path, the new row goes. Not inside a transaction. */
     finish,
     /** Receives a whole file from its bytes, in pieces of any size. */
     receive: async (
