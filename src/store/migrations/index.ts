@@ -18,6 +18,7 @@ import ledger from "./0019_ledger.sql";
 import reportFetch from "./0020_report_fetch.sql";
 import periods from "./0021_periods.sql";
 import waiting from "./0022_waiting.sql";
+import reportTrouble from "./0024_report_trouble.sql";
 import { migrationNames } from "./names.ts";
 
 const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
@@ -41,6 +42,7 @@ const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
   "0020_report_fetch": reportFetch,
   "0021_periods": periods,
   "0022_waiting": waiting,
+  "0024_report_trouble": reportTrouble,
 };
 
 /** In order. */

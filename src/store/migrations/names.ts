@@ -20,4 +20,5 @@ export const migrationNames = [
   "0020_report_fetch",
   "0021_periods",
   "0022_waiting",
+  "0024_report_trouble",
 ] as const;
