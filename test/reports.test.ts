@@ -70,6 +70,27 @@ describe("a file of reports", () => {
     }
   });
 
+  it("is given out as it came, with whoever it names, to administrators alone", async () => {
+    const [file] = (await call<{ items: readonly ReportFile[] }>("GET", "/v1/reports/files")).body.items;
+    const actorId = await world.service.store.access.actor(world.db.sql, "person", "watcher");
+    for (const [scopes, status] of [
+      [["read"], 403],
+      [["read", "write"], 403],
+      [["admin"], 200],
+    ] as const) {
+      const { secret } = await world.service.store.access.createKey(world.db.sql, {
+        ...{ actorId, name: scopes.join(), scopes, expiresAt: null },
+      });
+      const asked = await world.service.app.fetch(
+        new Request(`http://cosell.test/v1/reports/files/${file?.id}/content`, {
+          headers: { authorization: `Bearer ${secret}` },
+        }),
+      );
+      expect([scopes.join(), asked.status]).toEqual([scopes.join(), status]);
+      if (status === 403) expect(await asked.text()).not.toContain("earningId");
+    }
+  });
+
   it("that is damaged is refused with line, column and remedy, raises an exception, and stops no other", async () => {
     const lines = earnings.split("\n");
     const broken = [...lines.slice(0, 2), (lines[2] ?? "").split(",").slice(0, 4).join(","), ...lines.slice(3)].join(

@@ -142,7 +142,8 @@ export const createKeeper = ({ db, ledger, reportFiles }: OpenLedger, keeping: K
     const place = join(keeping.folder, path);
     const { sha256, bytes } = await hashOf(place);
     const known = await reportFiles.find(db.sql, { path, sha256 });
-    if (known !== null && known.status !== "receiving") {
+    // What nobody could read may be what a new mapping tells of.
+    if (known !== null && known.status !== "receiving" && known.status !== "unknown") {
       keeping.knew();
       return readOf(known);
     }
@@ -155,6 +156,7 @@ export const createKeeper = ({ db, ledger, reportFiles }: OpenLedger, keeping: K
   return {
     begin,
     holds: keeping.holds,
+    mappings: (formats) => reportFiles.texts(db.sql, formats),
     keep: async (file: ReadFile, facts: Facts) => {
       const row = received.get(file.number);
       if (row === undefined) return;

@@ -2,15 +2,9 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { RefusedDocument, type ReportFormat } from "../../adapters/contract-reports.ts";
-import { readReport } from "../../adapters/report-intake.ts";
-import {
-  definedFormat,
-  type FileOutcome,
-  isDefining,
-  type NamedFile,
-  refusedFile,
-} from "../../adapters/report-reading.ts";
+import type { ReportFormat } from "../../adapters/contract-reports.ts";
+import { mappedFormats, mappingFormatsOf, readReport } from "../../adapters/report-intake.ts";
+import { type FileOutcome, isDefining, type NamedFile, refusedFile } from "../../adapters/report-reading.ts";
 import { addFacts, type Facts, noFacts } from "../domain/finance/facts.ts";
 import { createStrings } from "../domain/finance/sheet.ts";
 import { fileBytesMax, readPieces } from "./csv-file.ts";
@@ -81,6 +75,10 @@ export type Numbered = Required<Pick<NamedFile, "index" | "redelivery">>;
 export interface Keeper {
   /** Gives a file its number; or what was read of it before, so that it is not read again. */
   readonly begin: (file: FolderFile) => Promise<Numbered | ReadFile>;
+  /** Mapping files that were kept before: they say how files of this folder are read too. */
+  readonly mappings: (
+    formats: readonly string[],
+  ) => Promise<readonly { readonly path: string; readonly text: string }[]>;
   /** Keeps what was read of a file. The facts may be read on until the next file begins. */
   readonly keep: (file: ReadFile, facts: Facts) => Promise<void>;
   /** Whether the facts are wanted in memory too. */
@@ -102,7 +100,12 @@ export const readFolder = async (
   const facts = noFacts();
   const strings = createStrings();
   const read: ReadFile[] = [];
-  const formats = [...context.formats, ...(await definedFormats(folder, files, context.formats))];
+  const own = await mappingsIn(folder, files, context.formats);
+  // One of this folder goes before one of its name that was kept.
+  const before = ((await keeper?.mappings(mappingFormatsOf(context.formats))) ?? []).filter(
+    ({ path }) => !own.some((mapping) => mapping.path === path),
+  );
+  const formats = [...context.formats, ...mappedFormats(context.formats, [...own, ...before])];
   let keeping: Promise<void> = Promise.resolve();
   let bytesBefore = 0;
   let rows = 0;
@@ -142,24 +145,17 @@ const readNumbered = async (
   return { file: { ...outcome, number: index, bytes: file.bytes }, facts };
 };
 
-/** Mapping files say how others are read, so they come first. A damaged one is refused when its own turn comes. */
-const definedFormats = async (
+/** Mapping files say how others are read, so they come first. */
+const mappingsIn = async (
   folder: string,
   files: readonly FolderFile[],
   formats: readonly ReportFormat[],
-): Promise<readonly ReportFormat[]> => {
-  const defined: ReportFormat[] = [];
-  for (const { path, bytes } of files) {
-    if (!isDefining(formats, path) || bytes > documentBytesMax) continue;
-    try {
-      const format = definedFormat(formats, path, await readFile(join(folder, path), "utf8"));
-      if (format !== null) defined.push(format);
-    } catch (error) {
-      if (!(error instanceof RefusedDocument)) throw error;
-    }
-  }
-  return defined;
-};
+): Promise<readonly { readonly path: string; readonly text: string }[]> =>
+  Promise.all(
+    files
+      .filter(({ path, bytes }) => isDefining(formats, path) && bytes <= documentBytesMax)
+      .map(async ({ path }) => ({ path, text: await readFile(join(folder, path), "utf8") })),
+  );
 
 interface Reading {
   readonly named: NamedFile;

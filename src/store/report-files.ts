@@ -70,6 +70,8 @@ export interface ReportFileFilter {
 
 const pieceBytes = 1_048_576;
 const problemsMax = 1_000;
+const textsMax = 100;
+const textBytesMax = 1_048_576;
 
 export type ReportFiles = ReturnType<typeof createReportFiles>;
 
@@ -111,7 +113,7 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
     id: string,
     content: { readonly sha256: string; readonly bytes: number; readonly pieces: number },
   ): Promise<ReceivedFile> => {
-    const { sha256, bytes, pieces } = content;
+    const { sha256, pieces } = content;
     await query`delete from report_chunk where file_id = ${id} and n >= ${pieces}`;
     const { path, sourceKey } = await mustGet(query, id);
     // What a source says once more after it said something else counts again.
@@ -126,7 +128,7 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
     let same = await find();
     if (same === null)
       try {
-        await query`update report_file set sha256 = ${sha256}, bytes = ${bytes} where id = ${id}`;
+        await query`update report_file set sha256 = ${sha256}, bytes = ${content.bytes} where id = ${id}`;
         return { file: await mustGet(query, id), isNew: true };
       } catch (error) {
         // Another that brought the same bytes at the same moment came first.
@@ -193,6 +195,25 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
             and superseded_by is distinct from newest.id`;
       return mustGet(query, id);
     },
+    /** The newest text of each path among files of these formats that were read. Larger ones, and those that were erased, are left out. */
+    texts: async (
+      query: Query,
+      formats: readonly string[],
+    ): Promise<readonly { readonly path: string; readonly text: string }[]> => {
+      const newest = parseRows(
+        reportFileSchema,
+        await query`select * from (select distinct on (path) * from report_file where status = 'read' and format = any(${[...formats]}::text[])
+          order by path, seq desc) newest where bytes <= ${textBytesMax} order by path limit ${textsMax}`,
+      );
+      const found: { readonly path: string; readonly text: string }[] = [];
+      for (const { id, path } of newest) {
+        const decoder = new TextDecoder();
+        let text = "";
+        for await (const piece of bytes(query, id)) text += decoder.decode(piece, { stream: true });
+        if (text !== "") found.push({ path, text: text + decoder.decode() });
+      }
+      return found;
+    },
     /** How many files of other content came whole under a file's path, from its connection, before it. */
     redeliveries: async (query: Query, id: string): Promise<number> => {
       const [row] = await query<
@@ -241,15 +262,7 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
       );
     },
     /** The bytes as they came. Ends early where they were erased: compare with `bytes` of the file. */
-    bytes: async function* (query: Query, id: string): AsyncGenerator<Uint8Array> {
-      for (let n = 0; ; n += 1) {
-        const [row] = await query<
-          { body: Uint8Array }[]
-        >`select body from report_chunk where file_id = ${id} and n = ${n}`;
-        if (row === undefined) return;
-        yield await gunzip(row.body);
-      }
-    },
+    bytes,
     /** Erases the bytes of files received before; what they stated stays. Returns of how many pieces. */
     expire: async (query: Query, before: Date): Promise<number> =>
       (
@@ -258,6 +271,14 @@ export const createReportFiles = (deps: ClockDep & IdsDep) => {
       ).count,
   };
 };
+
+async function* bytes(query: Query, id: string): AsyncGenerator<Uint8Array> {
+  for (let n = 0; ; n += 1) {
+    const [row] = await query<{ body: Uint8Array }[]>`select body from report_chunk where file_id = ${id} and n = ${n}`;
+    if (row === undefined) return;
+    yield await gunzip(row.body);
+  }
+}
 
 /** Cuts and joins what comes into pieces of 1 MiB. */
 async function* piecesOf(
