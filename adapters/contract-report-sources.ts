@@ -31,6 +31,8 @@ export interface ReportPage {
   readonly isLast: boolean;
   /** When something that is being made may be ready, ISO 8601; absent: nothing is on its way. Only where `isLast`. */
   readonly pendingUntil?: string;
+  /** What should have come long ago and was made in vain, for people; absent: nothing. Only where `isLast`. */
+  readonly late?: string;
 }
 
 export interface RemoteReport {

@@ -10,6 +10,8 @@ export interface ReportFile {
   readonly path: string;
   /** When its source says that it was made, in seconds since 1970; absent: a file alone does not say it. */
   readonly madeSecond?: number | null;
+  /** How many files of other content came under this path before it; absent: none, as in a folder. */
+  readonly redelivery?: number;
   /** Facts of this file; dropped together when anything in it is refused. */
   readonly facts: Facts;
   readonly strings: Strings;
@@ -73,5 +75,9 @@ export class RefusedDocument extends Error {
   }
 }
 
-/** The number in a name such as `report (1).csv`: what a browser or a storage calls the second delivery of one file. */
-export const deliveryOf = (path: string): number => Number(/ \((\d{1,4})\)\.[a-z]+$/i.exec(path)?.[1] ?? 0);
+/**
+ * Which delivery of the same report a file is, from 0: by the number in a name such as `report (1).csv`, as browsers and storages
+ * write it, and by how often other content came under that name before.
+ */
+export const deliveryOf = ({ path, redelivery }: Pick<ReportFile, "path" | "redelivery">): number =>
+  Number(/ \((\d{1,4})\)\.[a-z]+$/i.exec(path)?.[1] ?? 0) + (redelivery ?? 0);

@@ -104,31 +104,42 @@ export interface ReadableReport {
   readonly path: string;
   /** When its source says that it was made, in seconds since 1970; null: it does not say. */
   readonly madeSecond: number | null;
+  /** How many files of other content came under this path before it. */
+  readonly redelivery: number;
   /** Files that say how others are read; one that is damaged says nothing. */
   readonly mappings: readonly { readonly path: string; readonly text: string }[];
 }
 
 /** Reads single files, each by itself. */
 export const createReportReader = (formats: readonly ReportFormat[], documentBytesMax: number) => ({
-  mappingFormats: formats.flatMap(({ shape, id }) => (shape === "defining" ? [id] : [])),
+  mappingFormats: mappingFormatsOf(formats),
   read: (
-    { seq, path, madeSecond, mappings }: ReadableReport,
+    { seq, path, madeSecond, redelivery, mappings }: ReadableReport,
     pieces: AsyncIterable<Uint8Array>,
   ): Promise<FileOutcome> =>
     readReport({
-      named: { index: seq, path, madeSecond, strings: createStrings() },
-      formats: [...formats, ...mappings.flatMap((mapping) => formatOf(formats, mapping))],
+      named: { index: seq, path, madeSecond, redelivery, strings: createStrings() },
+      formats: [...formats, ...mappedFormats(formats, mappings)],
       pieces,
       documentBytesMax,
     }),
 });
 
-const formatOf = (formats: readonly ReportFormat[], mapping: { readonly path: string; readonly text: string }) => {
-  try {
-    const format = definedFormat(formats, mapping.path, mapping.text);
-    return format === null ? [] : [format];
-  } catch (error) {
-    if (error instanceof RefusedDocument) return [];
-    throw error;
-  }
-};
+/** The ids of the formats whose files say how others are read. */
+export const mappingFormatsOf = (formats: readonly ReportFormat[]): readonly string[] =>
+  formats.flatMap(({ shape, id }) => (shape === "defining" ? [id] : []));
+
+/** The formats that mapping files define. A damaged one defines none: it is refused when its own turn comes. */
+export const mappedFormats = (
+  formats: readonly ReportFormat[],
+  mappings: readonly { readonly path: string; readonly text: string }[],
+): readonly ReportFormat[] =>
+  mappings.flatMap(({ path, text }) => {
+    try {
+      const format = definedFormat(formats, path, text);
+      return format === null ? [] : [format];
+    } catch (error) {
+      if (error instanceof RefusedDocument) return [];
+      throw error;
+    }
+  });

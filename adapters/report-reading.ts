@@ -46,6 +46,7 @@ export interface NamedFile {
   readonly index: number;
   readonly path: string;
   readonly madeSecond?: number | null;
+  readonly redelivery?: number;
   readonly strings: Strings;
 }
 

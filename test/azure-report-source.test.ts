@@ -69,6 +69,25 @@ describe("Microsoft's source of reports", () => {
     expect([...new Set(names)].toSorted()).toEqual(["earnings", "orders", "payments", "revenue"]);
   });
 
+  it("says what is made in vain again and again, each kind for itself, until a file comes", async () => {
+    const rig = await openReports({ settings: { money: { failures: 1 } } });
+    let { cursor, page } = await round(rig);
+    expect(page.late).toBeUndefined();
+    for (let day = 0; day < 5; day += 1) {
+      await rig.controls.advance(1);
+      ({ cursor, page } = await round(rig, cursor));
+    }
+    expect(page.late).toMatch(
+      /^revenue: no run of Microsoft's scheduled report \S+ left a file since 2026-06-0\d; orders: no run .*; earnings: Microsoft failed to make the export \d times in a row.*; payments: .* in a row/,
+    );
+    await rig.controls.change({ money: { failures: 0 } });
+    for (let hours = 0; hours < 3; hours += 1) {
+      await rig.controls.advance(1);
+      ({ cursor, page } = await round(rig, cursor));
+    }
+    expect(page.late).toBeUndefined();
+  });
+
   it("follows no link out of Azure's storage, and sends no token with one that it follows", async () => {
     const rig = await openReports({}, { analytics: ["revenue"], exports: [] });
     const first = await round(rig);

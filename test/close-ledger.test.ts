@@ -51,4 +51,40 @@ describe("cosell close --data", () => {
       }),
     240_000,
   );
+
+  it(
+    "reads a bank's own columns in the next folder by the mapping file of an earlier one, and in an earlier one by a later mapping",
+    () =>
+      withDirectory(async (directory) => {
+        const kept = ["--data", join(directory, "data")];
+        const mapping = JSON.stringify({
+          format: "cosell.bank-mapping/1",
+          columns: { date: "Buchung", amount: "Betrag", payer: "Auftraggeber", reference: "Zweck" },
+          ...{ date: "DD.MM.YYYY", decimal: ",", thousands: ".", currency: "EUR" },
+        });
+        const statement = (row: string): string => `Buchung;Betrag;Auftraggeber;Zweck\n${row}\n`;
+        const { "policy.json": policy = "", "fee-schedule.json": fees = "" } = drawLedger(11, 1).files;
+        const folder = async (name: string, files: Readonly<Record<string, string>>): Promise<string> => {
+          await mkdir(join(directory, name));
+          for (const [path, text] of Object.entries(files)) await writeFile(join(directory, name, path), text);
+          return join(directory, name);
+        };
+        const depositsOf = async (name: string): Promise<string> => {
+          await close(join(directory, name), join(directory, `${name}-pack`), kept);
+          return readFile(join(directory, `${name}-pack`, "exceptions.csv"), "utf8");
+        };
+        const march = statement("05.03.2026;1.234,50;MICROSOFT;EDI 1");
+        await folder("march", { "march.csv": march, "policy.json": policy, "fee-schedule.json": fees });
+        expect(await depositsOf("march")).not.toContain("1234.50");
+        await folder("april", {
+          "april.csv": statement("05.04.2026;2.222,50;MICROSOFT;EDI 2"),
+          "bank-mapping.json": mapping,
+        });
+        expect(await depositsOf("april")).toContain("2222.50");
+        await folder("may", { "may.csv": statement("05.05.2026;3.333,50;MICROSOFT;EDI 3"), "march.csv": march });
+        const found = await depositsOf("may");
+        for (const amount of ["1234.50", "2222.50", "3333.50"]) expect(found).toContain(amount);
+      }),
+    240_000,
+  );
 });

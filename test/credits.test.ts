@@ -11,6 +11,7 @@ import { type Facts, noFacts } from "../src/domain/finance/facts.ts";
 import { lineOf, type MoneyLine } from "../src/domain/finance/line.ts";
 import { overlapTable } from "../src/domain/finance/pack/credit-tables.ts";
 import { attributionTable } from "../src/domain/finance/pack/findings.ts";
+import { isMoney } from "../src/domain/finance/pack/table.ts";
 import { partnerShare } from "../src/domain/finance/partner-share.ts";
 import { policyOf } from "../src/domain/finance/policy.ts";
 import { replayRules } from "../src/domain/finance/replay.ts";
@@ -415,7 +416,7 @@ describe("the tables of attribution", () => {
   it("tell influenced money that nobody sourced apart from money that no partner touched", () => {
     const cells = (facts: Partial<Facts>): readonly string[] =>
       attributionTable(closeOf(facts)).rows.flatMap((row) =>
-        row.slice(2).map((cell) => (typeof cell === "object" && cell !== null ? `${cell.micros / unit}` : `${cell}`)),
+        row.slice(2).map((cell) => (isMoney(cell) ? `${cell.micros / unit}` : `${cell}`)),
       );
     expect(cells({})).toEqual(["1600", "0", "0", "1600"]);
     expect(cells({ touches: [touch("p1", "demo")] })).toEqual(["0", "1600", "0", "1600"]);

@@ -84,6 +84,7 @@ describe("the doctor of an AWS connection", () => {
       quota: "ok",
       reports: "ok",
       "reports-read": "ok",
+      "reports-fetched": "skipped",
     });
     expect(check(diagnosis, "update")).toMatchObject({
       detail: "AWS lets us ask, and knows no such record",

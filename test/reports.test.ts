@@ -51,6 +51,46 @@ describe("a file of reports", () => {
     expect(await content.text()).toBe(earnings);
   });
 
+  it("sent by several at the same moment is one file: one made it, the others are told that it was there", async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const text = earnings
+        .split("\n")
+        .slice(0, round + 2)
+        .join("\n");
+      const answers = await Promise.all(Array.from({ length: 6 }, () => send("azure/at-once.csv", text)));
+      expect(answers.map(({ status, body }) => `${status} ${body.isNew}`).toSorted()).toEqual([
+        ...Array.from({ length: 5 }, () => "200 false"),
+        "201 true",
+      ]);
+      expect(new Set(answers.map(({ body }) => body.file.id)).size).toBe(1);
+      await timeline.settle();
+      const kept = await call<{ items: readonly ReportFile[] }>("GET", "/v1/reports/files?path=at-once");
+      expect(kept.body.items).toHaveLength(round + 1);
+      expect(kept.body.items.filter(({ status }) => status === "receiving")).toEqual([]);
+    }
+  });
+
+  it("is given out as it came, with whoever it names, to administrators alone", async () => {
+    const [file] = (await call<{ items: readonly ReportFile[] }>("GET", "/v1/reports/files")).body.items;
+    const actorId = await world.service.store.access.actor(world.db.sql, "person", "watcher");
+    for (const [scopes, status] of [
+      [["read"], 403],
+      [["read", "write"], 403],
+      [["admin"], 200],
+    ] as const) {
+      const { secret } = await world.service.store.access.createKey(world.db.sql, {
+        ...{ actorId, name: scopes.join(), scopes, expiresAt: null },
+      });
+      const asked = await world.service.app.fetch(
+        new Request(`http://cosell.test/v1/reports/files/${file?.id}/content`, {
+          headers: { authorization: `Bearer ${secret}` },
+        }),
+      );
+      expect([scopes.join(), asked.status]).toEqual([scopes.join(), status]);
+      if (status === 403) expect(await asked.text()).not.toContain("earningId");
+    }
+  });
+
   it("that is damaged is refused with line, column and remedy, raises an exception, and stops no other", async () => {
     const lines = earnings.split("\n");
     const broken = [...lines.slice(0, 2), (lines[2] ?? "").split(",").slice(0, 4).join(","), ...lines.slice(3)].join(
@@ -77,6 +117,36 @@ describe("a file of reports", () => {
     await send("azure/earnings-2025-05.csv", example("azure/earnings-2025-05.csv"));
     await timeline.settle();
     expect(await openExceptions("REFUSED_FILE")).toEqual([]);
+  });
+
+  it("sent again under its name with other content is a later delivery of each of its rows", async () => {
+    const named = "earningId,OrderId,LineItemId,assetId,transactionType,transactionCurrency,transactionAmount,storeFee";
+    const row = (id: string, amount: string, state: string): string =>
+      `${id},O-${id},L-${id},A-again,purchase,CHF,${amount},0,${amount},${state}`;
+    const text = (...rows: readonly string[]): string =>
+      [`${named},earningAmount,paymentStatus,paymentId`, ...rows, ""].join("\n");
+    for (const [first, second] of [
+      ["900", "800"],
+      ["800", "900"],
+    ]) {
+      const id = `again-${first}`;
+      const path = `again/${id}.csv`;
+      for (const amount of [first ?? "", second ?? ""]) {
+        await send(path, text(row(id, amount, "Upcoming,"), row(`${id}-same`, "5", "Upcoming,")));
+        await timeline.settle();
+      }
+      const kept = await world.db.sql<
+        { key: string; amount: bigint; delivery: number; known_second: bigint; seq: bigint }[]
+      >`select line.key, line.amount, line.delivery, line.known_second, file_seq as seq
+          from ledger_line line join report_file on seq = file_seq where path = ${path} order by line.key, file_seq`;
+      expect(kept.map(({ key, amount, delivery }) => [key, Number(amount / 1_000_000n), delivery])).toEqual([
+        [id, Number(first), 0],
+        [id, Number(second), 1],
+        [`${id}-same`, 5, 0],
+        [`${id}-same`, 5, 1],
+      ]);
+      expect(new Set(kept.map(({ known_second }) => known_second)).size).toBe(1);
+    }
   });
 
   it("that is too large, empty or the service's own is not taken, and says what to do", async () => {

@@ -20,6 +20,7 @@ export interface ReportReader {
       readonly seq: number;
       readonly path: string;
       readonly madeSecond: number | null;
+      readonly redelivery: number;
       readonly mappings: readonly MappingText[];
     },
     pieces: AsyncIterable<Uint8Array>,

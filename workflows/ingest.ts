@@ -3,13 +3,11 @@ import { dayOf } from "../src/domain/finance/day.ts";
 import { noFacts } from "../src/domain/finance/facts.ts";
 import type { Tx } from "../src/ports.ts";
 import type { ReportFile } from "../src/store/report-files.ts";
-import { type Client, dataOf, type MappingText, type ReadReport, runStep, type WorkflowDeps } from "./deps.ts";
+import { type Client, dataOf, type ReadReport, runStep, type WorkflowDeps } from "./deps.ts";
 
 /** Facts of a file lie in memory while it is read, so few are read at once. */
 const filesAtOnce = 2;
-const mappingsMax = 100;
 const unknownMax = 200;
-const mappingBytesMax = 1_048_576;
 export const refusedCode = "REFUSED_FILE";
 
 export const createIngest = (client: Client, deps: WorkflowDeps) =>
@@ -65,10 +63,11 @@ const verdictOn = async (deps: WorkflowDeps, file: ReportFile): Promise<ReadRepo
       message: `the file has ${file.bytes} bytes, more than the ${booksLimits.fileBytes} that this service reads`,
       fix: "split the file, or close it as a folder with cosell close",
     });
-  const mappings = await mappingsOf(deps);
+  const mappings = await store.reportFiles.texts(db.sql, reader.mappingFormats);
   // Only a fetched file is known by when its source made it; one that was sent is known by when it came.
   const madeSecond = file.sourceKey === null ? null : Math.floor(file.knownAt.getTime() / 1_000);
-  const named = { seq: file.seq, path: file.path, madeSecond, mappings };
+  const redelivery = await store.reportFiles.redeliveries(db.sql, file.id);
+  const named = { seq: file.seq, path: file.path, madeSecond, redelivery, mappings };
   const read = await reader.read(named, store.reportFiles.bytes(db.sql, file.id));
   if (read.facts.policies.some(({ signatures }) => signatures !== "verified"))
     return refused(file, {
@@ -92,29 +91,6 @@ const refused = (
   notes: [],
   facts: noFacts(),
 });
-
-/** The newest of each mapping file that was read. */
-const mappingsOf = async ({ db, store, reader }: WorkflowDeps): Promise<readonly MappingText[]> => {
-  const newest = new Map<string, ReportFile>();
-  for (const format of reader.mappingFormats) {
-    const { items } = await store.reportFiles.list(db.sql, {
-      after: null,
-      limit: mappingsMax,
-      format,
-      statuses: ["read"],
-    });
-    for (const file of items) if (!newest.has(file.path)) newest.set(file.path, file);
-  }
-  const texts: MappingText[] = [];
-  for (const { id, path, bytes } of newest.values()) {
-    if (bytes > mappingBytesMax) continue;
-    const decoder = new TextDecoder();
-    let text = "";
-    for await (const piece of store.reportFiles.bytes(db.sql, id)) text += decoder.decode(piece, { stream: true });
-    texts.push({ path, text: text + decoder.decode() });
-  }
-  return texts;
-};
 
 /** What nobody could read may be what a new mapping tells of. */
 const readUnknownAgain = async ({ store }: WorkflowDeps, tx: Tx): Promise<void> => {

@@ -2,6 +2,7 @@
 import { BrokenReport, type RemoteReport, type ReportSource } from "../adapters/contract-report-sources.ts";
 import { type Connection, type Json, jsonObjectSchema } from "../src/domain/deal.ts";
 import type { Fault } from "../src/domain/fault.ts";
+import type { Tx } from "../src/ports.ts";
 import type { ListedReport } from "../src/store/report-listings.ts";
 import { type Client, comeBackAt, dataOf, runStep, type WorkflowDeps } from "./deps.ts";
 
@@ -12,6 +13,8 @@ const pendingMsMax = 2 * 3_600_000;
 const waitsMax = 24;
 const attemptsMax = 20;
 export const fetchStoppedCode = "REPORTS_NOT_FETCHED";
+/** Trouble that passes is told of when it has not passed for so long. */
+const troubleMsMax = 3_600_000;
 
 type Round =
   | { readonly kind: "more"; readonly received: number }
@@ -55,7 +58,10 @@ const fetchRound = async (deps: WorkflowDeps, connectionId: string, attempt: num
   const connection = await store.connections.find(db.sql, connectionId);
   if (connection === null || connection.state === "parked") return { kind: "end", why: "the connection is parked" };
   const { reports } = deps.registry.open(connection);
-  if (reports === undefined) return { kind: "end", why: "this marketplace's reports are not fetched" };
+  if (reports === undefined) {
+    await db.transaction((tx) => goesWell(deps, tx, connectionId, "its reports are not to be fetched any more"));
+    return { kind: "end", why: "this marketplace's reports are not fetched" };
+  }
   const open = await store.reportListings.open(db.sql, connectionId, filesPerRound);
   let received = 0;
   for (const listed of open) {
@@ -77,7 +83,7 @@ const listPage = async (deps: WorkflowDeps, at: At, attempt: number): Promise<Ro
   const { cursor } = await store.reportListings.find(db.sql, connectionId);
   const listed = await at.reports.list(cursor as Json | null);
   if (!listed.ok) return afterFault(deps, at.connection, { fault: listed.fault, attempt });
-  const { files, isLast, pendingUntil } = listed.value;
+  const { files, isLast, pendingUntil, late } = listed.value;
   await db.transaction(async (tx) => {
     await store.reportListings.savePage(tx, connectionId, {
       files: files.map((report) => ({ key: report.key, report: jsonObjectSchema.parse({ ...report }) })),
@@ -85,9 +91,10 @@ const listPage = async (deps: WorkflowDeps, at: At, attempt: number): Promise<Ro
       isLast,
       pendingUntil: pendingUntil ?? null,
     });
-    const because = "the reports are fetched again";
-    const settled = { code: fetchStoppedCode, subject: connectionId, because, actorId: deps.actorId };
-    await store.journal.settleException(tx, settled);
+    // Everything is listed, and what was listed is here.
+    if (!isLast || files.length > 0) return;
+    if (late === undefined) await goesWell(deps, tx, connectionId, "the reports are fetched again");
+    else await tellTrouble(deps, tx, at.connection, late);
   });
   deps.kick();
   if (files.length > 0 || !isLast) return { kind: "more", received: 0 };
@@ -125,11 +132,13 @@ const receive = async (
   const known = report.modifiedAt === null ? {} : { knownAt: new Date(report.modifiedAt) };
   const given = { connectionId, path: report.path, sourceKey: report.key, ...known };
   try {
-    const { file, isNew } = await store.reportFiles.receive(db.sql, given, piecesOf(read.value));
+    const { file } = await store.reportFiles.receive(db.sql, given, piecesOf(read.value));
     await deps.at("report.received");
     await db.transaction(async (tx) => {
       await store.reportListings.settle(tx, place, "received");
-      if (isNew) await store.journal.tell(tx, "report.received", file.id, { fileId: file.id, connectionId });
+      // Also one that was received whole before and never read.
+      if (file.status === "receiving")
+        await store.journal.tell(tx, "report.received", file.id, { fileId: file.id, connectionId });
     });
   } catch (error) {
     if (error instanceof BrokenReport) return error.fault;
@@ -164,14 +173,31 @@ const afterFault = async (
     fault.kind === "unavailable" ||
     fault.kind === "ambiguous" ||
     fault.kind === "conflict"
-  )
+  ) {
+    const since = await store.reportListings.noteTrouble(db.sql, connection.id);
+    if (clock.now().getTime() - since.getTime() >= troubleMsMax) {
+      const why = `not since ${since.toISOString()}: ${fault.message}`;
+      await db.transaction((tx) => tellTrouble(deps, tx, connection, why));
+      deps.kick();
+    }
     return { kind: "wait", until: comeBackAt(fault, attempt, clock.now()), isFault: true };
-  const connectionId = connection.id;
-  await db.transaction(async (tx) => {
-    await store.reportListings.saveReason(tx, connectionId, fault.message);
-    const message = `The reports of ${connection.label} are not fetched: ${fault.message}`;
-    await store.journal.openException(tx, fetchStoppedCode, connectionId, message);
-  });
+  }
+  await db.transaction((tx) => tellTrouble(deps, tx, connection, fault.message));
   deps.kick();
   return { kind: "end", why: `stopped: ${fault.kind}` };
+};
+
+const tellTrouble = async ({ store }: WorkflowDeps, tx: Tx, { id, label }: Connection, why: string): Promise<void> => {
+  await store.reportListings.saveReason(tx, id, why);
+  await store.journal.openException(tx, fetchStoppedCode, id, `The reports of ${label} are not fetched: ${why}`);
+};
+
+const goesWell = async (
+  { store, actorId }: WorkflowDeps,
+  tx: Tx,
+  connectionId: string,
+  because: string,
+): Promise<void> => {
+  await store.reportListings.saveReason(tx, connectionId, null);
+  await store.journal.settleException(tx, { code: fetchStoppedCode, subject: connectionId, because, actorId });
 };

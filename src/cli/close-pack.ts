@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
-import { type JsonObject, jsonObjectSchema } from "../domain/deal.ts";
+import type { JsonObject } from "../domain/deal.ts";
 import { amountText, roundToMinor } from "../domain/finance/amount.ts";
 import { answerOf, linkRows } from "../domain/finance/answer.ts";
 import { ruleName } from "../domain/finance/attribution-rule.ts";
@@ -42,10 +42,23 @@ import {
   netsuiteJournals,
   quickbooksJournals,
 } from "../domain/finance/pack/journals.ts";
-import { type ManifestVerdict, manifestSchema, signManifest, verifyManifest } from "../domain/finance/pack/manifest.ts";
+import {
+  type ManifestVerdict,
+  manifestOf,
+  manifestSchema,
+  manifestText,
+  signManifest,
+  verifyManifest,
+} from "../domain/finance/pack/manifest.ts";
 import { accounts, movementsOf } from "../domain/finance/pack/movements.ts";
 import { periodsTable } from "../domain/finance/pack/periods.ts";
 import { csvRows, type PackTable } from "../domain/finance/pack/table.ts";
+import {
+  type LockVerdict,
+  type PeriodLockFile,
+  periodLockSchema,
+  verifyPeriodLock,
+} from "../domain/finance/period-lock.ts";
 import { postingsOf } from "../domain/finance/posting.ts";
 import { plainText } from "../domain/finance/versions.ts";
 import { type PrivateKey, type PublicKey, privateKeySchema } from "../domain/signed-rule.ts";
@@ -116,13 +129,13 @@ export const writeClosePack = async (out: string, closed: Closed, options: PackO
       charts: chartsOf(close),
     }),
   ]);
-  const manifest = manifestOf(closed, outputs);
+  const manifest = manifestOfClose(closed, outputs);
   // What is locked stays so: the file is ready for the next folder, with or without a month more.
   const locks = read.facts.periodLocks.map(({ document }) => document);
-  if (locks.length > 0) await writeWhole(join(out, "period-locks.json"), [`${JSON.stringify(locks, null, 1)}\n`]);
+  if (locks.length > 0) await writeWhole(join(out, periodLocksName), [`${JSON.stringify(locks, null, 1)}\n`]);
   const today = options.now.toISOString().slice(0, 10);
   const signed = options.key === null ? manifest : await signManifest(manifest, options.key, today);
-  await writeWhole(join(out, "manifest.json"), [`${JSON.stringify(signed, null, 1)}\n`]);
+  await writeWhole(join(out, "manifest.json"), [manifestText(signed)]);
   return { files: outputs.length + 1, signedBy: options.key?.name ?? null };
 };
 
@@ -230,33 +243,21 @@ const chartsOf = (close: Close): readonly Chart[] => {
 const barLabel = (micros: bigint, currency: string): string =>
   amountText(roundToMinor(micros, currency), currency).replace(/\B(?=(?:\d{3})+(?!\d)(?=\.|$))/g, ",");
 
-const manifestOf = ({ read, close }: Closed, outputs: readonly ({ readonly path: string } & Written)[]): JsonObject => {
-  const rules = new Map(read.facts.rules.map((rule) => [ruleName(rule), close.hashOf(rule)]));
-  return jsonObjectSchema.parse({
-    kind: "cosell close",
-    as_of: dayText(close.asOfDay),
-    policy_sha256: hashOf(plainText(close.policy)),
-    signatures_of_rules: close.policy.signatures,
-    period_locks: close.periodLocks.map(({ marketplace, period, asOfDay }) => ({
-      marketplace,
-      period,
-      as_of: dayText(asOfDay),
-    })),
-    unassigned_exceptions_above: Object.fromEntries(
-      Object.entries(close.policy.unassignedAbove).map(([currency, limit]) => [currency, amountText(limit, currency)]),
-    ),
-    rules: Object.fromEntries([...rules].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+const manifestOfClose = (
+  { read, close }: Closed,
+  outputs: readonly ({ readonly path: string } & Written)[],
+): JsonObject =>
+  manifestOf({
+    ...{ asOfDay: close.asOfDay, policy: close.policy, policySha256: hashOf(plainText(close.policy)) },
+    periodLocks: close.periodLocks,
+    rules: new Map(read.facts.rules.map((rule) => [ruleName(rule), close.hashOf(rule)])),
+    decisions: new Map(read.facts.decisions.map((decision) => [ruleName(decision), close.hashOf(decision)])),
     inputs: read.files.map(({ path, digest, bytes, status, format }) => ({
-      path,
-      sha256: digest,
-      bytes,
-      status,
+      ...{ path, sha256: digest, bytes, status },
       format: format?.id ?? null,
     })),
     outputs,
-    signature: null,
   });
-};
 const hashOf = (text: string | Uint8Array): string => createHash("sha256").update(text).digest("hex");
 
 export const hashOfFile = async (path: string): Promise<string> => hashOf(await readFile(path));
@@ -267,12 +268,14 @@ export interface VerifiedPack {
   readonly wrong: readonly string[];
   readonly verdict: ManifestVerdict;
   readonly signedBy: string | null;
+  /** Of each lock beside it: whose month, and whether its signature holds. */
+  readonly locks: readonly { readonly name: string; readonly verdict: LockVerdict }[];
 }
 /** Hashes the files again. Throws a `Failure` where there is no manifest. */
 export const verifyClosePack = async (directory: string, keys: readonly PublicKey[]): Promise<VerifiedPack> => {
   const manifest = manifestSchema.safeParse(await readJson(join(directory, "manifest.json")));
   if (!manifest.success) throw new Failure(`${join(directory, "manifest.json")} is no manifest of a close`);
-  const { outputs, signature } = manifest.data;
+  const { outputs, signature, locked } = manifest.data;
   const wrong: string[] = [];
   for (const { path, sha256 } of outputs) {
     if (path.startsWith("/") || path.split("/").includes("..")) wrong.push(`${path}: lies outside the pack`);
@@ -282,12 +285,37 @@ export const verifyClosePack = async (directory: string, keys: readonly PublicKe
       else if (createHash("sha256").update(content).digest("hex") !== sha256) wrong.push(`${path}: was changed`);
     }
   }
+  const locks = await readLocks(directory);
+  const own = locked === undefined ? undefined : locks.find((lock) => isOf(lock, locked));
+  if (locked !== undefined) {
+    const name = `${periodLocksName}: ${locked.marketplace} ${locked.period}`;
+    if (own === undefined) wrong.push(`${name} is not in it`);
+    else if (own.manifest_sha256 !== (await hashOfFile(join(directory, "manifest.json"))))
+      wrong.push(`${name} is the lock of another manifest`);
+  }
+  const judged: VerifiedPack["locks"][number][] = [];
+  for (const lock of locks)
+    judged.push({ name: `${lock.marketplace} ${lock.period}`, verdict: await verifyPeriodLock(lock, keys) });
   return {
-    files: outputs.length,
-    wrong,
+    ...{ files: outputs.length, wrong, locks: judged },
     verdict: await verifyManifest(manifest.data, keys),
     signedBy: signature?.name ?? null,
   };
+};
+
+const isOf = (lock: PeriodLockFile, name: Pick<PeriodLockFile, "marketplace" | "period">): boolean =>
+  lock.marketplace === name.marketplace && lock.period === name.period;
+
+export const periodLocksName = "period-locks.json";
+/** The locks in a directory. Throws a `Failure` on a file that holds none. */
+export const readLocks = async (directory: string): Promise<readonly PeriodLockFile[]> => {
+  const path = join(directory, periodLocksName);
+  const text = await readFile(path, "utf8").catch(() => "[]");
+  try {
+    return z.array(periodLockSchema).parse(JSON.parse(text));
+  } catch {
+    throw new Failure(`${path} holds no locks`, { fix: "close the folder again" });
+  }
 };
 
 /** Names of accounts, the user's over ours. Throws a `Failure` on a role that there is not. */

@@ -9,16 +9,10 @@ import { dayOf, monthOf } from "../domain/finance/day.ts";
 import { isMarketplace } from "../domain/finance/marketplace.ts";
 import { accounts, movementKinds, postings } from "../domain/finance/pack/movements.ts";
 import { type BlockingException, lockRefusals, type Refusal } from "../domain/finance/period.ts";
-import {
-  type PeriodLockFile,
-  periodLockFile,
-  periodLockOf,
-  periodLockSchema,
-  signPeriodLock,
-} from "../domain/finance/period-lock.ts";
+import { type PeriodLockFile, periodLockFile, periodLockOf, signPeriodLock } from "../domain/finance/period-lock.ts";
 import { differenceOf, owedBy, type PostedPeriod, type Posting } from "../domain/finance/posting.ts";
 import type { Arguments } from "./arguments.ts";
-import { hashOfFile, readSigningKey, verifyClosePack } from "./close-pack.ts";
+import { hashOfFile, periodLocksName, readLocks, readSigningKey, verifyClosePack } from "./close-pack.ts";
 import { type Command, type Flag, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { readRows } from "./csv-file.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
@@ -27,7 +21,6 @@ import { renderTable } from "./table.ts";
 import { writeWhole } from "./whole-file.ts";
 
 const linesShownMax = 50;
-export const periodLocksName = "period-locks.json";
 
 const monthFlags: readonly Flag[] = [
   textFlag("marketplace", "aws|azure|gcp", "whose month it is"),
@@ -127,12 +120,9 @@ const openPack = async (typed: Arguments): Promise<Pack> => {
   const manifest = manifestPartSchema.safeParse(await readJson(join(directory, "manifest.json")));
   if (!manifest.success)
     throw new Failure(`${directory} was closed by an older version`, { fix: "close the folder again" });
-  const own = await readJson(join(directory, periodLocksName)).catch(() => null);
-  const locks = z.array(periodLockSchema).safeParse(own ?? []);
-  if (!locks.success)
-    throw new Failure(`${join(directory, periodLocksName)} holds no locks`, { fix: "close the folder again" });
+  const locks = await readLocks(directory);
   const asOfDay = dayOf(manifest.data.as_of) ?? 0;
-  return { directory, marketplace, period, asOfDay, manifest: manifest.data, locks: locks.data };
+  return { directory, marketplace, period, asOfDay, manifest: manifest.data, locks };
 };
 
 const lockIn = ({ locks, marketplace, period }: Pack): PeriodLockFile | undefined =>

@@ -161,18 +161,32 @@ export const closeVerifyCommand: Command = {
   operandsMin: 1,
   operandsMax: 1,
   flags: [listFlag("keys", "file", "a public key, or a list of them; may be repeated")],
-  about: "Every file that the manifest names must be there with the hash it states. Ends with code 1 otherwise.",
+  about:
+    "Every file that the manifest names must be there with the hash it states, and every lock beside it with its own signature. Ends with code 1 otherwise.",
   examples: ["cosell close verify close-2026-06 --keys ada.key.json.pub"],
   run: async (_shell, typed) => {
     const [directory = ""] = typed.operands;
-    const { wrong, verdict, files, signedBy } = await verifyClosePack(directory, await readKeys(typed.list("keys")));
+    const { wrong, verdict, files, signedBy, locks } = await verifyClosePack(
+      directory,
+      await readKeys(typed.list("keys")),
+    );
     const signature =
       verdict === "unsigned" ? "the manifest is not signed" : `signed by ${signedBy}: ${verdict.replaceAll("_", " ")}`;
-    const isGood = wrong.length === 0 && (verdict === "verified" || verdict === "unsigned");
+    const isFine = (one: string): boolean => one === "verified" || one === "unsigned";
+    const isGood = wrong.length === 0 && isFine(verdict) && locks.every((lock) => isFine(lock.verdict));
+    const told = [
+      ...wrong.map((one) => `  ${one}`),
+      ...locks.map((lock) => `  the lock of ${lock.name}: ${lock.verdict.replaceAll("_", " ")}`),
+    ];
     return {
       exitCode: isGood ? exitCodes.ok : exitCodes.failed,
-      text: `${[`${counted(files, "file")} named, ${counted(wrong.length, "file")} not as stated; ${signature}`, ...wrong.map((one) => `  ${one}`)].join("\n")}\n`,
-      json: { files, wrong: [...wrong], signature: verdict },
+      text: `${[`${counted(files, "file")} named, ${counted(wrong.length, "file")} not as stated; ${signature}`, ...told].join("\n")}\n`,
+      json: {
+        files,
+        wrong: [...wrong],
+        signature: verdict,
+        locks: locks.map(({ name, verdict: one }) => ({ month: name, signature: one })),
+      },
     };
   },
 };

@@ -79,7 +79,14 @@ import {
   offersCommand,
   offerWatchCommand,
 } from "./offers.ts";
-import { periodDiffCommand, periodJournalsCommand, periodMoveCommands, periodsCommand } from "./periods.ts";
+import {
+  periodDiffCommand,
+  periodJournalsCommand,
+  periodKeyCommand,
+  periodMoveCommands,
+  periodPackCommand,
+  periodsCommand,
+} from "./periods.ts";
 import { queueCommand } from "./queue.ts";
 import { reportAddCommand, reportFetchCommand, reportShowCommand, reportsCommand } from "./reports.ts";
 import { restoreCommand } from "./restore.ts";
@@ -237,6 +244,8 @@ export const commands: readonly Command[] = [
   periodDiffCommand,
   periodJournalsCommand,
   ...periodMoveCommands,
+  periodPackCommand,
+  periodKeyCommand,
   webhooksCommand,
   webhookAddCommand,
   webhookShowCommand,

@@ -16,7 +16,7 @@ import { createReportFiles, type ReportFile, type ReportFiles } from "../store/r
 import { asFailure, type ClosedFolder, readReports } from "./closed-folder.ts";
 import type { Shell } from "./command.ts";
 import { Failure } from "./failure.ts";
-import type { FolderFile, Keeper, ReadFile } from "./report-folder.ts";
+import type { FolderFile, Keeper, Numbered, ReadFile } from "./report-folder.ts";
 
 const transactionMsMax = 30_000;
 /** A year's files come at once: a quarter of the time for a fifth more bytes. */
@@ -142,11 +142,12 @@ interface Keeping {
 /** Keeps the files of a folder as they are read. */
 export const createKeeper = ({ db, ledger, reportFiles }: OpenLedger, keeping: Keeping): Keeper => {
   const received = new Map<number, { readonly id: string; readonly bytes: Promise<unknown> }>();
-  const begin = async ({ path }: FolderFile): Promise<number | ReadFile> => {
+  const begin = async ({ path }: FolderFile): Promise<Numbered | ReadFile> => {
     const place = join(keeping.folder, path);
     const { sha256, bytes } = await hashOf(place);
     const known = await reportFiles.find(db.sql, { path, sha256 });
-    if (known !== null && known.status !== "receiving") {
+    // What nobody could read may be what a new mapping tells of.
+    if (known !== null && known.status !== "receiving" && known.status !== "unknown") {
       keeping.knew();
       return readOf(known);
     }
@@ -154,11 +155,12 @@ export const createKeeper = ({ db, ledger, reportFiles }: OpenLedger, keeping: K
     const content = sendBytes({ db, reportFiles }, place, { id: file.id, sha256, bytes });
     content.catch(() => {});
     received.set(file.seq, { id: file.id, bytes: content });
-    return file.seq;
+    return { index: file.seq, redelivery: await reportFiles.redeliveries(db.sql, file.id) };
   };
   return {
     begin,
     holds: keeping.holds,
+    mappings: (formats) => reportFiles.texts(db.sql, formats),
     keep: async (file: ReadFile, facts: Facts) => {
       const row = received.get(file.number);
       if (row === undefined) return;

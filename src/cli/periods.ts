@@ -1,13 +1,19 @@
 /** `cosell periods`: months of the books in the service: what refuses a lock, what a locked month holds, what changed since. */
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import * as z from "zod";
+import { jsonObjectSchema } from "../domain/deal.ts";
+import { manifestText } from "../domain/finance/pack/manifest.ts";
+import { publicKeySchema } from "../domain/signed-rule.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
+import { periodLocksName } from "./close-pack.ts";
 import { type Command, type Flag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { jsonOf } from "./json.ts";
 import { whereabouts } from "./shares.ts";
 import { counted, renderTable } from "./table.ts";
+import { writeWhole } from "./whole-file.ts";
 
 const periodsMax = 10_000;
 const partsMax = 10_000;
@@ -145,6 +151,52 @@ const journalTexts = async (client: Client, path: string): Promise<readonly stri
     texts.push(next);
   }
   return texts;
+};
+
+const documentsSchema = z.looseObject({ manifest: jsonObjectSchema, lock: jsonObjectSchema });
+
+export const periodPackCommand: Command = {
+  name: "periods pack",
+  summary: "Write the signed documents of a locked month and its journals, for close verify",
+  ...monthOperands,
+  flags: [textFlag("out", "directory", "where to write")],
+  about: `Writes manifest.json, ${periodLocksName} and journals.csv. cosell close verify checks them with the service's public key alone
+(periods key); ${periodLocksName} also keeps the month as it was in the folder of a close.`,
+  examples: ["cosell periods pack aws 2026-05 --out may", "cosell close verify may --keys service.pub"],
+  run: (shell, typed) =>
+    withClient(shell, whereabouts(typed), async (client) => {
+      const out = typed.text("out");
+      if (out === undefined) throw usageFailure("--out names no directory", "cosell help periods pack");
+      const { manifest, lock } = await client.get(`${pathOf(typed)}/lock`, documentsSchema);
+      const [journals = ""] = await journalTexts(client, `${pathOf(typed)}/journals`);
+      await mkdir(out, { recursive: true });
+      const files: readonly (readonly [string, string])[] = [
+        ["manifest.json", manifestText(manifest)],
+        [periodLocksName, `${JSON.stringify([lock], null, 1)}\n`],
+        ["journals.csv", journals],
+      ];
+      for (const [name, text] of files) await writeWhole(join(out, name), [text]);
+      return { exitCode: exitCodes.ok, text: `${out}\n`, json: { files: files.map(([name]) => name) } };
+    }),
+};
+
+export const periodKeyCommand: Command = {
+  name: "periods key",
+  summary: "Write the public key with which the service's locks are verified",
+  operands: "",
+  operandsMin: 0,
+  operandsMax: 0,
+  flags: [textFlag("out", "file", "where to write; default stdout")],
+  about: "Fetch it once and keep it apart from what it verifies.",
+  examples: ["cosell periods key --out service.pub"],
+  run: (shell, typed) =>
+    withClient(shell, whereabouts(typed), async (client) => {
+      const key = await client.get("/v1/periods/key", publicKeySchema);
+      const text = `${JSON.stringify(key, null, 2)}\n`;
+      const out = typed.text("out");
+      if (out !== undefined) await writeFile(out, text);
+      return { exitCode: exitCodes.ok, text: out === undefined ? text : `${out}\n`, json: jsonOf(key) };
+    }),
 };
 
 const verbs: readonly (readonly [verb: string, summary: string, done: string])[] = [

@@ -2,15 +2,9 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { RefusedDocument, type ReportFormat } from "../../adapters/contract-reports.ts";
-import { readReport } from "../../adapters/report-intake.ts";
-import {
-  definedFormat,
-  type FileOutcome,
-  isDefining,
-  type NamedFile,
-  refusedFile,
-} from "../../adapters/report-reading.ts";
+import type { ReportFormat } from "../../adapters/contract-reports.ts";
+import { mappedFormats, mappingFormatsOf, readReport } from "../../adapters/report-intake.ts";
+import { type FileOutcome, isDefining, type NamedFile, refusedFile } from "../../adapters/report-reading.ts";
 import { addFacts, type Facts, noFacts } from "../domain/finance/facts.ts";
 import { createStrings } from "../domain/finance/sheet.ts";
 import { fileBytesMax, readPieces } from "./csv-file.ts";
@@ -74,10 +68,17 @@ export const pathsOf = (files: readonly ReadFile[]): readonly string[] => {
   return paths;
 };
 
+/** The number that stands for a file, and how many files of other content came under its path before it. */
+export type Numbered = Required<Pick<NamedFile, "index" | "redelivery">>;
+
 /** Where files are kept besides. */
 export interface Keeper {
   /** Gives a file its number; or what was read of it before, so that it is not read again. */
-  readonly begin: (file: FolderFile) => Promise<number | ReadFile>;
+  readonly begin: (file: FolderFile) => Promise<Numbered | ReadFile>;
+  /** Mapping files that were kept before: they say how files of this folder are read too. */
+  readonly mappings: (
+    formats: readonly string[],
+  ) => Promise<readonly { readonly path: string; readonly text: string }[]>;
   /** Keeps what was read of a file. The facts may be read on until the next file begins. */
   readonly keep: (file: ReadFile, facts: Facts) => Promise<void>;
   /** Whether the facts are wanted in memory too. */
@@ -99,28 +100,33 @@ export const readFolder = async (
   const facts = noFacts();
   const strings = createStrings();
   const read: ReadFile[] = [];
-  const formats = [...context.formats, ...(await definedFormats(folder, files, context.formats))];
+  const own = await mappingsIn(folder, files, context.formats);
+  // One of this folder goes before one of its name that was kept.
+  const before = ((await keeper?.mappings(mappingFormatsOf(context.formats))) ?? []).filter(
+    ({ path }) => !own.some((mapping) => mapping.path === path),
+  );
+  const formats = [...context.formats, ...mappedFormats(context.formats, [...own, ...before])];
   let keeping: Promise<void> = Promise.resolve();
   let bytesBefore = 0;
   let rows = 0;
   for (const [index, file] of files.entries()) {
     context.stopped.throwIfAborted();
-    const begun = (await keeper?.begin(file)) ?? index;
+    const begun = (await keeper?.begin(file)) ?? { index, redelivery: 0 };
     const told = (bytes: number, count: number): void => context.watcher.read(bytesBefore + bytes, rows + count, index);
     const one =
-      typeof begun === "number"
-        ? await readNumbered(folder, file, { index: begun, formats, strings, told, rowsBefore: rows })
-        : null;
-    const found = one?.file ?? begun;
-    if (typeof found !== "number") read.push(found);
-    if (one !== null) {
+      "index" in begun
+        ? await readNumbered(folder, file, { ...begun, formats, strings, told, rowsBefore: rows })
+        : begun;
+    const found = "file" in one ? one.file : one;
+    read.push(found);
+    if ("file" in one) {
       if (keeper === undefined || keeper.holds()) addFacts(facts, one.facts);
       // What is kept of one file is written while the next is read.
       await keeping;
       keeping = keeper?.keep(one.file, one.facts) ?? keeping;
       keeping.catch(() => {});
     }
-    rows += typeof found === "number" ? 0 : found.rows;
+    rows += found.rows;
     bytesBefore += file.bytes;
     context.watcher.read(bytesBefore, rows, index + 1);
   }
@@ -131,32 +137,25 @@ export const readFolder = async (
 const readNumbered = async (
   folder: string,
   file: FolderFile,
-  given: Pick<Reading, "formats" | "told" | "rowsBefore"> & Pick<NamedFile, "index" | "strings">,
+  given: Pick<Reading, "formats" | "told" | "rowsBefore"> & Numbered & Pick<NamedFile, "strings">,
 ): Promise<{ readonly file: ReadFile; readonly facts: Facts }> => {
-  const { index, strings, formats, told, rowsBefore } = given;
-  const named = { index, path: file.path, strings };
+  const { index, redelivery, strings, formats, told, rowsBefore } = given;
+  const named = { index, redelivery, path: file.path, strings };
   const { facts, ...outcome } = await readOne(folder, file, { named, formats, told, rowsBefore });
   return { file: { ...outcome, number: index, bytes: file.bytes }, facts };
 };
 
-/** Mapping files say how others are read, so they come first. A damaged one is refused when its own turn comes. */
-const definedFormats = async (
+/** Mapping files say how others are read, so they come first. */
+const mappingsIn = async (
   folder: string,
   files: readonly FolderFile[],
   formats: readonly ReportFormat[],
-): Promise<readonly ReportFormat[]> => {
-  const defined: ReportFormat[] = [];
-  for (const { path, bytes } of files) {
-    if (!isDefining(formats, path) || bytes > documentBytesMax) continue;
-    try {
-      const format = definedFormat(formats, path, await readFile(join(folder, path), "utf8"));
-      if (format !== null) defined.push(format);
-    } catch (error) {
-      if (!(error instanceof RefusedDocument)) throw error;
-    }
-  }
-  return defined;
-};
+): Promise<readonly { readonly path: string; readonly text: string }[]> =>
+  Promise.all(
+    files
+      .filter(({ path, bytes }) => isDefining(formats, path) && bytes <= documentBytesMax)
+      .map(async ({ path }) => ({ path, text: await readFile(join(folder, path), "utf8") })),
+  );
 
 interface Reading {
   readonly named: NamedFile;

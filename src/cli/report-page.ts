@@ -1,5 +1,5 @@
 /** The close as one page that needs nothing else: figures, charts with the numbers beside them, and the first rows of each table. */
-import { cellText, isMoney, type PackTable } from "../domain/finance/pack/table.ts";
+import { cellText, type PackTable } from "../domain/finance/pack/table.ts";
 
 const rowsShownMax = 100;
 
@@ -53,7 +53,7 @@ const tableOf = ({ name, title, about, columns, rows }: PackTable): string => {
   );
   const body = shown.map(
     (row) =>
-      `<tr>${row.map((cell) => `<td${isMoney(cell) || typeof cell === "number" ? ' class="n"' : ""} title="${escaped(cellText(cell))}">${escaped(cellText(cell))}</td>`).join("")}</tr>`,
+      `<tr>${row.map((cell) => `<td${cell !== null && typeof cell !== "string" ? ' class="n"' : ""} title="${escaped(cellText(cell))}">${escaped(cellText(cell))}</td>`).join("")}</tr>`,
   );
   const table =
     rows.length === 0

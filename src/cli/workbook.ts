@@ -64,7 +64,7 @@ const cellOf = (cell: Cell, column: number, row: number): string => {
   if (cell === null || cell === "") return "";
   if (typeof cell === "string") return inlineText(column, row, { text: cell, style: 0 });
   const at = `${columnName(column)}${row}`;
-  if (!isMoney(cell)) return `<c r="${at}"><v>${cell}</v></c>`;
+  if (!isMoney(cell)) return `<c r="${at}"><v>${cellText(cell)}</v></c>`;
   return `<c r="${at}" s="${moneyStyle(cell.micros, cell.currency)}"><v>${cellText(cell)}</v></c>`;
 };
 

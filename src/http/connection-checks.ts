@@ -35,6 +35,7 @@ export const connectionChecks = async (deps: AppDeps, connection: Connection): P
     },
     ...(session.diagnose?.(known) ?? []),
     ...(session.hookRegistration === undefined ? [] : [registrationCheck(deps, connection, session.hookRegistration)]),
+    ...(session.reports === undefined ? [] : [reportsCheck(deps, connection)]),
     ...(session.consent === undefined ? [] : [consentCheck(deps, connection, session.consent)]),
     ...(session.coSell?.assisted === undefined
       ? [...inletChecks(deps, connection, session), sweepCheck(deps, connection), quotaCheck(deps, connection)]
@@ -205,6 +206,20 @@ const receiveCheck = (deps: AppDeps, connection: Connection): Check => ({
       );
     const { received, misplaced } = fetched.value;
     return found.ok(misplaced > 0 ? `${received} fetched, ${misplaced} of them none of ours` : `${received} fetched`);
+  },
+});
+
+/** That the place of reports can be reached is the adapter's check; this one tells whether they come. */
+const reportsCheck = (deps: AppDeps, { id, label }: Connection): Check => ({
+  id: "reports-fetched",
+  what: "look whether reports are fetched",
+  run: async () => {
+    const { reason, listedAt } = await deps.store.reportListings.find(deps.db.sql, id);
+    if (reason !== null)
+      return found.failed(reason, `Mend what fails above, then: cosell reports fetch ${JSON.stringify(label)}`);
+    return listedAt === null
+      ? found.skipped("they were not asked for yet: that happens once a day, or by cosell reports fetch")
+      : found.ok(`all that was there at ${listedAt.toISOString()}`);
   },
 });
 

@@ -1,7 +1,7 @@
 /** What every request passes before and after its route: who calls, what the body is, and whether it was asked before. */
 import type { Caller } from "../store/access.ts";
+import { sqlStateOf } from "../store/rows.ts";
 import type { Answer, AppDeps, Endpoint, Match } from "./endpoint.ts";
-import { sqlStateOf } from "./endpoint.ts";
 import { JsonError, parseJson, unstorable } from "./json.ts";
 import { ProblemError, problemAnswer } from "./problem.ts";
 

@@ -7,7 +7,7 @@ import type { WebhookAttempt } from "../domain/webhook.ts";
 import type { ClockDep, DbDep, Http, IdsDep, LogDep, PublicHttpDep, SealDep, SecretsDep, Tx } from "../ports.ts";
 import type { Caller, Scope } from "../store/access.ts";
 import type { Store } from "../store/index.ts";
-import type { ListPage } from "../store/rows.ts";
+import { type ListPage, sqlStateOf } from "../store/rows.ts";
 import { itemsOf, ProblemError, type ProblemKind } from "./problem.ts";
 
 export const runStates = ["queued", "running", "completed", "failed", "cancelled"] as const;
@@ -274,12 +274,6 @@ export const rehearse = async <T>(deps: AppDeps, work: (tx: Tx) => Promise<T>): 
   if (rehearsed === null) throw new Error("a rehearsal was committed");
   return (rehearsed as Rehearsed<T>).result;
 };
-
-/** The database's five-character code of an error, or an empty text. */
-export const sqlStateOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" && /^[0-9A-Z]{5}$/.test(error.code)
-    ? error.code
-    : "";
 
 export const idOf = (prefix: string, what: string) =>
   z

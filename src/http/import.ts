@@ -3,8 +3,9 @@ import * as z from "zod";
 import { accountMatchKey } from "../domain/account.ts";
 import type { AccountInput, OpportunityInput } from "../domain/deal.ts";
 import type { Tx } from "../ports.ts";
+import { sqlStateOf } from "../store/rows.ts";
 import { dealExample, dealInputSchema } from "./deals.ts";
-import { type AppDeps, commit, type Endpoint, endpoint, rehearse, sqlStateOf } from "./endpoint.ts";
+import { type AppDeps, commit, type Endpoint, endpoint, rehearse } from "./endpoint.ts";
 import { itemsOf } from "./problem.ts";
 
 const rowsMax = 500;

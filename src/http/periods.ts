@@ -3,7 +3,6 @@ import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
 import { amountText } from "../domain/finance/amount.ts";
 import { lastDayOf, lockRefusals, type Refusal, refusalSchema } from "../domain/finance/period.ts";
-import { periodLockFile } from "../domain/finance/period-lock.ts";
 import {
   changesBetween,
   differenceOf,
@@ -13,10 +12,11 @@ import {
   postingsOf,
 } from "../domain/finance/posting.ts";
 import { type PeriodEvent, periodStates, periodTable, step } from "../domain/machine.ts";
+import type { PrivateKey } from "../domain/signed-rule.ts";
 import type { Query, Tx } from "../ports.ts";
-import { countedInputs, decisionIds, lockQuestion, reconciledDay, unreconciled } from "../store/period-questions.ts";
+import { lockQuestion, reconciledDay, unreconciled } from "../store/period-questions.ts";
 import { type Period, type PeriodName, periodSchema, periodTransactionMsMax } from "../store/periods.ts";
-import { sha256Hex } from "../store/seal.ts";
+import { serviceKey } from "../store/signing-key.ts";
 import {
   type AppDeps,
   anyOf,
@@ -29,6 +29,7 @@ import {
   tagOf,
 } from "./endpoint.ts";
 import { journalsEndpoint } from "./period-journals.ts";
+import { lockDocuments, lockEndpoint, periodKeyEndpoint } from "./period-lock.ts";
 import { knownDay, periodParams, postingsNow } from "./period-reading.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -50,7 +51,9 @@ const differenceRowsMax = 1_000;
 
 export const periodEndpoints = (deps: AppDeps): readonly Endpoint[] => [
   listEndpoint(deps),
+  periodKeyEndpoint(deps),
   readEndpoint(deps),
+  lockEndpoint(deps),
   diffEndpoint(deps),
   journalsEndpoint(deps),
   ...(["soft", "lock", "reopen"] as const).map((verb) => moveEndpoint(deps, verb)),
@@ -89,12 +92,12 @@ const readEndpoint = (deps: AppDeps): Endpoint =>
     path: "/v1/periods/{marketplace}/{month}",
     tag: "Periods",
     scope: "read",
-    summary: "Read a month: its state, the manifest of its lock, and what stands against locking it",
+    summary: "Read a month: its state, and what stands against locking it",
     params: periodParams,
     answers: {
       200: {
         description: "the month",
-        schema: periodSchema.extend({ refusals: z.array(refusalSchema), manifest: z.json().nullable() }),
+        schema: periodSchema.extend({ refusals: z.array(refusalSchema) }),
         headers: ["ETag"],
       },
     },
@@ -102,8 +105,7 @@ const readEndpoint = (deps: AppDeps): Endpoint =>
     handle: async ({ params }) => {
       const period = await deps.store.periods.find(deps.db.sql, params);
       const refusals = period.state === "locked" ? [] : await refusalsOf(deps, deps.db.sql, params);
-      const manifest = await deps.store.periods.manifest(deps.db.sql, params);
-      return { status: 200, body: { ...period, refusals, manifest }, headers: { etag: tagOf(period.version) } };
+      return { status: 200, body: { ...period, refusals }, headers: { etag: tagOf(period.version) } };
     },
   });
 
@@ -172,7 +174,7 @@ const verbs = {
     event: "locked",
     summary: "Lock a month, so that nothing that becomes known later changes it",
     description:
-      "Refused while the month is not over, an earlier month is open, a control total breaks, an expected file is missing, the tolerance cap is exceeded, files are not reconciled, or an exception above the policy's threshold is nobody's. What becomes known later is posted into the first open month.",
+      "Refused while the month is not over, an earlier month is open, a control total breaks, an expected file is missing, the tolerance cap is exceeded, files are not reconciled, or an exception above the policy's threshold is nobody's. What becomes known later is posted into the first open month. Manifest and lock are signed with the service's own key.",
   },
   reopen: {
     event: "reopened",
@@ -200,7 +202,9 @@ const moveEndpoint = (deps: AppDeps, verb: keyof typeof verbs): Endpoint => {
     answers: { 200: { description: "the month", schema: outcomeSchema, headers: ["ETag"] } },
     problems: ["not-found", "conflict"],
     handle: async ({ params, body, caller, match }) => {
-      const work = (tx: Tx) => move(deps, tx, { name: params, event, match, ...body, actorId: caller.actorId });
+      // Kept apart from the books: it cannot be read in their transaction.
+      const key = event === "locked" && !body.dryRun ? await serviceKey(deps.secrets) : null;
+      const work = (tx: Tx) => move(deps, tx, { name: params, event, match, key, ...body, actorId: caller.actorId });
       // A dry run reads as the real one does, and writes nothing.
       const limit = { msMax: periodTransactionMsMax };
       const outcome = await retried(() => deps.db.transaction(work, limit));
@@ -221,10 +225,12 @@ interface Moving {
   readonly reason?: string | undefined;
   readonly dryRun: boolean;
   readonly actorId: string;
+  /** Signs a lock; null: nothing is locked. */
+  readonly key: PrivateKey | null;
 }
 
 const move = async (deps: AppDeps, tx: Tx, moving: Moving) => {
-  const { name, event, dryRun, actorId } = moving;
+  const { name, event, dryRun, actorId, key } = moving;
   const { periods } = deps.store;
   await periods.hold(tx, name.marketplace);
   const period = await periods.find(tx, name);
@@ -242,7 +248,8 @@ const move = async (deps: AppDeps, tx: Tx, moving: Moving) => {
   const since = [name.month, ...locks.map(({ period: locked }) => locked)].toSorted()[0];
   const posted = postingsOf(books, others, since);
   const postings = posted.filter((one) => one.period === name.month);
-  const closing = event === "reopened" ? null : await closingOf(tx, { ...name, asOfDay, event, postings });
+  const manifest = key === null ? null : await lockDocuments(tx, { ...name, asOfDay, postings, locks }, key);
+  const closing = event === "reopened" ? null : { asOfDay, postings, manifest };
   const moved = await periods.move(tx, period, { event, actorId, reason: moving.reason ?? null, closing });
   if (event === "locked") await deps.store.ledger.lockCredits(tx, lastDayOf(name.month), name.marketplace);
   // What this month posts is posted once it is locked; nothing else moves by that.
@@ -264,24 +271,3 @@ const refusedLock = (name: PeriodName, refusals: readonly Refusal[]): ProblemErr
   new ProblemError("conflict", `${nameOf(name)} cannot be locked: ${refusals[0]?.message ?? ""}.`, {
     errors: refusals.map(({ code, message, fix }) => ({ code, message, fix })),
   });
-
-const closingOf = async (
-  tx: Tx,
-  now: PeriodName & {
-    readonly asOfDay: number;
-    readonly event: PeriodEvent;
-    readonly postings: readonly Posting[];
-  },
-) => {
-  const { marketplace, month, asOfDay, postings } = now;
-  if (now.event !== "locked") return { asOfDay, postings, manifest: null };
-  const inputs = await countedInputs(tx);
-  const made = periodLockFile({
-    ...{ marketplace, period: month, asOfDay, postings, decisions: [] },
-    manifestSha256: await sha256Hex(JSON.stringify(inputs)),
-  });
-  const { postings: written, ...manifest } = made;
-  const decided = await decisionIds(tx);
-  const outputs = { postings: written.length, postings_sha256: await sha256Hex(JSON.stringify(written)) };
-  return { asOfDay, postings, manifest: { ...manifest, inputs, decided, outputs } };
-};

@@ -4,25 +4,15 @@ import type { Assisted } from "../../adapters/contract.ts";
 import { taskFieldSchema } from "../domain/by-hand.ts";
 import { type Connection, connectionSchema, shareSchema } from "../domain/deal.ts";
 import { taskStates } from "../domain/machine.ts";
+import { sqlStateOf, uniqueViolation } from "../store/rows.ts";
 import { type ListedTask, listedTaskSchema, taskSchema } from "../store/tasks.ts";
 import { reportShape, shownNumber } from "./by-hand.ts";
-import {
-  type AppDeps,
-  anyOf,
-  commit,
-  type Endpoint,
-  endpoint,
-  idOf,
-  listOf,
-  pageQuery,
-  sqlStateOf,
-} from "./endpoint.ts";
+import { type AppDeps, anyOf, commit, type Endpoint, endpoint, idOf, listOf, pageQuery } from "./endpoint.ts";
 import { mustFindConnection } from "./invitation-answers.ts";
 import { notFound } from "./problem.ts";
 import { cancelTask, finishTask } from "./task-ends.ts";
 import { createTaskPage } from "./task-page.ts";
 
-const uniqueViolation = "23505";
 const taskParams = z.strictObject({ id: idOf("tsk", "task") });
 
 const wordSchema = z.object({ word: z.string(), means: z.string() });

@@ -1,10 +1,14 @@
 /** What a lock asks of the database: open exceptions that matter, the policy's thresholds, files that nobody reconciled yet. */
 import * as z from "zod";
+import { jsonObjectSchema } from "../domain/deal.ts";
+import { ruleName } from "../domain/finance/attribution-rule.ts";
 import { dayOf } from "../domain/finance/day.ts";
 import { parseFact } from "../domain/finance/fact-schemas.ts";
 import type { BlockingException, LockQuestion, Refusal } from "../domain/finance/period.ts";
 import { blockingCodes } from "../domain/finance/period.ts";
+import type { Policy } from "../domain/finance/policy.ts";
 import { exceptionStates } from "../domain/machine.ts";
+import { contentHash } from "../domain/signed-rule.ts";
 import type { Query } from "../ports.ts";
 import { lastReconciliation } from "./ledger-lists.ts";
 import type { PeriodName } from "./periods.ts";
@@ -44,10 +48,14 @@ export const lockQuestion = async (
   };
 };
 
-const thresholds = async (query: Query): Promise<ReadonlyMap<string, bigint>> => {
+const thresholds = async (query: Query): Promise<ReadonlyMap<string, bigint>> =>
+  new Map(Object.entries((await policyInForce(query))?.unassignedAbove ?? {}));
+
+/** The policy of the last reconciliation; null: there was none. */
+export const policyInForce = async (query: Query): Promise<Policy | null> => {
   const [row] = await query<{ fact: object }[]>`select fact from ledger_fact join report_file on seq = file_seq
     where kind = 'policies' and counts order by seq desc limit 1`;
-  return new Map(row === undefined ? [] : Object.entries(parseFact("policies", row.fact).unassignedAbove));
+  return row === undefined ? null : parseFact("policies", row.fact);
 };
 
 const blockingExceptions = async (
@@ -89,12 +97,57 @@ export const unreconciled = async (query: Query): Promise<readonly Refusal[]> =>
       ];
 };
 
+const inputRow = z.object({
+  path: z.string(),
+  sha256: z.string(),
+  bytes: z.bigint().transform(Number),
+  status: z.string(),
+  format: z.string().nullable(),
+});
 /** The files that count, for the lock's manifest. */
-export const countedInputs = async (
+export const countedInputs = async (query: Query): Promise<readonly z.infer<typeof inputRow>[]> =>
+  (await query`select path, sha256, bytes, status, format from report_file where counts order by path, sha256`).map(
+    (row) => inputRow.parse(row),
+  );
+
+/** What was locked although an exception stands: who accepted it, and why. */
+export const acceptedExceptions = async (
   query: Query,
-): Promise<readonly { readonly path: string; readonly sha256: string | null; readonly format: string | null }[]> =>
-  query<{ path: string; sha256: string | null; format: string | null }[]>`select path, sha256, format from report_file
-    where counts order by path, sha256`;
-/** Rules and decisions in force, by the hash of what they say, for the lock's manifest. */
-export const decisionIds = async (query: Query): Promise<readonly string[]> =>
-  (await query<{ id: string }[]>`select id from money_decision order by seq`).map(({ id }) => id);
+  marketplace: string,
+): Promise<readonly { readonly exception: string; readonly by: string; readonly reason: string }[]> => {
+  const rows = await query<
+    { exception: string; by: string; reason: string | null }[]
+  >`select distinct on (exception.id) exception.id as exception, actor.name as by, history.note as reason
+    from exception join history on history.subject = exception.id and history.to_state = 'accepted'
+      join actor on actor.id = history.actor_id
+    where exception.state = 'accepted' and exception.key is not null
+      and (exception.marketplace is null or exception.marketplace = ${marketplace})
+    order by exception.id, history.seq desc`;
+  return rows.map(({ exception, by, reason }) => ({ exception, by, reason: reason ?? "" }));
+};
+
+/** Attribution rules that count, by name: the hash of what each says. */
+export const ruleHashes = (query: Query): Promise<ReadonlyMap<string, string>> => documentHashes(query, "rules");
+
+/** What people decided: of disputes by signed documents, of agreements and buyers by rows. */
+export const decisionHashes = async (query: Query): Promise<ReadonlyMap<string, string>> => {
+  const rows =
+    await query`select id, kind, marketplace, subject, decision, reason, supersedes from money_decision order by seq`;
+  const hashes = new Map(await documentHashes(query, "decisions"));
+  for (const row of rows) {
+    const decided = jsonObjectSchema.parse({ ...row });
+    hashes.set(String(decided.id), await contentHash(decided));
+  }
+  return hashes;
+};
+
+const documentHashes = async (query: Query, kind: "rules" | "decisions"): Promise<ReadonlyMap<string, string>> => {
+  const rows = await query<{ fact: object }[]>`select fact from ledger_fact join report_file on seq = file_seq
+    where kind = ${kind} and counts order by seq, n`;
+  const hashes = new Map<string, string>();
+  for (const { fact } of rows) {
+    const document = parseFact(kind, fact);
+    hashes.set(ruleName(document), await contentHash(jsonObjectSchema.parse(document)));
+  }
+  return hashes;
+};

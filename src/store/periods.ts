@@ -174,7 +174,7 @@ export const createPeriods = (deps: ClockDep & { readonly journal: Journal }) =>
       };
     },
 
-    /** The document of a lock without its postings; null: the month is not locked. */
+    /** The documents of a lock without its postings; null: the month is not locked. */
     manifest: async (query: Query, { marketplace, month }: PeriodName): Promise<unknown> => {
       const [row] = await query<{ manifest: unknown }[]>`select manifest from period
         where marketplace = ${marketplace} and month = ${month}`;

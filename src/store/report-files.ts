@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { createSha256 } from "../domain/sha256.ts";
 import type { ClockDep, IdsDep, Query } from "../ports.ts";
-import { type ListPage, parseFirst, parseRows } from "./rows.ts";
+import { type ListPage, parseFirst, parseRows, sqlStateOf, uniqueViolation } from "./rows.ts";
 
 export const fileStatuses = ["receiving", "read", "refused", "unknown"] as const;
 const problemSchema = z.object({
@@ -44,7 +44,7 @@ export interface NewReportFile {
 }
 export interface ReceivedFile {
   readonly file: ReportFile;
-  /** False: these bytes were received before under this path, or this delivery was. */
+  /** False: these bytes were received before under this path, or this delivery was. Its status tells whether it was read. */
   readonly isNew: boolean;
 }
 /** What a reader makes of a file. */
@@ -70,6 +70,8 @@ export interface ReportFileFilter {
 
 const pieceBytes = 1_048_576;
 const problemsMax = 1_000;
+const textsMax = 100;
+const textBytesMax = 1_048_576;
 
 export type ReportFiles = ReturnType<typeof createReportFiles>;
 
@@ -117,24 +119,30 @@ export const createReportFiles = (deps: ClockDep & IdsDep & PackDep) => {
     id: string,
     content: { readonly sha256: string; readonly bytes: number; readonly pieces: number },
   ): Promise<ReceivedFile> => {
-    const { sha256, bytes, pieces } = content;
+    const { sha256, pieces } = content;
     await query`delete from report_chunk where file_id = ${id} and n >= ${pieces}`;
     const { path, sourceKey } = await mustGet(query, id);
     // What a source says once more after it said something else counts again.
-    const same = parseFirst(
-      reportFileSchema,
-      await query`select * from report_file other where path = ${path} and sha256 = ${sha256} and id <> ${id} and superseded_by is null
-        and (${sourceKey === null} or not exists (select 1 from report_file later where later.path = ${path}
-          and later.sha256 <> ${sha256} and later.seq > other.seq))
-        order by seq desc limit 1`,
-    );
-    if (same === null) {
-      await query`update report_file set sha256 = ${sha256}, bytes = ${bytes} where id = ${id}`;
-      return { file: await mustGet(query, id), isNew: true };
-    }
+    const find = async (): Promise<ReportFile | null> =>
+      parseFirst(
+        reportFileSchema,
+        await query`select * from report_file other where path = ${path} and sha256 = ${sha256} and id <> ${id} and superseded_by is null
+          and (${sourceKey === null} or not exists (select 1 from report_file later where later.path = ${path}
+            and later.sha256 <> ${sha256} and later.seq > other.seq))
+          order by seq desc limit 1`,
+      );
+    let same = await find();
+    if (same === null)
+      try {
+        await query`update report_file set sha256 = ${sha256}, bytes = ${content.bytes} where id = ${id}`;
+        return { file: await mustGet(query, id), isNew: true };
+      } catch (error) {
+        // Another that brought the same bytes at the same moment came first.
+        same = sqlStateOf(error) === uniqueViolation ? await find() : null;
+        if (same === null) throw error;
+      }
     await query`delete from report_file where id = ${id}`;
-    // One that was received whole and never read is read now.
-    return { file: same, isNew: same.status === "receiving" };
+    return { file: same, isNew: false };
   };
   return {
     get,
@@ -151,7 +159,7 @@ export const createReportFiles = (deps: ClockDep & IdsDep & PackDep) => {
     begin,
     /** Keeps the piece `n` (from 0) of a file, at most 1 MiB; again is the same. */
     append,
-    /** Ends a file with its hash. Where the same bytes lie there under the same path, the new row goes. */
+    /** Ends a file with its hash. Where the same bytes lie there under the same path, the new row goes. Not inside a transaction. */
     finish,
     /** Receives a whole file from its bytes, in pieces of any size. */
     receive: async (
@@ -193,6 +201,35 @@ export const createReportFiles = (deps: ClockDep & IdsDep & PackDep) => {
             and superseded_by is distinct from newest.id`;
       return mustGet(query, id);
     },
+    /** The newest text of each path among files of these formats that were read. Larger ones, and those that were erased, are left out. */
+    texts: async (
+      query: Query,
+      formats: readonly string[],
+    ): Promise<readonly { readonly path: string; readonly text: string }[]> => {
+      const newest = parseRows(
+        reportFileSchema,
+        await query`select * from (select distinct on (path) * from report_file where status = 'read' and format = any(${[...formats]}::text[])
+          order by path, seq desc) newest where bytes <= ${textBytesMax} order by path limit ${textsMax}`,
+      );
+      const found: { readonly path: string; readonly text: string }[] = [];
+      for (const { id, path } of newest) {
+        const decoder = new TextDecoder();
+        let text = "";
+        for await (const piece of bytes(query, id)) text += decoder.decode(piece, { stream: true });
+        if (text !== "") found.push({ path, text: text + decoder.decode() });
+      }
+      return found;
+    },
+    /** How many files of other content came whole under a file's path, from its connection, before it. */
+    redeliveries: async (query: Query, id: string): Promise<number> => {
+      const [row] = await query<
+        { count: number }[]
+      >`select count(*)::int as count from report_file own join report_file before
+        on before.path = own.path and before.connection_id is not distinct from own.connection_id
+          and before.sha256 is not null and (before.known_at, before.seq) < (own.known_at, own.seq)
+        where own.id = ${id}`;
+      return row?.count ?? 0;
+    },
     /** Files, newest first. */
     list: async (query: Query, filter: ReportFileFilter): Promise<ListPage<ReportFile>> => {
       const rows = parseRows(
@@ -231,15 +268,7 @@ export const createReportFiles = (deps: ClockDep & IdsDep & PackDep) => {
       );
     },
     /** The bytes as they came. Ends early where they were erased: compare with `bytes` of the file. */
-    bytes: async function* (query: Query, id: string): AsyncGenerator<Uint8Array> {
-      for (let n = 0; ; n += 1) {
-        const [row] = await query<
-          { body: Uint8Array }[]
-        >`select body from report_chunk where file_id = ${id} and n = ${n}`;
-        if (row === undefined) return;
-        yield await gunzip(row.body);
-      }
-    },
+    bytes,
     /** Erases the bytes of files received before; what they stated stays. Returns of how many pieces. */
     expire: async (query: Query, before: Date): Promise<number> =>
       (
@@ -248,6 +277,14 @@ export const createReportFiles = (deps: ClockDep & IdsDep & PackDep) => {
       ).count,
   };
 };
+
+async function* bytes(query: Query, id: string): AsyncGenerator<Uint8Array> {
+  for (let n = 0; ; n += 1) {
+    const [row] = await query<{ body: Uint8Array }[]>`select body from report_chunk where file_id = ${id} and n = ${n}`;
+    if (row === undefined) return;
+    yield await gunzip(row.body);
+  }
+}
 
 /** Cuts and joins what comes into pieces of 1 MiB. */
 async function* piecesOf(

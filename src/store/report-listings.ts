@@ -9,7 +9,8 @@ export const reportFetchSchema = z.object({
   cursor: z.json(),
   listedAt: z.date().nullable(),
   pendingUntil: z.date().nullable(),
-  reason: z.string().nullable(),
+  reason: z.string().nullable().describe("why reports do not come; null: they do"),
+  failingSince: z.date().nullable().describe("since when every request has met trouble that passes"),
 });
 export type ReportFetch = Readonly<z.infer<typeof reportFetchSchema>>;
 const listedSchema = z.object({ key: z.string(), report: z.record(z.string(), z.json()) });
@@ -26,6 +27,7 @@ export const createReportListings = (deps: ClockDep) => ({
       listedAt: null,
       pendingUntil: null,
       reason: null,
+      failingSince: null,
     },
   /** Keeps a page and the cursor behind it in one commit. A version that was listed before is nothing. */
   savePage: async (
@@ -45,13 +47,21 @@ export const createReportListings = (deps: ClockDep) => ({
       on conflict (connection_id, key) do nothing`;
     await tx`insert into report_fetch (connection_id, cursor, listed_at, pending_until, reason)
       values (${connectionId}, ${tx.json(page.cursor)}, ${page.isLast ? now : null}, ${page.pendingUntil}, null)
-      on conflict (connection_id) do update set cursor = excluded.cursor, pending_until = excluded.pending_until, reason = null,
+      on conflict (connection_id) do update set cursor = excluded.cursor, pending_until = excluded.pending_until, failing_since = null,
         listed_at = coalesce(excluded.listed_at, report_fetch.listed_at)`;
   },
-  /** Notes why fetching stopped; null: it goes on. */
+  /** Notes why reports do not come; null: they do. */
   saveReason: async (query: Query, connectionId: string, reason: string | null): Promise<void> => {
     await query`insert into report_fetch (connection_id, reason) values (${connectionId}, ${reason})
       on conflict (connection_id) do update set reason = excluded.reason`;
+  },
+  /** Notes trouble that passes. Returns since when there has been nothing else. */
+  noteTrouble: async (query: Query, connectionId: string): Promise<Date> => {
+    const now = deps.clock.now();
+    const [row] = await query<{ failing_since: Date }[]>`insert into report_fetch (connection_id, failing_since)
+      values (${connectionId}, ${now}) on conflict (connection_id) do update
+        set failing_since = coalesce(report_fetch.failing_since, excluded.failing_since) returning failing_since`;
+    return row?.failing_since ?? now;
   },
   /** Files that were listed and not received, oldest first. */
   open: async (query: Query, connectionId: string, limit: number): Promise<readonly ListedReport[]> =>
@@ -65,6 +75,8 @@ export const createReportListings = (deps: ClockDep) => ({
     at: { readonly connectionId: string; readonly key: string },
     state: "received" | "gone",
   ): Promise<void> => {
-    await query`update report_listing set state = ${state} where connection_id = ${at.connectionId} and key = ${at.key}`;
+    await query`with settled as (
+        update report_listing set state = ${state} where connection_id = ${at.connectionId} and key = ${at.key}
+      ) update report_fetch set failing_since = null where connection_id = ${at.connectionId} and failing_since is not null`;
   },
 });

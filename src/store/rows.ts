@@ -16,6 +16,14 @@ export const parseFirst = <T>(schema: z.ZodType<T>, rows: readonly Row[]): T | n
   return row === undefined ? null : parseRow(schema, row);
 };
 
+/** The database's five-character code of an error, or an empty text. */
+export const sqlStateOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" && /^[0-9A-Z]{5}$/.test(error.code)
+    ? error.code
+    : "";
+/** Of an error: another row has this key already. */
+export const uniqueViolation = "23505";
+
 /** One page of a list, newest or smallest first, with the cursor of the next page or null. */
 export interface ListPage<T> {
   readonly items: readonly T[];

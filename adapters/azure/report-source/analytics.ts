@@ -152,13 +152,20 @@ const listRuns = async (course: Course, state: At<"runs">): Promise<Result<Step>
   const intervalMs = everyHours * hourMs;
   const isOver = nowMs > Date.parse(state.endAt) + 2 * intervalMs;
   const since = Date.parse(last ?? state.startAt);
-  if (files.length === 0 && (isOver || nowMs - since > overdueIntervals * intervalMs)) {
+  const isOverdue = files.length === 0 && nowMs - since > overdueIntervals * intervalMs;
+  if (isOverdue || (files.length === 0 && isOver)) {
     const isAtWork = await standing(ask, state.reportId);
     if (!isAtWork.ok) return isAtWork;
     // Another schedule takes the place of one that has ended or is gone.
     if (!isAtWork.value) return discover(course);
   }
-  return ok({ files, state: next, isSettled: true, nextAt: nextRun(state.startAt, intervalMs, nowMs) });
+  const sinceText = new Date(since).toISOString().slice(0, 10);
+  return ok({
+    ...{ files, state: next, isSettled: true, nextAt: nextRun(state.startAt, intervalMs, nowMs) },
+    ...(isOverdue
+      ? { late: `no run of Microsoft's scheduled report ${state.reportId} left a file since ${sinceText}` }
+      : {}),
+  });
 };
 
 const onwards = (state: State): Step => ({ files: [], state, isSettled: false, nextAt: null });

@@ -20,6 +20,8 @@ const hourMs = 3_600_000;
 const pollMs = 5 * 60_000;
 /** An export that is not there after so long never comes. */
 const waitMsMax = 24 * hourMs;
+/** After so many in a row that failed, somebody is told. */
+const failuresMax = 3;
 /** A new request may not be known at once. */
 const unknownMsMax = hourMs;
 /** Earnings change their payment status, and what was paid in advance is taken back, for about a year. */
@@ -94,14 +96,14 @@ export const createExports = (
     const isLost = row === null ? waitedMs > unknownMsMax : waitedMs > waitMsMax;
     if (isLost || sameWord(row?.status, "Failed"))
       return ok(onwards({ at: "idle", askedAt: deps.clock.now().toISOString(), failures: state.failures + 1 }));
-    return ok({ files: [], state, isSettled: true, nextAt: new Date(nowMs() + pollMs).toISOString() });
+    return ok(settled(state, nowMs() + pollMs));
   };
   /** The next one is asked for when it is due: after a failure soon, after several ever later. */
   const rest = (state: At<"idle">): Step => {
     const hours = state.failures === 0 ? everyHours : Math.min(state.failures, everyHours);
     const dueMs = Date.parse(state.askedAt) + hours * hourMs;
     if (nowMs() >= dueMs) return ask(state.failures);
-    return { files: [], state, isSettled: true, nextAt: new Date(dueMs).toISOString() };
+    return settled(state, dueMs);
   };
 
   return {
@@ -124,6 +126,12 @@ export const createExports = (
   };
 };
 
+const settled = (state: State, nextMs: number): Step => ({
+  ...{ files: [], state, isSettled: true, nextAt: new Date(nextMs).toISOString() },
+  ...(state.failures < failuresMax
+    ? {}
+    : { late: `Microsoft failed to make the export ${state.failures} times in a row; ask its support for the reason` }),
+});
 const onwards = (state: State): Step => ({ files: [], state, isSettled: false, nextAt: null });
 const drift = (operation: string): Fault => ({
   kind: "drift",

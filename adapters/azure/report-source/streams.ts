@@ -16,6 +16,8 @@ export interface Step {
   readonly isSettled: boolean;
   /** When there may be more, ISO 8601; null: nobody knows. */
   readonly nextAt: string | null;
+  /** What should have come long ago, for people; absent: nothing. */
+  readonly late?: string;
 }
 export interface Stream {
   /** Stable: it stands in cursors and keys. */
@@ -32,7 +34,12 @@ const separator = ":";
 const cursorSchema = z.strictObject({
   states: z.record(z.string(), z.json()),
   round: z
-    .strictObject({ began: z.iso.datetime(), turn: z.int().min(0), nextAt: z.iso.datetime().nullable() })
+    .strictObject({
+      began: z.iso.datetime(),
+      turn: z.int().min(0),
+      nextAt: z.iso.datetime().nullable(),
+      late: z.string().default(""),
+    })
     .nullable(),
 });
 
@@ -47,7 +54,9 @@ export const joinedSource = (deps: ClockDep, place: string, streams: readonly St
     const { states, round } = parsed.data;
     const now = deps.clock.now();
     const isStale = round === null || now.getTime() - Date.parse(round.began) > roundMsMax;
-    const { began, turn, nextAt } = isStale ? { began: now.toISOString(), turn: 0, nextAt: null } : round;
+    const { began, turn, nextAt, ...before } = isStale
+      ? { began: now.toISOString(), turn: 0, nextAt: null, late: "" }
+      : round;
     const stream = streams[turn];
     if (stream === undefined) return ok({ files: [], cursor: { states, round: null }, isLast: true });
     const stepped = await stream.step(states[stream.name] ?? null);
@@ -55,14 +64,17 @@ export const joinedSource = (deps: ClockDep, place: string, streams: readonly St
     const { files, state, isSettled, nextAt: next } = stepped.value;
     const kept = { ...states, [stream.name]: state };
     const soonest = sooner(nextAt, isSettled ? next : null);
+    const own = stepped.value.late === undefined ? [] : [`${stream.name}: ${stepped.value.late}`];
+    const late = [...(before.late === "" ? [] : [before.late]), ...own].join("; ");
     if (isSettled && turn + 1 >= streams.length)
       return ok({
         files,
         cursor: { states: kept, round: null },
         isLast: true,
         ...(soonest === null ? {} : { pendingUntil: soonest }),
+        ...(late === "" ? {} : { late }),
       });
-    const following = { began, turn: isSettled ? turn + 1 : turn, nextAt: soonest };
+    const following = { began, turn: isSettled ? turn + 1 : turn, nextAt: soonest, late };
     return ok({ files, cursor: { states: kept, round: following }, isLast: false });
   },
   read: async (report) => {

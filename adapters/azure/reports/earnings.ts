@@ -64,7 +64,7 @@ export const earningsFormat: CsvFormat = {
     const [paid, paidCurrency] = [at("earningAmountInLastPaymentCurrency"), at("lastPaymentCurrency")];
     const [on, earned, payable] = [at("transactionDate"), at("earningDate"), at("estimatedPaymentMonth")];
     const [customer, tax] = [at("customerId"), at("taxRemitted")];
-    const delivery = deliveryOf(file.path);
+    const delivery = deliveryOf(file);
     const month = monthOf(/(20\d{2}-\d{2})/.exec(file.path.split("/").at(-1) ?? "")?.[1] ?? "");
     return {
       row: () => {
@@ -81,7 +81,7 @@ export const earningsFormat: CsvFormat = {
         const payableMonth = sheet.month(payable);
         const paymentId = sheet.id(payment);
         const state = sheet.text(status);
-        // An earning appears in one month's export and again when its status moves: the later export knows more.
+        // An earning appears in one month's export and again when its status moves: the export that was made later knows more.
         const day = month ?? sheet.day(earned) ?? 0;
         file.facts.lines.push(
           lineOf({
@@ -104,7 +104,7 @@ export const earningsFormat: CsvFormat = {
             occurredDay: sheet.day(on),
             invoicedDay: sheet.day(earned),
             payableDay: payableMonth === null ? null : dayInMonth(payableMonth, 0, paymentDayOfMonth),
-            knownSecond: secondOfDay(day),
+            knownSecond: file.madeSecond ?? secondOfDay(day),
             delivery,
             file: file.index,
             line: sheet.lineNumber(),
@@ -143,7 +143,7 @@ export const paymentsFormat: CsvFormat = {
       sheet.column("totalPayment"),
     ];
     const earned = sheet.column("earned");
-    const delivery = deliveryOf(file.path);
+    const delivery = deliveryOf(file);
     return {
       row: () => {
         const paymentId = sheet.key(id);
@@ -160,7 +160,7 @@ export const paymentsFormat: CsvFormat = {
           amount: sheet.amount(total),
           earned: sheet.text(earned) === "" ? null : sheet.amount(earned),
           day,
-          knownSecond: secondOfDay(day) + delivery,
+          knownSecond: file.madeSecond ?? secondOfDay(day) + delivery,
           deleted: false,
           file: file.index,
           line: sheet.lineNumber(),

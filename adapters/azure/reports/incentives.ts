@@ -36,7 +36,7 @@ export const incentiveEarningsFormat: CsvFormat = {
     const [paid, paidCurrency] = [at("earningAmountInLastPaymentCurrency"), at("lastPaymentCurrency")];
     const [customer, offer] = [at("customerId"), at("externalReferenceId")];
     const month = monthOf(/(20\d{2}-\d{2})/.exec(file.path.split("/").at(-1) ?? "")?.[1] ?? "");
-    const delivery = deliveryOf(file.path);
+    const delivery = deliveryOf(file);
     return {
       row: () => {
         if (sheet.text(type).toLowerCase() === "sell") {
@@ -69,7 +69,7 @@ export const incentiveEarningsFormat: CsvFormat = {
             occurredDay: day,
             invoicedDay: day,
             payableDay: payableMonth === null ? null : dayInMonth(payableMonth, 0, paymentDayOfMonth),
-            knownSecond: secondOfDay(month ?? day ?? 0),
+            knownSecond: file.madeSecond ?? secondOfDay(month ?? day ?? 0),
             delivery,
             file: file.index,
             line: sheet.lineNumber(),

@@ -3,12 +3,20 @@
  * They hold no money that is paid; they say which asset was bought by which private offer, which no other report says.
  */
 import type { Sheet } from "../../../src/domain/finance/sheet.ts";
-import type { CsvFormat, ReportFile } from "../../contract-reports.ts";
+import { type CsvFormat, deliveryOf, type ReportFile } from "../../contract-reports.ts";
 
 /** Offers are written bare or as `private-offer/<id>`. */
 const bareOffer = (text: string | null): string | null => text?.replace(/^private-?offer\//i, "") ?? null;
 
-const agreementReader = (sheet: Sheet, file: ReportFile, names: { asset: string; status: string; start: string }) => {
+interface Reading {
+  readonly asset: string;
+  readonly status: string;
+  readonly start: string;
+  readonly knownSecond: number;
+}
+
+const agreementReader = (sheet: Sheet, file: ReportFile, names: Reading) => {
+  const { knownSecond } = names;
   const [asset, status, start] = [sheet.column(names.asset), sheet.column(names.status), sheet.column(names.start)];
   const [offer, account] = [sheet.column("PrivateOfferId"), sheet.column("BillingAccountId")];
   return {
@@ -32,7 +40,7 @@ const agreementReader = (sheet: Sheet, file: ReportFile, names: { asset: string;
         contractValue: null,
         schedule: [],
         own: false,
-        knownSecond: 0,
+        knownSecond,
         deleted: false,
         file: file.index,
         line: sheet.lineNumber(),
@@ -75,7 +83,11 @@ export const ordersFormat: CsvFormat = {
     "TrialEndDate",
   ],
   open: (sheet, file) =>
-    agreementReader(sheet, file, { asset: "AssetId", status: "OrderStatus", start: "TermStartDate" }),
+    agreementReader(sheet, file, {
+      ...{ asset: "AssetId", status: "OrderStatus", start: "TermStartDate" },
+      // A snapshot: the export that was made later knows more. Known later than all usage, which says less of the same asset.
+      knownSecond: file.madeSecond ?? 1 + deliveryOf(file),
+    }),
 };
 
 export const usageFormat: CsvFormat = {
@@ -115,5 +127,9 @@ export const usageFormat: CsvFormat = {
     "MonthStartDate",
   ],
   open: (sheet, file) =>
-    agreementReader(sheet, file, { asset: "ReferenceId", status: "SKUBillingType", start: "UsageDate" }),
+    agreementReader(sheet, file, {
+      ...{ asset: "ReferenceId", status: "SKUBillingType", start: "UsageDate" },
+      // Whatever was made when: the first usage begins an asset, and the orders know better.
+      knownSecond: 0,
+    }),
 };

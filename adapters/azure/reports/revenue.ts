@@ -87,7 +87,7 @@ const lineReader = (sheet: Sheet, file: ReportFile): (() => MoneyLine) => {
   const [currency, billed, earning] = [at("TransactionCurrency"), at("BilledRevenue"), at("EarningAmountCC")];
   const [status, payable, sentOn] = [at("PayoutStatus"), at("EstimatedPayoutMonth"), at("PaymentSentDate")];
   const [account, offer] = [at("BillingAccountId"), at("PrivateOfferId")];
-  const delivery = deliveryOf(file.path);
+  const delivery = deliveryOf(file);
   return () => {
     const billedMonth = sheet.month(month);
     const payableMonth = sheet.month(payable);

@@ -64,7 +64,7 @@ const rowReader = (sheet: Sheet, file: ReportFile): (() => void) => {
   ];
   const organization = at("cust_organization");
   const readAmounts = amountReader(sheet);
-  const delivery = deliveryOf(file.path);
+  const delivery = deliveryOf(file);
   return () => {
     const monthDay = sheet.day(ds);
     if (monthDay === null) {
@@ -201,7 +201,7 @@ export const summaryFormat: CsvFormat = {
     ];
     const named = /(\d{4})(\d{2})(\d{2})/.exec(file.path.split("/").at(-1) ?? "");
     const fromName = named === null ? "" : `${named[1]}-${named[2]}-${named[3]}`;
-    const delivery = deliveryOf(file.path);
+    const delivery = deliveryOf(file);
     return {
       row: () => {
         const found = sheet.day(ds);

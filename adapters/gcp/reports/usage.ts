@@ -38,7 +38,7 @@ export const chargesFormat: CsvFormat = {
     const [ds, currency, charges] = [sheet.column("ds"), sheet.column("currency"), sheet.column("charges")];
     const [, year, month] = /(\d{4})(\d{2})\d{2} /.exec(file.path.split("/").at(-1) ?? "") ?? [];
     const named = year === undefined ? "" : `${year}-${month}`;
-    const delivery = deliveryOf(file.path);
+    const delivery = deliveryOf(file);
     const sums = new Map<string, { period: string; currency: string; amount: bigint; line: number }>();
     return {
       row: () => {

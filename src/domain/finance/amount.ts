@@ -33,6 +33,12 @@ export const roundToMinor = (micros: bigint, currency: string): bigint => {
 export const divideHalfUp = (numerator: bigint, divisor: bigint): bigint =>
   numerator < 0n ? -((-numerator * 2n + divisor) / (2n * divisor)) : (numerator * 2n + divisor) / (2n * divisor);
 
+/** Tenths with their decimal: `-3` is `-0.3`. */
+export const tenthsText = (tenths: bigint): string => {
+  const size = tenths < 0n ? -tenths : tenths;
+  return `${tenths < 0n ? "-" : ""}${size / 10n}.${size % 10n}`;
+};
+
 /** `"1234.50"`, `"0.00339"`, `"418885"` for JPY: at least the currency's decimals, none of them lost. */
 export const amountText = (micros: bigint, currency: string): string => {
   const decimals = exponentOf(currency);

@@ -71,15 +71,26 @@ export const periodLockFile = (given: LockMaking): PeriodLockFile => ({
   as_of: dayText(given.asOfDay),
   manifest_sha256: given.manifestSha256,
   decisions: given.decisions,
-  postings: given.postings.map((one: Posting) => ({
-    agreement_id: one.agreementId,
-    currency: one.currency,
-    movement: one.kind,
-    adjusts_period: one.adjusts,
-    amount: amountText(one.amount, one.currency),
-  })),
+  postings: postingsWritten(given.postings),
   signature: null,
 });
+
+/** Postings as a lock writes them, in one order wherever they come from: they are signed together. */
+export const postingsWritten = (postings: readonly Posting[]): PeriodLockFile["postings"] =>
+  postings
+    .map((one) => ({
+      agreement_id: one.agreementId,
+      currency: one.currency,
+      movement: one.kind,
+      adjusts_period: one.adjusts,
+      amount: amountText(one.amount, one.currency),
+    }))
+    .toSorted((a, b) => {
+      const [left, right] = [placeOf(a), placeOf(b)];
+      return left < right ? -1 : left > right ? 1 : 0;
+    });
+const placeOf = (one: PeriodLockFile["postings"][number]): string =>
+  [one.agreement_id ?? "", one.currency, one.movement, one.adjusts_period ?? ""].join("\u0000");
 
 export const signPeriodLock = async (lock: PeriodLockFile, key: PrivateKey, today: string): Promise<PeriodLockFile> => {
   const signer = { name: key.name, role: key.role, signed_at: today, key_id: key.key_id };

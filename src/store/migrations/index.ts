@@ -19,6 +19,7 @@ import reportFetch from "./0020_report_fetch.sql";
 import periods from "./0021_periods.sql";
 import waiting from "./0022_waiting.sql";
 import ledgerLookups from "./0023_ledger_lookups.sql";
+import reportTrouble from "./0024_report_trouble.sql";
 import { migrationNames } from "./names.ts";
 
 const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
@@ -43,6 +44,7 @@ const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
   "0021_periods": periods,
   "0022_waiting": waiting,
   "0023_ledger_lookups": ledgerLookups,
+  "0024_report_trouble": reportTrouble,
 };
 
 /** In order. */

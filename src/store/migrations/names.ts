@@ -21,4 +21,5 @@ export const migrationNames = [
   "0021_periods",
   "0022_waiting",
   "0023_ledger_lookups",
+  "0024_report_trouble",
 ] as const;

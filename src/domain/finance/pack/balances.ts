@@ -1,5 +1,6 @@
 /** Money as tables: control totals, payouts against the bank, what is outstanding and how old, what is due, and every line. */
 import type { MarketplaceId } from "../../deal.ts";
+import { divideHalfUp } from "../amount.ts";
 import type { Close } from "../close.ts";
 import { dayText } from "../day.ts";
 import { measures } from "../totals.ts";
@@ -183,7 +184,7 @@ export const forecastTable = (close: Close): PackTable => ({
   ],
   rows: backTests(close, paidSales(close)).map(({ day, marketplace, currency, foreseen, came }) => {
     const error = foreseen - came;
-    const perMille = came === 0n ? null : (error * 1_000n) / came;
+    const share = divideHalfUp(error * 1_000n, came < 0n ? -came : came === 0n ? 1n : came);
     const at = (micros: bigint) => money(micros, currency);
     return [
       dayText(day),
@@ -192,7 +193,8 @@ export const forecastTable = (close: Close): PackTable => ({
       at(foreseen),
       at(came),
       at(error),
-      perMille === null ? null : Number(perMille) / 10,
+      // In tenths, exact whatever the amounts; by the size of what came.
+      came === 0n ? null : { tenths: share },
     ];
   }),
 });

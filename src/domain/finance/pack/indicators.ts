@@ -1,6 +1,6 @@
 /** Key figures from the user's own rows, each with its count; where there are too few, it says so instead of a number. */
 
-import { amountText, divideHalfUp, roundToMinor } from "../amount.ts";
+import { amountText, divideHalfUp, roundToMinor, tenthsText } from "../amount.ts";
 import type { Close } from "../close.ts";
 import type { DealFact, Facts } from "../facts.ts";
 import { distinctDeals } from "../links.ts";
@@ -72,9 +72,7 @@ const rootOf = (square: bigint): bigint => {
 /** `12.3 %`, half up, away from zero; without a whole there is no share. */
 const percent = (part: bigint, whole: bigint): string => {
   if (whole <= 0n) return notEnough;
-  const tenths = divideHalfUp(part * 1_000n, whole);
-  const size = tenths < 0n ? -tenths : tenths;
-  return `${tenths < 0n ? "-" : ""}${size / 10n}.${size % 10n} %`;
+  return `${tenthsText(divideHalfUp(part * 1_000n, whole))} %`;
 };
 
 /** The median deal of each currency. */
@@ -115,7 +113,7 @@ const timing = (close: Close): readonly Row[] => {
       });
       const tenths = rows.length < enough ? null : weightedTenths(rows);
       const middle = median(rows.map((row) => row.days));
-      const value = tenths === null ? notEnough : `${tenths / 10n}.${tenths % 10n} days`;
+      const value = tenths === null ? notEnough : `${tenthsText(tenths)} days`;
       return [what, marketplace, value, tenths === null ? "" : `median ${middle}`, rows.length];
     };
     return [

@@ -1,13 +1,17 @@
 /** A table of the close pack: written once, rendered as CSV, as a sheet of the workbook and on the page. */
 import { csvRow, formulaSafe } from "../../csv.ts";
-import { amountText } from "../amount.ts";
+import { amountText, tenthsText } from "../amount.ts";
 
 export interface PackMoney {
   readonly micros: bigint;
   readonly currency: string;
 }
-/** Text, a count, an exact amount, or nothing. Days are text, `2026-06-30`, so that no spreadsheet moves them. */
-export type Cell = string | number | PackMoney | null;
+/** A share or a mean, exact in tenths. */
+export interface PackTenths {
+  readonly tenths: bigint;
+}
+/** Text, a count, an exact amount, exact tenths, or nothing. Days are text, `2026-06-30`, so that no spreadsheet moves them. */
+export type Cell = string | number | PackMoney | PackTenths | null;
 
 export interface Column {
   /** Machine-readable header; the CSV's and the sheet's. */
@@ -27,7 +31,7 @@ export interface PackTable {
 /** Rows that are made one after another: there may be a million of them. */
 export type RowSource = Pick<PackTable, "columns"> & { readonly rows: Iterable<readonly Cell[]> };
 
-export const isMoney = (cell: Cell): cell is PackMoney => typeof cell === "object" && cell !== null;
+export const isMoney = (cell: Cell): cell is PackMoney => typeof cell === "object" && cell !== null && "micros" in cell;
 export const money = (micros: bigint, currency: string): PackMoney => ({ micros, currency });
 export const text = (name: string): Column => ({ name, kind: "text" });
 export const count = (name: string): Column => ({ name, kind: "count" });
@@ -36,7 +40,8 @@ export const amount = (name: string): Column => ({ name, kind: "money" });
 /** A cell as plain text; amounts in the currency's decimals. */
 export const cellText = (cell: Cell): string => {
   if (cell === null) return "";
-  return isMoney(cell) ? amountText(cell.micros, cell.currency) : String(cell);
+  if (isMoney(cell)) return amountText(cell.micros, cell.currency);
+  return typeof cell === "object" ? tenthsText(cell.tenths) : String(cell);
 };
 
 /** The table as CSV, header first. No cell is run as a formula by any spreadsheet; numbers stay numbers. */
