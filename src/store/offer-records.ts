@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { JsonObject, RemoteRef } from "../domain/deal.ts";
 import { decimalToMicros } from "../domain/money.ts";
-import type { Evidence, OfferObservation, OfferTerms } from "../domain/offer.ts";
+import { type Evidence, type OfferObservation, type OfferTerms, renewalOf } from "../domain/offer.ts";
 import { absorbOffer, isOpenOffer } from "../domain/offer-state.ts";
 import type { Query } from "../ports.ts";
 import {
@@ -297,8 +297,9 @@ const meant = (now: Date, offer: Offer, observation: OfferObservation): OfferObs
 
 /** A renewal that was attested at the marketplace, where nobody has attested it here: what the marketplace says is charged. */
 const attestedThere = (offer: Offer, observation: OfferObservation): JsonObject => {
-  const { renewal } = observation.terms;
-  const isOurs = wholeTerms(offer)?.renewal?.attested === true;
+  const renewal = renewalOf(observation.terms);
+  const terms = wholeTerms(offer);
+  const isOurs = terms !== null && renewalOf(terms)?.attested === true;
   return renewal?.attested === true && !isOurs ? { renewal: { ...renewal } } : {};
 };
 

@@ -80,7 +80,7 @@ export const readOwnRecords = async (query: Query, feeRows: FeeRows): Promise<Ow
   const offers =
     await query`select offer.id, connection.marketplace, opportunity_id, remote_id, offer.state, published_at,
       accepted_at, accept_by::text as accept_by, total_micros as micros, currency, coalesce(terms->>'name', '') as name, terms->>'product' as product,
-      coalesce(terms->'renewal', 'null') <> 'null' as is_renewal,
+      coalesce(jsonb_typeof(terms->'renewal') = 'object', false) as is_renewal,
       coalesce(terms->'channelPartner', 'null') <> 'null' as is_resold, coalesce(terms->'schedule', '[]') as schedule
     from offer join connection on connection.id = connection_id order by offer.id desc`;
   const agreements =

@@ -1,4 +1,5 @@
 /** Rules about how long an offer and its agreement last, what they renew, and what is signed. */
+import { renewalOf } from "../../../src/domain/offer.ts";
 import { isMarkedUp, isReplacement } from "./changes.ts";
 import { fault, type OfferCase, type OfferFinding, type OfferRule, offerSources, when } from "./checks.ts";
 
@@ -55,8 +56,8 @@ const legalFindings = ({ terms, fields }: OfferCase): readonly OfferFinding[] =>
 };
 
 const renewalFindings = ({ terms, kind }: OfferCase): readonly OfferFinding[] => {
-  const { renewal } = terms;
-  if (renewal == null) return [];
+  const renewal = renewalOf(terms);
+  if (renewal === null) return [];
   return [
     ...when(
       renewal.kind === "channel_shift" || renewal.kind === "migration",
