@@ -195,6 +195,9 @@ export const createOfferRecords = (deps: RecordDeps) => {
     ) => {
       await tx`update offer set change = null, sealed_change = null, version = version + 1, updated_at = ${deps.clock.now()} where id = ${offer.id}`;
       await deps.journal.note(tx, { subject: offer.id, ...end });
+      const because = `its change is over: ${end.what.replaceAll("_", " ")}`;
+      const { actorId } = end;
+      await deps.journal.settleException(tx, { code: "OFFER_STALLED", subject: offer.id, because, actorId });
       return lock(tx, offer.id);
     },
     /** The day to accept that now holds, with its dates. */
