@@ -284,6 +284,8 @@ describe("the notices", () => {
     expect(notices({})).toMatch(/states no earlier contract.*1\.5 %.*cannot be said later/);
     expect(notices({ renewal: { kind: "native", attested: true } })).toMatch(/1\.5 %.*audits/);
     expect(notices(replacing)).not.toMatch(/1\.5 %/);
+    expect(notices({ renewal: false })).toMatch(/You say that this buyer has no earlier contract/);
+    expect(notices({ renewal: false })).not.toMatch(/1\.5 %/);
   });
   it("tell what stands once it is released", () => {
     expect(notices({})).toMatch(/Buyers and prices stand/);

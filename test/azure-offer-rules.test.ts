@@ -71,9 +71,10 @@ describe("the request that makes an offer", () => {
     expect(pathsOf(sent(draft)).filter((path) => !documented.has(path))).toEqual([]);
   });
 
-  it("never says that a renewal was attested: no document has a member for it", () => {
+  it("never says that a renewal was attested, nor that it is none: no document has a member for it", () => {
     const text = wireText(publicationOf(azureDraft({ renewal: { kind: "native", attested: true } }), market));
     expect(text).toBe(wireText(publicationOf(azureDraft(), market)));
+    expect(text).toBe(wireText(publicationOf(azureDraft({ renewal: false }), market)));
     expect(text).not.toMatch(/renewal|attest/i);
   });
 
@@ -297,6 +298,8 @@ describe("before it is published, a person is told", () => {
       /halves its fee only .* when it is made, never afterwards.*full fee/s,
     );
     expect(told({ replaces: "private-offer/x" })).toContain("not marked as a renewal");
+    // Somebody said that it is none.
+    expect(told({ replaces: "private-offer/x", renewal: false })).not.toMatch(/renewal/i);
   });
   it("that a selling partner takes over, that a margin is never told of, that dates of a schedule are not kept", () => {
     expect(told({ channelPartner: { account: "12345678" } })).toContain("the partner must withdraw it before you can");

@@ -1,4 +1,7 @@
 /** Microsoft as a user connects it: guided, with the sign-in waited for or pasted, renewed by the same command. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cosell, fakeApi, listRoute, type Route } from "./cli-shell.ts";
 
@@ -13,6 +16,7 @@ const listed = {
   state: "active",
   parkedReason: null,
 };
+const none = listRoute("/v1/connections", []);
 const saved: Route = (call) =>
   call.path === "/v1/connections" && call.method === "POST"
     ? { status: 201, body: { connection: { id }, outcome: "created", facts: null } }
@@ -53,14 +57,53 @@ const words = [
 ];
 const environment = { AZURE_CLIENT_SECRET: "hush-hush" };
 
+const postOf = (calls: readonly { readonly method: string; readonly body: unknown }[]): unknown =>
+  calls.find(({ method }) => method === "POST")?.body;
+
 describe("connect azure", () => {
+  test("again changes what the flags name and keeps all else, secrets included; a file of --settings stands for all", async () => {
+    const settings = {
+      ...{ organizationId: "org-1", tenantId: "contoso.onmicrosoft.com", hooks: { certificateHosts: ["own.example"] } },
+      consent: { clientId: "client-1", clientSecretRef: "secret:kept", refreshTokenRef: "secret:token" },
+      solutions: [{ id: "SOL-1", name: "one" }],
+      marketplace: {
+        preparedBy: "old@partner.example",
+        notificationContacts: ["old@partner.example"],
+        payments: "ask",
+      },
+    };
+    const standing = listRoute("/v1/connections", [
+      { ...listed, account: "org-other", label: "Other", settings: {} },
+      { ...listed, label: "MS", settings },
+    ]);
+    const again = ["connect", "azure", "--organization", "org-1", "--no-sign-in"];
+    const { api, calls } = fakeApi(standing, saved);
+    expect((await cosell([...again, "--offers", "new@partner.example"], { api })).code).toBe(0);
+    expect(postOf(calls)).toEqual({
+      ...{ marketplace: "azure", label: "MS", account: "org-1", environment: "production", check: false, secrets: {} },
+      settings: {
+        ...settings,
+        app: { kind: "secret", clientId: "client-1", clientSecretRef: "secret:kept" },
+        marketplace: {
+          ...{ payments: "ask", preparedBy: "new@partner.example", notificationContacts: ["new@partner.example"] },
+        },
+      },
+    });
+    const file = join(mkdtempSync(join(tmpdir(), "cosell-azure-")), "azure.json");
+    writeFileSync(file, JSON.stringify({ settings: { tenantId: "t", consent: settings.consent } }));
+    const whole = fakeApi(standing, saved);
+    await cosell([...again, "--settings", file], { api: whole.api });
+    expect(postOf(whole.calls)).toMatchObject({ label: "Microsoft", settings: { tenantId: "t" } });
+    expect(postOf(whole.calls)).not.toHaveProperty("settings.solutions");
+  });
+
   test("saves the settings, prints where to sign in, and waits until the browser came back; no secret is printed", async () => {
-    const { api, calls } = fakeApi(saved, signIn());
+    const { api, calls } = fakeApi(none, saved, signIn());
     const { code, out, err } = await cosell([...words, "--solution", "SOL-34104-EBA=Order platform"], {
       api,
       environment,
     });
-    expect([code, calls[0]?.body]).toEqual([
+    expect([code, postOf(calls)]).toEqual([
       0,
       {
         marketplace: "azure",
@@ -90,11 +133,11 @@ describe("connect azure", () => {
   });
 
   test("sets up private offers with the same application, alone, and what its webhook's token must be for", async () => {
-    const { api, calls } = fakeApi(saved, signIn());
+    const { api, calls } = fakeApi(none, saved, signIn());
     const [tenant, client] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
     const ours = ["connect", "azure", "--organization", "org-1", "--tenant", tenant, "--client-id", client];
     await cosell([...ours, "--offers", "ada@partner.example", "--no-sign-in"], { api, environment });
-    expect(calls[0]?.body).toMatchObject({
+    expect(postOf(calls)).toMatchObject({
       settings: {
         app: { kind: "secret", clientId: client, clientSecretRef: "secret:client-secret" },
         marketplace: {
@@ -107,13 +150,13 @@ describe("connect azure", () => {
   });
 
   test("asks on a terminal for what is missing, and names the flag elsewhere", async () => {
-    const { api, calls } = fakeApi(saved, signIn());
+    const { api, calls } = fakeApi(none, saved, signIn());
     await cosell(["connect", "azure", "--no-sign-in"], {
       api,
       interactive: true,
       answers: ["org-2", "tenant-2", "client-2", "secret-2"],
     });
-    expect(calls[0]?.body).toMatchObject({
+    expect(postOf(calls)).toMatchObject({
       account: "org-2",
       settings: { tenantId: "tenant-2", consent: { clientId: "client-2" } },
       secrets: { "client-secret": "secret-2" },
@@ -141,15 +184,16 @@ describe("connect azure", () => {
       (status: number, body: unknown): Route =>
       (call) =>
         call.method === "POST" ? { status, body } : undefined;
-    const sound = fakeApi(answers(422, { title: "refused", fault: "denied", detail: "nobody has signed in" }));
+    const sound = fakeApi(none, answers(422, { title: "refused", fault: "denied", detail: "nobody has signed in" }));
     const { code, out } = await cosell([...words, "--dry-run"], { api: sound.api, environment });
     expect([code, out, sound.calls.length]).toEqual([
       0,
       expect.stringContaining("the settings fit; then somebody must sign in"),
-      1,
+      2,
     ]);
-    expect(sound.calls[0]?.body).toMatchObject({ dryRun: true });
+    expect(postOf(sound.calls)).toMatchObject({ dryRun: true });
     const wrong = fakeApi(
+      none,
       answers(422, {
         title: "refused",
         detail: "settings.tenantId: wrong",

@@ -192,7 +192,9 @@ it("every rule is a row with its source, and each of them names one field", () =
 
 it("a person reads what the deal type costs, who cannot accept, and what is not sent", () => {
   const read = (terms: Partial<OfferTermsInput>) => offerNotices(offerDraft({ terms }), { market }).join("\n");
-  expect(read({})).toContain("as a NEW deal");
+  expect(read({})).toMatch(/as a NEW deal:.*say so in renewal/);
+  expect(read({ renewal: false })).toMatch(/as a NEW deal, as you say/);
+  expect(read({ renewal: false })).not.toContain("say so in renewal");
   expect(read({})).toContain("free trial");
   expect(read({ renewal: { kind: "native" } })).toContain("NATIVE_RENEWAL, of which Google keeps 1.5 %");
   expect(read({ buyer: { accounts: [], countries: ["DE"] } })).toContain("buyer.countries is not sent");

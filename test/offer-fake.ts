@@ -67,6 +67,7 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
   const faults: { readonly on: string; readonly kind: FaultKind; count: number }[] = [];
   let version = 0;
   let publishingMs = 30_000;
+  let changingMs = 0;
   const touch = <T extends { changed: number }>(record: T): T => {
     record.changed = ++version;
     return record;
@@ -117,20 +118,21 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
     }
     const offer = offers.get(body.offer ?? "");
     if (offer === undefined) throw new Error("no such offer");
-    if (write.operation === "PublishOffer") {
-      const id = `task-${tasks.size + 1}`;
-      const fails = fault("task") === "task_fails";
-      tasks.set(id, {
-        doneAt: clock.now().getTime() + publishingMs,
-        fails,
-        work: () => void Object.assign(touch(offer), { state: "published" }),
-      });
-      return { key: write.key, ref: { id: offer.id }, version: null, task: { id, state: "running" } };
+    const becomes =
+      write.operation === "WithdrawOffer"
+        ? { state: "withdrawn" }
+        : write.operation === "ExtendOffer"
+          ? { acceptBy: body.acceptBy ?? offer.acceptBy, state: "published" }
+          : { state: "published" };
+    const work = (): void => void Object.assign(touch(offer), becomes);
+    const takesMs = write.operation === "PublishOffer" ? publishingMs : changingMs;
+    if (takesMs === 0) {
+      work();
+      return { key: write.key, ref: { id: offer.id }, version: wordOf(version), task: null };
     }
-    if (write.operation === "ExtendOffer")
-      Object.assign(touch(offer), { acceptBy: body.acceptBy ?? offer.acceptBy, state: "published" });
-    if (write.operation === "WithdrawOffer") Object.assign(touch(offer), { state: "withdrawn" });
-    return { key: write.key, ref: { id: offer.id }, version: wordOf(version), task: null };
+    const id = `task-${tasks.size + 1}`;
+    tasks.set(id, { doneAt: clock.now().getTime() + takesMs, fails: fault("task") === "task_fails", work });
+    return { key: write.key, ref: { id: offer.id }, version: null, task: { id, state: "running" } };
   };
   const writes = {
     run: async (write: Write, token: string): Promise<Result<Outcome>> => {
@@ -170,8 +172,11 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
   };
   const after = (done: readonly Outcome[], key: string): Outcome | undefined =>
     done.find((outcome) => outcome.key === key);
-  const single = (done: readonly Outcome[], write: Write): Next =>
-    after(done, write.key) === undefined ? { kind: "write", write } : { kind: "done" };
+  const single = (done: readonly Outcome[], write: Write): Next => {
+    const outcome = after(done, write.key);
+    if (outcome === undefined) return { kind: "write", write };
+    return outcome.task?.state === "running" ? { kind: "poll", outcome } : { kind: "done" };
+  };
 
   const observe = (offer: LedgerOffer): OfferObservation => ({
     ref: { id: offer.id, arn: `arn:fake:${offer.id}` },
@@ -341,6 +346,10 @@ export const createOfferFake = (clock: Clock, pageSize = 2) => {
     /** How long a publication takes from now on: a review may take days. */
     publishIn: (ms: number) => {
       publishingMs = ms;
+    },
+    /** How long an extension or a withdrawal takes from now on; without, they are done at once. */
+    changeIn: (ms: number) => {
+      changingMs = ms;
     },
     /** Somebody makes an offer in the marketplace's portal. */
     makeOffer: (made: {

@@ -164,6 +164,9 @@ describe("the expected fee", () => {
     expect(fee("aws", {}, true).warnings.join()).toContain("1800.00 USD");
     expect(fee("aws", { replaces: "agmt-1" }).warnings.join()).toContain("1.50 percentage points");
     expect(fee("aws", { renewal: { kind: "native" } }, true).warnings).toEqual([]);
+    // Said to be none: the fee of a new one, and nobody is asked again.
+    expect(fee("aws", { renewal: false, replaces: "agmt-1" }, true)).toMatchObject({ percent: "3.00", warnings: [] });
+    expect(fee("azure", { renewal: false }, true).warnings.join()).not.toContain("renewal");
     const unattested = fee("azure", { renewal: { kind: "native" } });
     expect([unattested.percent, unattested.warnings.join()]).toEqual(["3.00", expect.stringContaining("not attested")]);
     expect(fee("azure", { renewal: { kind: "native", attested: true } }).percent).toBe("1.50");

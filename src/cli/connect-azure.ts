@@ -4,10 +4,19 @@ import { environments, type Json, type JsonObject, jsonObjectSchema } from "../d
 import type { Arguments } from "./arguments.ts";
 import { type Client, problemFailure, withClient } from "./client.ts";
 import { type Command, listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
+import {
+  asked,
+  type ConnectionFile,
+  environmentOf,
+  readConnectionFile,
+  type Standing,
+  settingsFileSays,
+  standingOf,
+  type Wanted,
+} from "./connecting.ts";
 import { finishSignIn, type SignedIn } from "./consent.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { findConnection } from "./find-connection.ts";
-import { readSmallFile } from "./import.ts";
 import { whereabouts } from "./shares.ts";
 
 const certificateHost = "3psostorageacct.blob.core.windows.net";
@@ -21,8 +30,8 @@ export const connectAzureCommand: Command = {
   about: `
 The settings are saved, then a person signs in at Microsoft: the address is printed, and this waits until the browser came back.
 Where the browser cannot reach the service, give --code the address it was sent to. The same command renews: --renew changes no
-setting. --settings gives everything as a file: the members label, account, environment, settings and secrets of
-POST /v1/connections; flags overlay it. The Entra application is made with infra/azure.`,
+setting. The same organization and environment again changes what the flags name and keeps the rest; a file of --settings stands
+for all of it. ${settingsFileSays} The Entra application is made with infra/azure.`,
   flags: [
     textFlag("label", "text", 'how you call it; default "Microsoft"'),
     textFlag("organization", "id", "your organization at Partner Center, as referrals state it"),
@@ -61,22 +70,15 @@ POST /v1/connections; flags overlay it. The Entra application is made with infra
   },
 };
 
-const fileSchema = z.strictObject({
-  marketplace: z.literal("azure").optional(),
-  label: z.string().optional(),
-  account: z.string().optional(),
-  environment: z.enum(environments).optional(),
-  settings: jsonObjectSchema.default({}),
-  secrets: z.record(z.string(), z.string()).default({}),
-});
 const savedSchema = z.looseObject({
   connection: z.looseObject({ id: z.string() }).nullish(),
   outcome: z.string(),
 });
 
 const connect = async (shell: Shell, typed: Arguments): Promise<Report> => {
-  const wanted = await readWanted(shell, typed);
+  const seller = await readSeller(shell, typed);
   return withClient(shell, whereabouts(typed), async (client) => {
+    const wanted = await readWanted(shell, typed, { ...seller, standing: await standingFor(client, typed, seller) });
     if (typed.on("dry-run")) return rehearsed(client, wanted);
     // Before somebody has signed in nothing can be asked of Microsoft: the sign-in itself checks.
     const body = { marketplace: "azure", ...wanted, check: false };
@@ -135,24 +137,33 @@ const rehearsed = async (client: Client, wanted: Wanted): Promise<Report> => {
   return { exitCode: exitCodes.ok, text, json: { outcome: "rehearsed", dryRun: true, connection: null } };
 };
 
-interface Wanted {
-  readonly label: string;
+interface Seller {
+  readonly file: ConnectionFile;
   readonly account: string;
   readonly environment: string;
-  readonly settings: JsonObject;
-  readonly secrets: Readonly<Record<string, string>>;
 }
-
-const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
-  const file = await readFileSettings(typed.text("settings"));
-  const environment = typed.text("environment") ?? file.environment ?? "production";
-  if (!environments.some((known) => known === environment))
-    throw usageFailure(`--environment ${environment} is unknown`, `use ${environments.join(", ")}`);
-  const textIn = (value: Json | undefined): string | undefined => (typeof value === "string" ? value : undefined);
+const readSeller = async (shell: Shell, typed: Arguments): Promise<Seller> => {
+  const file = await readConnectionFile(typed, "azure");
+  const environment = environmentOf(typed, file);
   const account =
     typed.text("organization") ??
     file.account ??
     (await asked(shell, "id of your organization at Partner Center", "--organization"));
+  return { file, account, environment };
+};
+
+/** What is set up already, where flags alone are given: they change it. */
+const standingFor = async (client: Client, typed: Arguments, { account, environment }: Seller) =>
+  typed.text("settings") === undefined ? standingOf(client, { marketplace: "azure", account, environment }) : null;
+
+const readWanted = async (
+  shell: Shell,
+  typed: Arguments,
+  given: Seller & { readonly standing: Standing | null },
+): Promise<Wanted> => {
+  const { account, environment, standing } = given;
+  const file = { ...given.file, settings: { ...standing?.settings, ...given.file.settings } };
+  const textIn = (value: Json | undefined): string | undefined => (typeof value === "string" ? value : undefined);
   const tenant =
     typed.text("tenant") ??
     textIn(file.settings.tenantId) ??
@@ -163,7 +174,7 @@ const readWanted = async (shell: Shell, typed: Arguments): Promise<Wanted> => {
   const contact = typed.text("offers");
   const reports = jsonObjectSchema.catch({}).parse(file.settings.reports);
   return {
-    label: typed.text("label") ?? file.label ?? "Microsoft",
+    label: typed.text("label") ?? file.label ?? standing?.label ?? "Microsoft",
     account,
     environment,
     settings: {
@@ -254,28 +265,4 @@ const readConsent = async (
     },
     secrets: { "client-secret": secret },
   };
-};
-
-const readFileSettings = async (path: string | undefined) => {
-  if (path === undefined) return fileSchema.parse({});
-  const text = await readSmallFile(path);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new Failure(`${path} is not JSON`, { fix: "see the example in cosell help connect azure" });
-  }
-  const parsed = fileSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw new Failure(`the settings file ${path} is not valid`, {
-    rows: parsed.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message })),
-    fix: "its members are label, account, environment, settings and secrets",
-  });
-};
-
-const asked = async (shell: Shell, question: string, flag: string, hidden = false): Promise<string> => {
-  if (!shell.interactive) throw usageFailure(`the ${question} is missing`, `give ${flag}`);
-  const answer = (await shell.ask(`${question}: `, hidden)).trim();
-  if (answer === "") throw usageFailure(`the ${question} is missing`, `give ${flag}`);
-  return answer;
 };

@@ -5,6 +5,7 @@ import type { Arguments } from "./arguments.ts";
 import { type Client, problemFailure, problemSchema, withClient } from "./client.ts";
 import { listFlag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
+import { connectionsMax, listedConnectionSchema } from "./find-connection.ts";
 import { readSmallFile } from "./import.ts";
 import { readField } from "./programme-fields.ts";
 import { whereabouts } from "./shares.ts";
@@ -75,6 +76,23 @@ export const readDefaults = (typed: Arguments, marketplace: MarketplaceId, examp
     given[name] = read.value;
   }
   return given;
+};
+
+export interface Standing {
+  readonly label: string;
+  readonly settings: JsonObject;
+}
+const standingSchema = listedConnectionSchema.extend({ settings: jsonObjectSchema.default({}) });
+
+/** The connection of this seller as it stands; null: there is none yet. Its settings name secrets, which stay as they are. */
+export const standingOf = async (
+  client: Client,
+  seller: { readonly marketplace: MarketplaceId; readonly account: string; readonly environment: string },
+): Promise<Standing | null> => {
+  const { marketplace, account, environment } = seller;
+  for await (const one of client.each("/v1/connections", standingSchema, {}, connectionsMax))
+    if (one.marketplace === marketplace && one.account === account && one.environment === environment) return one;
+  return null;
 };
 
 /** The answer to a question, on a terminal; elsewhere the flag is demanded. */

@@ -5,7 +5,7 @@ import type { Client } from "./client.ts";
 import { Failure, usageFailure } from "./failure.ts";
 import { didYouMean } from "./nearest.ts";
 
-const connectionsMax = 1_000;
+export const connectionsMax = 1_000;
 
 export const listedConnectionSchema = z.looseObject({
   id: z.string(),

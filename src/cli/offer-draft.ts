@@ -29,7 +29,11 @@ const termFlags = [
   textFlag("until", "day", "the last day to accept, YYYY-MM-DD"),
   textFlag("net-days", "count", "payment terms"),
   textFlag("discount", "percent", "off the list price, for the internal approval"),
-  textFlag("renewal", "kind", "native, pre_existing_marketplace, pre_existing_external, channel_shift, migration"),
+  textFlag(
+    "renewal",
+    "kind",
+    "native, pre_existing_marketplace, pre_existing_external, channel_shift, migration; none: you state that it renews nothing",
+  ),
   switchFlag("attest", "with --renewal: you state that it is one; the marketplace audits it"),
 ] as const;
 
@@ -57,7 +61,9 @@ const readTerms = async (typed: Arguments): Promise<JsonObject> => {
     ...text("until", "acceptBy"),
     ...(netDays === null ? {} : { netDays }),
     ...text("discount", "discountPercent"),
-    ...(renewal === undefined ? {} : { renewal: { kind: renewal, attested: typed.on("attest") } }),
+    ...(renewal === undefined
+      ? {}
+      : { renewal: renewal === "none" ? false : { kind: renewal, attested: typed.on("attest") } }),
   };
 };
 const objectOf = (value: unknown): JsonObject => {

@@ -7,7 +7,7 @@ import { dateSchema, type MarketplaceId, marketplaceIdSchema } from "./deal.ts";
 import { dayOf } from "./finance/day.ts";
 import { expectedRate, feeOn, type FeeRow as RateRow } from "./finance/fee.ts";
 import { decimalToMicros, type MoneyJson, microsToDecimal, moneyToJson } from "./money.ts";
-import { type OfferTerms, percentSchema, totalOf } from "./offer.ts";
+import { type OfferTerms, percentSchema, renewalOf, totalOf } from "./offer.ts";
 
 const decimalSchema = z.string().refine((text) => (decimalToMicros(text) ?? 0n) > 0n, "a plain decimal more than zero");
 export const productTypes = ["saas", "server", "data", "professional_services"] as const;
@@ -166,8 +166,10 @@ const nothing: FeeJudgement = {
 };
 
 /** The offer's own flag decides; where it must be attested, only an attested one does. */
-const isRenewal = (row: Rated["row"], { renewal }: OfferTerms): boolean =>
-  renewal != null && (!row.renewalAttested || renewal.attested);
+const isRenewal = (row: Rated["row"], terms: OfferTerms): boolean => {
+  const renewal = renewalOf(terms);
+  return renewal !== null && (!row.renewalAttested || renewal.attested);
+};
 
 const rateOf = (
   rows: readonly IdentifiedRow[],
@@ -232,13 +234,14 @@ const flagWarnings = (
   if (asRenewal === null || asRenewal.partsPerMillion >= at.rated.partsPerMillion) return [];
   const cost = at.feeOf(at.rated.partsPerMillion) - at.feeOf(asRenewal.partsPerMillion);
   const dearer = `${microsToDecimal((at.rated.partsPerMillion - asRenewal.partsPerMillion) * 100n)} percentage points${cost > 0n ? `, ${microsToDecimal(cost)} ${at.value.currency}` : ""}`;
-  if (terms.renewal == null)
-    return follows || terms.replaces != null
+  const renewal = renewalOf(terms);
+  if (renewal === null)
+    return terms.renewal !== false && (follows || terms.replaces != null)
       ? [
-          `The buyer has an agreement already, and the offer is not marked as a renewal: that would cost ${dearer}. It cannot be marked later.`,
+          `The buyer has an agreement already, and nobody has said whether the offer is a renewal: as a new one it costs ${dearer} more. Say so in renewal, or that it is none (renewal: false); it cannot be said later.`,
         ]
       : [];
-  return at.rated.row.renewalAttested && !terms.renewal.attested
+  return at.rated.row.renewalAttested && !renewal.attested
     ? [`The renewal is not attested: that would cost ${dearer}. It cannot be attested later.`]
     : [];
 };

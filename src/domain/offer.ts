@@ -74,6 +74,11 @@ export const renewalSchema = z.object({
   attested: z.boolean().default(false).describe("a person of ours states that it is one; the marketplace audits it"),
 });
 
+export type Renewal = z.infer<typeof renewalSchema>;
+/** The renewal that an offer is, or null: nobody said so, or a person said that it is none. */
+export const renewalOf = ({ renewal }: { readonly renewal?: Renewal | false | null | undefined }): Renewal | null =>
+  renewal || null;
+
 export const termSchema = z.union([
   z.strictObject({ months: z.number().int().min(1).max(120) }).describe("from acceptance"),
   z.strictObject({ start: dateSchema, end: dateSchema }).describe("both inclusive; the start may lie in the future"),
@@ -100,7 +105,10 @@ export const offerTermsSchema = z.object({
   schedule: z.array(instalmentSchema).max(120).default([]).describe("empty: charged as the marketplace does by itself"),
   term: termSchema,
   acceptBy: dateSchema.describe("the last day on which the buyer can accept"),
-  renewal: renewalSchema.nullish(),
+  renewal: z
+    .union([renewalSchema, z.literal(false)])
+    .nullish()
+    .describe("false: a person says that it renews nothing; null or absent: nobody has said, which a check asks about"),
   replaces: text(255).nullish().describe("the marketplace's id of the agreement that this offer replaces or amends"),
   legal: z
     .object({

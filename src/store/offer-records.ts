@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { JsonObject, RemoteRef } from "../domain/deal.ts";
 import { decimalToMicros } from "../domain/money.ts";
-import type { Evidence, OfferObservation, OfferTerms } from "../domain/offer.ts";
+import { type Evidence, type OfferObservation, type OfferTerms, renewalOf } from "../domain/offer.ts";
 import { absorbOffer, isOpenOffer } from "../domain/offer-state.ts";
 import type { Query } from "../ports.ts";
 import {
@@ -195,6 +195,9 @@ export const createOfferRecords = (deps: RecordDeps) => {
     ) => {
       await tx`update offer set change = null, sealed_change = null, version = version + 1, updated_at = ${deps.clock.now()} where id = ${offer.id}`;
       await deps.journal.note(tx, { subject: offer.id, ...end });
+      const because = `its change is over: ${end.what.replaceAll("_", " ")}`;
+      const { actorId } = end;
+      await deps.journal.settleException(tx, { code: "OFFER_STALLED", subject: offer.id, because, actorId });
       return lock(tx, offer.id);
     },
     /** The day to accept that now holds, with its dates. */
@@ -297,8 +300,9 @@ const meant = (now: Date, offer: Offer, observation: OfferObservation): OfferObs
 
 /** A renewal that was attested at the marketplace, where nobody has attested it here: what the marketplace says is charged. */
 const attestedThere = (offer: Offer, observation: OfferObservation): JsonObject => {
-  const { renewal } = observation.terms;
-  const isOurs = wholeTerms(offer)?.renewal?.attested === true;
+  const renewal = renewalOf(observation.terms);
+  const terms = wholeTerms(offer);
+  const isOurs = terms !== null && renewalOf(terms)?.attested === true;
   return renewal?.attested === true && !isOurs ? { renewal: { ...renewal } } : {};
 };
 

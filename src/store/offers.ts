@@ -83,7 +83,8 @@ export const createOffers = (deps: OffersDeps) => {
     await deps.journal.note(tx, { ...history, note: reason });
     await tellFact(tx, offer, { to, change });
     const moved = firstOffer(rows) ?? offer;
-    if (offer.state === "publishing")
+    // What stalled is over: the publication, or a change of an offer that nothing can change any more.
+    if (offer.state === "publishing" || isOfferEnded(to))
       await deps.journal.settleException(tx, {
         ...{ code: "OFFER_STALLED", subject: offer.id, actorId: change.actorId },
         because: `the offer is ${to}`,

@@ -21,6 +21,8 @@ const dealSchema = z.object({
   amount: moneyTextSchema.nullable(),
   accountName: z.string(),
   website: z.string().nullable(),
+  country: z.string().nullable(),
+  industry: z.string().nullable(),
 });
 const touchSchema = z.object({
   id: z.string(),
@@ -41,6 +43,7 @@ const offerSchema = z.object({
   acceptBy: z.string().nullable(),
   total: moneyTextSchema.nullable(),
   name: z.string(),
+  product: z.string().nullable(),
   isRenewal: z.boolean(),
   isResold: z.boolean(),
   schedule,
@@ -69,15 +72,15 @@ const withMoney = (member: string, { micros, currency, ...rest }: Row): Row => (
 /** Everything, newest first. Held in memory as a whole: a few hundred bytes for each record. */
 export const readOwnRecords = async (query: Query, feeRows: FeeRows): Promise<OwnRecords> => {
   const deals = await query`select opportunity.id, source, key, stage, close_date::text as close_date,
-      amount_micros as micros, amount_currency as currency, account.name as account_name, account.website
+      amount_micros as micros, amount_currency as currency, account.name as account_name, account.website, account.country, account.industry
     from opportunity join account on account.id = account_id order by opportunity.id desc`;
   const touches =
     await query`select touch.id, opportunity_id, partner.name as partner, kind, at, touch.created_at as recorded_at
     from touch left join partner on partner.id = partner_id order by opportunity_id desc, at, touch.id`;
   const offers =
     await query`select offer.id, connection.marketplace, opportunity_id, remote_id, offer.state, published_at,
-      accepted_at, accept_by::text as accept_by, total_micros as micros, currency, coalesce(terms->>'name', '') as name,
-      coalesce(terms->'renewal', 'null') <> 'null' as is_renewal,
+      accepted_at, accept_by::text as accept_by, total_micros as micros, currency, coalesce(terms->>'name', '') as name, terms->>'product' as product,
+      coalesce(jsonb_typeof(terms->'renewal') = 'object', false) as is_renewal,
       coalesce(terms->'channelPartner', 'null') <> 'null' as is_resold, coalesce(terms->'schedule', '[]') as schedule
     from offer join connection on connection.id = connection_id order by offer.id desc`;
   const agreements =

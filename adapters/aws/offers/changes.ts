@@ -6,7 +6,7 @@
  * https://docs.aws.amazon.com/marketplace/latest/APIReference/work-with-resale-authorizations.html
  */
 import type { JsonObject } from "../../../src/domain/deal.ts";
-import type { OfferDraft, OfferTerms } from "../../../src/domain/offer.ts";
+import { type OfferDraft, type OfferTerms, renewalOf } from "../../../src/domain/offer.ts";
 import { type OfferFields, readOfferFields } from "./fields.ts";
 import { currencyOf, decimalOf, isConfigurable, pricingOf } from "./pricing.ts";
 
@@ -74,8 +74,9 @@ const standardVersion = "2022-07-14";
 
 /** The seller's statement that a contract existed before, which AWS audits: it lowers the listing fee. */
 const preExisting = (terms: OfferTerms, fields: OfferFields): JsonObject | null => {
-  if (terms.renewal == null) return null;
-  const AcquisitionChannel = terms.renewal.kind === "pre_existing_external" ? "External" : "AwsMarketplace";
+  const renewal = renewalOf(terms);
+  if (renewal === null) return null;
+  const AcquisitionChannel = renewal.kind === "pre_existing_external" ? "External" : "AwsMarketplace";
   return { AcquisitionChannel, PricingModel: fields.previousPricingModel ?? pricingOf(terms, fields).model };
 };
 

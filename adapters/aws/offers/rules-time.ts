@@ -1,5 +1,5 @@
 /** Rules about how long an offer and its agreement last, what they renew, and what is signed. */
-
+import { renewalOf } from "../../../src/domain/offer.ts";
 import { type Finding, fault, when } from "../../findings.ts";
 import { isMarkedUp, isReplacement } from "./changes.ts";
 import { type OfferCase, type OfferRule, offerSources } from "./checks.ts";
@@ -57,8 +57,8 @@ const legalFindings = ({ terms, fields }: OfferCase): readonly Finding[] => {
 };
 
 const renewalFindings = ({ terms, kind }: OfferCase): readonly Finding[] => {
-  const { renewal } = terms;
-  if (renewal == null) return [];
+  const renewal = renewalOf(terms);
+  if (renewal === null) return [];
   return [
     ...when(
       renewal.kind === "channel_shift" || renewal.kind === "migration",

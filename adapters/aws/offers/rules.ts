@@ -1,6 +1,6 @@
 /** What AWS is known to refuse of a private offer, as dated data, and what a person should know before one is published. */
 import type { Gap } from "../../../src/domain/fault.ts";
-import type { OfferDraft } from "../../../src/domain/offer.ts";
+import { type OfferDraft, renewalOf } from "../../../src/domain/offer.ts";
 import { gapsIn } from "../../findings.ts";
 import { caseOf, type OfferRule } from "./checks.ts";
 import { partyRules } from "./rules-party.ts";
@@ -24,12 +24,14 @@ export const offerGaps = (draft: OfferDraft, account: string): readonly Gap[] =>
 /** What cannot be undone, and what costs or saves a fee. Listing fees: AWS's page, https://docs.aws.amazon.com/marketplace/latest/userguide/listing-fees.html */
 export const offerNotices = (draft: OfferDraft): readonly string[] => {
   const { kind, terms } = caseOf(draft, "");
-  const { renewal } = terms;
+  const isStated = terms.renewal === false;
   const fee =
-    renewal != null
+    renewalOf(terms) !== null
       ? "The offer states that a contract with this buyer exists: AWS's fee is then 1.5 %, whatever the price. AWS audits it, and it cannot be changed after release."
       : kind === "direct" || kind === "authorization"
-        ? "The offer states no earlier contract. If this buyer has one with you, say so as renewal before it is released: AWS's fee is 1.5 % then, and it cannot be said later."
+        ? isStated
+          ? "You say that this buyer has no earlier contract with you: AWS's fee is that of a new one, and it cannot be said otherwise later."
+          : "The offer states no earlier contract. If this buyer has one with you, say so as renewal before it is released: AWS's fee is 1.5 % then, and it cannot be said later."
         : null;
   const standing =
     terms.schedule.length > 0

@@ -1,14 +1,15 @@
 /** What a person should know before a private offer is published at Microsoft. Pure. */
-import type { OfferDraft, OfferTerms } from "../../../src/domain/offer.ts";
+import { type OfferDraft, type OfferTerms, renewalOf } from "../../../src/domain/offer.ts";
 import { caseOf, type OfferCase } from "./checks.ts";
 import { markOf } from "./names.ts";
 import { plusMonths } from "./price.ts";
 import type { Market } from "./settings.ts";
 
 /** https://learn.microsoft.com/en-us/partner-center/marketplace-offers/agency-fee-discount-for-renewals */
-const renewalNotice = ({ renewal, replaces }: OfferTerms): readonly string[] => {
-  if (renewal == null)
-    return replaces == null
+const renewalNotice = (terms: OfferTerms): readonly string[] => {
+  const renewal = renewalOf(terms);
+  if (renewal === null)
+    return terms.renewal === false || terms.replaces == null
       ? []
       : [
           "This offer upgrades another one and is not marked as a renewal. If it renews a contract with this customer, Microsoft halves its fee only for an offer that was attested as a renewal when it was made, never afterwards.",

@@ -4,7 +4,7 @@
  */
 import type { Contact, JsonObject } from "../../../src/domain/deal.ts";
 import { moneyFromJson } from "../../../src/domain/money.ts";
-import type { OfferDraft, OfferTerms } from "../../../src/domain/offer.ts";
+import { type OfferDraft, type OfferTerms, renewalOf } from "../../../src/domain/offer.ts";
 import { moneyOf } from "../quantities.ts";
 import { endTimeOf, startTimeOf } from "./civil.ts";
 import { billingAccountOf, planNameOf, skuNameOf } from "./names.ts";
@@ -84,7 +84,8 @@ export const documentOf = (draft: OfferDraft, market: Market): JsonObject => {
   const fields = offerFieldsOf(terms.fields);
   const [partner, buyer] = [partnerContactOf(draft, market), buyerContactOf(draft)];
   const account = billingAccountOf(terms.buyer.accounts[0] ?? "");
-  const dealType = terms.renewal == null ? "NEW" : dealTypeOf[terms.renewal.kind];
+  const renewal = renewalOf(terms);
+  const dealType = renewal === null ? "NEW" : dealTypeOf[renewal.kind];
   return {
     title: terms.name,
     internalNote: noteOf(draft),

@@ -6,7 +6,7 @@
 import type { JsonObject } from "../../../src/domain/deal.ts";
 import { type Gap, ok, type Result } from "../../../src/domain/fault.ts";
 import { decimalToMicros, type MoneyJson } from "../../../src/domain/money.ts";
-import { type OfferDraft, totalOf } from "../../../src/domain/offer.ts";
+import { type OfferDraft, renewalOf, totalOf } from "../../../src/domain/offer.ts";
 import { at, parseBody } from "../../nested.ts";
 import { textOf } from "../../text.ts";
 import { newer } from "../../timestamp.ts";
@@ -150,7 +150,7 @@ const valueGaps = ({ terms }: OfferDraft, before: WirePrivateOffer): readonly Ga
 };
 /** What was no new deal does not become one by an amendment. */
 const dealTypeGaps = ({ terms }: OfferDraft, { offerDealType }: WirePrivateOffer): readonly Gap[] =>
-  terms.renewal == null && offerDealType && offerDealType !== "NEW"
+  renewalOf(terms) === null && offerDealType && offerDealType !== "NEW"
     ? [
         planGap(
           "not_allowed",

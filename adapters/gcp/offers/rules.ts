@@ -4,7 +4,7 @@
  */
 
 import type { Gap } from "../../../src/domain/fault.ts";
-import type { OfferDraft } from "../../../src/domain/offer.ts";
+import { type OfferDraft, renewalOf } from "../../../src/domain/offer.ts";
 import { type Finding, finding, gapsIn, none } from "../../findings.ts";
 import { dayAt, shiftDays, shiftMonths } from "./civil.ts";
 import { buyerContactOf, partnerContactOf } from "./document.ts";
@@ -228,7 +228,7 @@ const termRules: readonly OfferRule[] = [
     says: "Google knows renewals of its own, channel shifts and migrations.",
     source: offerSources.fees,
     check: ({ terms: { renewal } }) =>
-      renewal == null || dealTypeOf[renewal.kind] !== null
+      !renewal || dealTypeOf[renewal.kind] !== null
         ? none
         : finding(
             "not_listed",
@@ -277,14 +277,16 @@ export const offerGaps = (draft: OfferDraft, market: Market): readonly Gap[] => 
 
 /** What a person should know before an offer goes to its buyer. */
 export const offerNotices = ({ terms }: OfferDraft, { market }: { readonly market: Market }): readonly string[] => {
-  const isNew = terms.renewal == null;
+  const renewal = renewalOf(terms);
   return [
-    isNew
-      ? "It goes out as a NEW deal: Google keeps 3 % (2 % from 1 million US dollars of contract value, 1.5 % from 10 million). Of a renewal, a channel shift or a migration it keeps 1.5 %: say so in renewal before it is published, it cannot be changed later."
-      : `It goes out as ${terms.renewal === null || terms.renewal === undefined ? "NEW" : (dealTypeOf[terms.renewal.kind] ?? "NEW")}, of which Google keeps 1.5 %. Google may correct a deal type that is not true, and its fee with it.`,
+    renewal === null
+      ? terms.renewal === false
+        ? "It goes out as a NEW deal, as you say: Google keeps 3 % (2 % from 1 million US dollars of contract value, 1.5 % from 10 million), and it cannot be changed later."
+        : "It goes out as a NEW deal: Google keeps 3 % (2 % from 1 million US dollars of contract value, 1.5 % from 10 million). Of a renewal, a channel shift or a migration it keeps 1.5 %: say so in renewal before it is published, it cannot be changed later."
+      : `It goes out as ${dealTypeOf[renewal.kind] ?? "NEW"}, of which Google keeps 1.5 %. Google may correct a deal type that is not true, and its fee with it.`,
     "A buyer in a free trial, or without the role Billing Account Administrator on that account, cannot accept.",
     "Its last day to accept can be moved while it is published, to at most three months from publication.",
-    ...(terms.renewal?.kind === "native"
+    ...(renewal?.kind === "native"
       ? ["Google reviews native renewals above 10 million US dollars before they are published."]
       : []),
     ...(terms.buyer.countries.length > 0

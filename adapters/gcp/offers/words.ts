@@ -1,7 +1,7 @@
 /** Google's words about offers and orders, and ours. Each table is all that the adapter knows of its list. */
 
 import type { AgreementEvent, OfferEvent } from "../../../src/domain/machine.ts";
-import type { OfferTerms } from "../../../src/domain/offer.ts";
+import type { Renewal } from "../../../src/domain/offer.ts";
 import type { OfferTells } from "../../contract.ts";
 import type { offerDealTypes, standardIntervals } from "../wire-offers.ts";
 
@@ -40,7 +40,7 @@ export const agreementEventOf: Readonly<Record<string, AgreementEvent | null>> =
 /** Google may change these words, so that this one decides about a label only: a term that ran out, or a buyer who left. */
 export const endedReason = "expired";
 
-type RenewalKind = NonNullable<OfferTerms["renewal"]>["kind"];
+type RenewalKind = Renewal["kind"];
 /** What a renewal is to Google; it has no word for a contract made elsewhere. */
 export const dealTypeOf: Readonly<Record<RenewalKind, DealType | null>> = {
   native: "NATIVE_RENEWAL",

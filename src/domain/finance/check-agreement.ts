@@ -17,6 +17,8 @@ export interface AgreementContext {
   readonly feeSchedule: FeeSchedule | null;
   /** The day on which an offer was published; null where nothing says it. */
   readonly publishedDay: (offerId: string) => number | null;
+  /** The agreements that a deal's amount is compared with when this one is judged: see `partsOfDeals`. */
+  readonly partsOf: (link: Link) => readonly Link[];
   /** Takes note of a difference that a tolerance let pass. */
   readonly absorb: (one: Absorbed) => void;
 }
@@ -46,7 +48,7 @@ export const checkAgreement = (link: Link, billing: Billing, context: AgreementC
     });
   };
   checkLink(link, billing, raise);
-  checkDeal(link, context.policy, raise);
+  checkDeal(link, context, raise);
   checkSchedule(agreement, billing, context, raise);
   checkFees(agreement, billing, context, raise);
   return found;
@@ -81,17 +83,44 @@ const seenDeals = ({ suggestions }: Link): Readonly<Record<string, string>> => {
   return suggested === undefined ? { scores } : { suggested: suggested.deal.dealId, scores };
 };
 
-const checkDeal = ({ agreement, deal }: Link, policy: Policy, raise: Raise): void => {
+const checkDeal = (link: Link, { policy, partsOf }: AgreementContext, raise: Raise): void => {
+  const { agreement, deal } = link;
   if (deal === null || agreement.contractValue === null) return;
   const details = { deal: deal.dealId, dealCurrency: deal.currency };
   if (deal.currency !== agreement.currency) {
     raise("CURRENCY_MISMATCH", agreement.contractValue, { details });
     return;
   }
-  const difference = deal.amount - agreement.contractValue;
-  const tolerance = toleranceOf(agreement, policy);
-  if (difference > tolerance || -difference > tolerance) raise("AMOUNT_MISMATCH", difference, { details });
+  const parts = partsOf(link).map((part) => part.agreement);
+  if (parts.length === 0) return;
+  const difference = parts.reduce((left, { contractValue }) => left - (contractValue ?? 0n), deal.amount);
+  const tolerance = parts.reduce((sum, part) => sum + toleranceOf(part, policy), 0n);
+  const together = parts.length > 1 ? { agreements: parts.map(({ id }) => id).join(" ") } : {};
+  if (difference > tolerance || -difference > tolerance)
+    raise("AMOUNT_MISMATCH", difference, { details: { ...details, ...together } });
 };
+
+/**
+ * A deal that was sold by several agreements has its amount compared with their sum, once, with the first of them. A renewal is no part of
+ * it and stands alone, as any single agreement does; one that gave way to another is not compared beside that one.
+ */
+export const partsOfDeals = (links: readonly Link[]): ((link: Link) => readonly Link[]) => {
+  const parts = new Map<Link, readonly Link[]>();
+  const linked = links.filter(({ deal, agreement }) => deal?.currency === agreement.currency);
+  for (const own of Map.groupBy(linked, ({ deal }) => deal?.dealId).values()) {
+    if (own.length < 2) continue;
+    const inForce = own.filter(
+      ({ agreement }) => !notInForce.has(agreement.status) && agreement.contractValue !== null,
+    );
+    const sold = inForce.filter(({ agreement }) => !agreement.renewal).toSorted(byAgreement);
+    if (inForce.length > 0) for (const link of own) if (!inForce.includes(link)) parts.set(link, []);
+    for (const [at, link] of sold.entries()) parts.set(link, at === 0 ? sold : []);
+  }
+  return (link) => parts.get(link) ?? [link];
+};
+
+const byAgreement = (a: Link, b: Link): number => (nameOf(a) < nameOf(b) ? -1 : 1);
+const nameOf = ({ agreement }: Link): string => `${agreement.marketplace}|${agreement.id}`;
 
 const checkSchedule = (agreement: Agreement, billing: Billing, context: AgreementContext, raise: Raise): void => {
   const { policy, asOfDay } = context;

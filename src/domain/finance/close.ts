@@ -2,7 +2,7 @@
 import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
 import type { Signed } from "./attribution-rule.ts";
 import { type Billing, billingOf } from "./billing.ts";
-import { agreementRate, checkAgreement, checkDeals } from "./check-agreement.ts";
+import { agreementRate, checkAgreement, checkDeals, partsOfDeals } from "./check-agreement.ts";
 import { checkControls } from "./check-controls.ts";
 import { checkFiles, checkRestated } from "./check-files.ts";
 import { checkMoney, checkOrphans, type Settlement, settlements } from "./check-money.ts";
@@ -100,6 +100,7 @@ export const closeBooks = (facts: Facts, question: CloseQuestion): Close => {
     asOfDay,
     feeSchedule: joinedSchedule(facts),
     publishedDay: publishedDays(facts, knownUntil),
+    partsOf: partsOfDeals(links),
     absorb: (one: Absorbed) => void absorbed.push(one),
   };
   const credited = creditDeals(facts, links, { asOfDay, policy, judged });

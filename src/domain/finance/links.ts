@@ -90,14 +90,17 @@ const indexDeals = (agreements: readonly Agreement[], facts: Facts, knownUntil: 
   const [byOffer, byOpportunity] = [new Map<string, DealFact[]>(), new Map<string, DealFact[]>()];
   const byDomain = new Map<string, DealFact[]>();
   const loose: DealFact[] = [];
+  const rows = Map.groupBy(facts.deals, ({ dealId }) => dealId);
   for (const deal of deals) {
-    const { offerId, opportunityId, dealId } = deal;
-    const namesOffer = offerId !== null && known.has(offerId);
-    if (namesOffer) pushTo(byOffer, offerId, deal);
-    else if (opportunityId !== null) pushTo(byOpportunity, opportunityId, deal);
-    if (namesOffer || decided.has(dealId) || (opportunityId !== null && associated.has(opportunityId))) continue;
-    loose.push(deal);
-    pushTo(byDomain, placeOf(deal.marketplace, cleanDomain(deal.domain)), deal);
+    const named = namedBy(deal, rows.get(deal.dealId) ?? []);
+    const offers = named.offers.filter(([offerId]) => known.has(offerId));
+    for (const [offerId, row] of offers) pushTo(byOffer, offerId, row);
+    if (offers.length === 0) for (const id of named.opportunities) pushTo(byOpportunity, id, deal);
+    if (offers.length > 0 || decided.has(deal.dealId) || named.opportunities.some((id) => associated.has(id))) continue;
+    for (const row of named.places) {
+      loose.push(row);
+      pushTo(byDomain, placeOf(row.marketplace, cleanDomain(row.domain)), row);
+    }
   }
   let names: Map<string, DealFact[]> | null = null;
   return {
@@ -110,6 +113,23 @@ const indexDeals = (agreements: readonly Agreement[], facts: Facts, knownUntil: 
       return names;
     },
   };
+};
+
+/**
+ * What a deal's rows name between them: one for each offer says that the deal has several, at one marketplace or at more. An offer
+ * comes with the deal as the row that names it has it, so that evidence points there.
+ */
+const namedBy = (deal: DealFact, rows: readonly DealFact[]) => {
+  const offers = new Map<string, DealFact>();
+  const places = new Map<DealFact["marketplace"], DealFact>([[deal.marketplace, deal]]);
+  const opportunities = new Set<string>();
+  for (const row of rows.toSorted((a, b) => (plainText(a) < plainText(b) ? -1 : 1))) {
+    const { offerId, opportunityId, marketplace, file, line } = row;
+    if (offerId !== null && !offers.has(offerId)) offers.set(offerId, { ...deal, offerId, marketplace, file, line });
+    if (!places.has(marketplace)) places.set(marketplace, { ...deal, marketplace, file, line });
+    if (opportunityId !== null) opportunities.add(opportunityId);
+  }
+  return { offers: [...offers], opportunities: [...opportunities], places: [...places.values()] };
 };
 
 const pushTo = <Value>(all: Map<string, Value[]>, key: string, value: Value): void => {
@@ -258,7 +278,7 @@ const against = (agreement: Agreement, deal: DealFact, policy: Policy): string |
   return null;
 };
 
-/** Deals in the order in which they closed; a deal that is read twice is one. */
+/** Deals in the order in which they closed; a deal that is read twice, or has a row for each of its offers, is one. */
 export const distinctDeals = (deals: readonly DealFact[]): readonly DealFact[] => {
   const byId = new Map<string, DealFact>();
   for (const deal of deals) {

@@ -33,6 +33,9 @@ export interface OwnDeal {
   readonly amount: MoneyText | null;
   readonly accountName: string;
   readonly website: string | null;
+  /** ISO 3166-1 alpha-2. */
+  readonly country: string | null;
+  readonly industry: string | null;
 }
 export interface OwnTouch {
   readonly id: string;
@@ -59,6 +62,8 @@ export interface OwnOffer {
   readonly acceptBy: string | null;
   readonly total: MoneyText | null;
   readonly name: string;
+  /** The marketplace's id of the listing. */
+  readonly product: string | null;
   readonly isRenewal: boolean;
   readonly isResold: boolean;
   readonly schedule: readonly OwnInstalment[];
@@ -118,7 +123,7 @@ export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, stri
   return {
     "deals.csv": table(
       dealHeader,
-      deals.map((deal) => dealCells(deal, byDeal.get(deal.id) ?? [])),
+      deals.flatMap((deal) => dealRows(deal, byDeal.get(deal.id) ?? [])),
     ),
     "touches.csv": table(
       touchHeader,
@@ -197,31 +202,51 @@ const dealHeader = [
   "cosell_opportunity_id",
   "partner_sourced",
   "partner_influenced",
+  "product",
+  "segment",
+  "region",
 ];
 const wonStages = new Set(["committed", "launched"]);
 const dealName = ({ source, key }: OwnDeal): string => `${source}:${key}`;
 
-/** Of a deal's offers the one that became a contract, else the latest that is out. */
-const dealCells = (deal: OwnDeal, offers: readonly OwnOffer[]): readonly string[] => {
-  const offer = offers.find(({ state }) => state === "accepted") ?? offers.at(0);
+/** Offers that nobody can accept any more: a deal is named by them only where it has no other. */
+const deadStates = new Set(["expired", "withdrawn", "superseded"]);
+
+/**
+ * One row for each offer that became a contract or still may; they differ in marketplace and offer alone. A deal whose offers are all over
+ * names the latest. It closed with the first acceptance: what is accepted later must not change who is credited.
+ */
+const dealRows = (deal: OwnDeal, offers: readonly OwnOffer[]): readonly (readonly string[])[] => {
+  const alive = offers.filter(({ state }) => !deadStates.has(state));
+  const named = alive.length > 0 ? alive : offers.slice(0, 1);
+  const accepted = offers.filter(({ state }) => state === "accepted");
+  const closedOn = accepted.flatMap(({ acceptedAt }) => dayText(acceptedAt) ?? []).toSorted()[0];
   const stage =
     deal.stage === "closed_lost"
       ? "Closed Lost"
-      : wonStages.has(deal.stage) || offer?.state === "accepted"
+      : wonStages.has(deal.stage) || accepted.length > 0
         ? "Closed Won"
         : deal.stage;
-  return [
+  const products = [...new Set(named.flatMap(({ product }) => product ?? []))];
+  const before = [
     dealName(deal),
     deal.accountName,
     registrableDomain(deal.website) ?? "",
     deal.amount?.amount ?? "",
-    deal.amount?.currency ?? offer?.total?.currency ?? "USD",
-    dayText(offer?.acceptedAt) ?? deal.closeDate ?? "",
+    deal.amount?.currency ?? named[0]?.total?.currency ?? "USD",
+    closedOn ?? deal.closeDate ?? "",
     stage,
-    offer?.marketplace ?? "",
-    offer?.remoteId === undefined || offer.remoteId === null ? "" : reportOfferId(offer.remoteId),
-    ...["", "", ""],
   ];
+  // Rules may be limited to one product, the customer's industry and country: a deal of several products says none.
+  const product = products.length === 1 ? (products[0] ?? "") : "";
+  const after = ["", "", "", product, deal.industry ?? "", deal.country ?? ""];
+  if (named.length === 0) return [[...before, "", "", ...after]];
+  return named.map(({ marketplace, remoteId }) => [
+    ...before,
+    marketplace,
+    remoteId === null ? "" : reportOfferId(remoteId),
+    ...after,
+  ]);
 };
 
 /** Reports name an offer by the last part of its name, without a revision. */
