@@ -116,7 +116,7 @@ export const openLocal = async (config: Config, options: OpenOptions = {}): Prom
   const ids = createIds(clock);
   const log = options.log ?? createLog({ clock, write: (line) => process.stderr.write(`${line}\n`), level: "warn" });
   const directory = resolve(config.COSELL_DATA);
-  const embedded = () => (options.isThrowAway === true ? openInMemory(null) : openEmbedded(directory));
+  const embedded = () => (options.isThrowAway === true ? openInMemory() : openEmbedded(directory));
   const database = config.DATABASE_URL === undefined ? await embedded() : openServer(config.DATABASE_URL);
   try {
     await refuseHalfRestored(database.db.sql);

@@ -6,7 +6,7 @@ import { TransactionHeldError } from "../src/store/database.ts";
 import { DirectoryOwnedError, findOwner, openEmbedded } from "../src/store/embedded.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { checkpointWhenLong, vacuumChanged } from "../src/store/vacuum.ts";
-import { openTestDatabase } from "./template.ts";
+import { fillDirectory, openTestDatabase } from "./template.ts";
 
 const database = await openTestDatabase();
 afterAll(() => database.close());
@@ -109,6 +109,7 @@ describe("the database", () => {
 describe("the embedded database's directory", () => {
   it("has one owner: a second is refused by name, and after a close it opens again with its rows", async () => {
     const directory = mkdtempSync(join(tmpdir(), "cosell-owner-"));
+    await fillDirectory(directory);
     const first = await openEmbedded(directory);
     await first.db.sql`create table kept (n int)`;
     await first.db.sql`insert into kept values (7)`;

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort, readConfig } from "../src/node.ts";
 import { openEmbedded } from "../src/store/embedded.ts";
 import { build, cliPath, root } from "./built.ts";
+import { fillDirectory } from "./template.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "cosell-process-"));
 const data = join(directory, "data");
@@ -26,7 +27,7 @@ const answers = async (path: string): Promise<boolean> =>
   );
 
 beforeAll(async () => {
-  await build();
+  await Promise.all([build(), fillDirectory(data)]);
   service = spawn(process.execPath, [cliPath, "serve"], {
     env: environment,
     cwd: root,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../src/node.ts";
 import { build, cliPath, root } from "./built.ts";
+import { fillDirectory } from "./template.ts";
 
 export interface RunnerProcess {
   readonly url: string;
@@ -18,8 +19,8 @@ export const startRunner = async (keys: {
   readonly eventKey: string;
   readonly signingKey: string;
 }): Promise<RunnerProcess> => {
-  await build();
   const directory = mkdtempSync(join(tmpdir(), "cosell-runner-"));
+  await Promise.all([build(), fillDirectory(directory)]);
   const port = await freePort("127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
   const words = ["--port", String(port), "--data", directory, "--event-key", keys.eventKey];

@@ -1,20 +1,22 @@
 /**
- * Test databases. By default each test file gets its own embedded database in memory, loaded from a template that has the
- * migrations applied (initdb takes seconds, loading a fraction of one). With TEST_DATABASE_URL it gets its own PostgreSQL
- * database instead. This file is vitest's global set-up and also what tests import to open one.
+ * Test databases. By default each test file gets its own embedded database in memory, as a template has it that the migrations are
+ * applied to: loaded once (initdb takes seconds, loading most of one) and wound back for every further file. With TEST_DATABASE_URL
+ * it gets its own PostgreSQL database instead. This file is vitest's global set-up and also what tests import to open one.
  */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { PGlite } from "@electric-sql/pglite";
 import postgres from "postgres";
 import type { Db } from "../src/ports.ts";
 import { openDatabase } from "../src/store/database.ts";
-import { compileEngine, openInMemory } from "../src/store/embedded.ts";
 import { serveEngine } from "../src/store/embedded-socket.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { migrations } from "../src/store/migrations/index.ts";
+import { compileEngine, createTemplate, type Template } from "./template-engines.ts";
 
 const serverUrl = process.env.TEST_DATABASE_URL;
 const fingerprint = createHash("sha256")
@@ -31,12 +33,14 @@ export default async function setup(): Promise<void> {
   mkdirSync(join(templatePath, ".."), { recursive: true });
   const draft = `${templatePath}.${process.pid}`;
   writeFileSync(draft, await makeSmall());
-  const database = await openInMemory(draft);
+  const empty = createTemplate(draft);
+  const database = await empty.open();
   await migrate(database.db);
   // Or each copy would begin with a recovery.
   await database.db.sql`checkpoint`;
   writeFileSync(draft, await database.dump());
   await database.close();
+  await empty.drop();
   renameSync(draft, templatePath);
 }
 
@@ -65,20 +69,19 @@ export interface FrozenDatabase {
 }
 
 let opened = 0;
-let engine: Promise<WebAssembly.Module> | null = null;
+const migrated = createTemplate(templatePath);
 /**
  * A fresh, migrated database of this test file's own. A commit on PostgreSQL waits for the disk only with `isDurable`: the
  * databases are dropped anyway.
  */
 export const openTestDatabase = async ({ isDurable = false } = {}): Promise<TestDatabase> => {
   return serverUrl === undefined
-    ? openEmbeddedCopy(templatePath)
+    ? openEmbeddedCopy(migrated)
     : openServerCopy(serverUrl, { template: templateDatabase, isDurable });
 };
 
-const openEmbeddedCopy = async (template: string): Promise<TestDatabase> => {
-  engine ??= compileEngine();
-  const database = await openInMemory(template, await engine);
+const openEmbeddedCopy = async (template: Template): Promise<TestDatabase> => {
+  const database = await template.open();
   return {
     db: database.db,
     kind: "embedded",
@@ -88,17 +91,23 @@ const openEmbeddedCopy = async (template: string): Promise<TestDatabase> => {
       const path = join(tmpdir(), `cosell-frozen-${process.pid}-${opened++}.tar`);
       writeFileSync(path, await database.dump());
       await database.close();
-      return { open: () => openEmbeddedCopy(path), drop: async () => rmSync(path, { force: true }) };
+      const frozen = createTemplate(path);
+      return {
+        open: () => openEmbeddedCopy(frozen),
+        drop: async () => {
+          await frozen.drop();
+          rmSync(path, { force: true });
+        },
+      };
     },
   };
 };
 
 /** The embedded database alone, in this thread, at `path`; empty where the tests run on a server. */
 export const openSocket = async (path: string): Promise<{ readonly close: () => Promise<void> }> => {
-  engine ??= compileEngine();
   const database = await PGlite.create({
     ...(serverUrl === undefined ? { loadDataDir: new Blob([new Uint8Array(readFileSync(templatePath))]) } : {}),
-    pgliteWasmModule: await engine,
+    pgliteWasmModule: await compileEngine(),
   });
   const server = await serveEngine({ engine: database, path, connectionsMax: 5 });
   return {
@@ -107,6 +116,17 @@ export const openSocket = async (path: string): Promise<{ readonly close: () => 
       await database.close();
     },
   };
+};
+
+/**
+ * Puts a migrated embedded database into the data directory of a service that is started for something else than its first start.
+ * Nothing where the tests run on a server, which has no such template: the service makes its database itself then.
+ */
+export const fillDirectory = async (directory: string): Promise<void> => {
+  if (serverUrl !== undefined) return;
+  const database = join(directory, "database");
+  mkdirSync(database, { recursive: true, mode: 0o700 });
+  await promisify(execFile)("tar", ["--extract", "--file", templatePath, "--directory", database]);
 };
 
 const openServerCopy = async (

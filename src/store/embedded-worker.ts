@@ -12,8 +12,6 @@ export interface EmbeddedWorkerData {
   readonly connectionsMax: number;
   /** A dumped data directory to start a fresh database from. */
   readonly template: string | null;
-  /** PGlite compiled before; null: this thread compiles it itself. */
-  readonly engine: WebAssembly.Module | null;
 }
 
 /**
@@ -27,12 +25,10 @@ const data: EmbeddedWorkerData = workerData;
  * V8 takes 600 MB and seconds to optimize PostgreSQL's parser alone, once it was called some times: more memory than all the rest of
  * a service. What its fast compiler makes of PGlite is good enough for one database. V8 has no such flag for a single module.
  */
-if (data.engine === null)
-  for (const flag of ["--no-wasm-tier-up", "--no-wasm-dynamic-tiering"]) setFlagsFromString(flag);
+for (const flag of ["--no-wasm-tier-up", "--no-wasm-dynamic-tiering"]) setFlagsFromString(flag);
 const database = await PGlite.create({
   ...(data.directory === null ? {} : { dataDir: data.directory }),
   ...(data.template === null ? {} : { loadDataDir: new Blob([new Uint8Array(readFileSync(data.template))]) }),
-  ...(data.engine === null ? {} : { pgliteWasmModule: data.engine }),
   startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${sharedBuffersMb}MB`],
 });
 const server = await serveEngine({

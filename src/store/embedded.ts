@@ -5,16 +5,15 @@
  */
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import * as z from "zod";
 import type { Db } from "../ports.ts";
 import { openDatabase } from "./database.ts";
 import type { EmbeddedWorkerData } from "./embedded-worker.ts";
-import { checkpointWhenLong, vacuumChanged } from "./vacuum.ts";
+import { keepTidy } from "./vacuum.ts";
 
 /**
  * The pool has one connection: PGlite is one session, and one connection pipelines as fast as several that wait for each other.
@@ -24,7 +23,6 @@ const poolConnections = 1;
 const connectionsMax = 4;
 const transactionMsMax = 2_000;
 const stopMsMax = 8_000;
-const vacuumEveryMs = 60_000;
 
 const ownerSchema = z.object({
   pid: z.number().int(),
@@ -74,7 +72,6 @@ export const openEmbedded = async (directory: string): Promise<EmbeddedDatabase>
       socketPath,
       connectionsMax,
       template: null,
-      engine: null,
     });
     chmodSync(socketPath, 0o600);
     return {
@@ -92,22 +89,15 @@ export const openEmbedded = async (directory: string): Promise<EmbeddedDatabase>
   }
 };
 
-/**
- * A database in memory, optionally from a template file; for tests and rehearsals that need nothing afterwards. Whoever opens
- * many of them in one process compiles the engine once with `compileEngine` and gives it to each.
- */
-export const openInMemory = async (
-  template: string | null,
-  engine: WebAssembly.Module | null = null,
-): Promise<EmbeddedDatabase> => {
+/** A database in memory, for what needs nothing of it afterwards. */
+export const openInMemory = async (): Promise<EmbeddedDatabase> => {
   const directory = join(tmpdir(), `cosell-${process.pid}-${Math.floor(performance.now() * 1000)}-${nextInstance++}`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const running = await startWorker({
     directory: null,
     socketPath: join(directory, ".s.PGSQL.5432"),
     connectionsMax,
-    template,
-    engine,
+    template: null,
   });
   return {
     db: running.db,
@@ -120,11 +110,6 @@ export const openInMemory = async (
   };
 };
 let nextInstance = 0;
-
-/** PGlite's WebAssembly as V8 made it faster while it ran: databases that share it start fast and are fast from the first statement. */
-export const compileEngine = async (): Promise<WebAssembly.Module> =>
-  WebAssembly.compile(readFileSync(join(dirname(packages.resolve("@electric-sql/pglite")), "pglite.wasm")));
-const packages = createRequire(import.meta.url);
 
 /** The living owner of a data directory, or null. */
 export const findOwner = async (directory: string): Promise<Owner | null> => {
@@ -156,7 +141,7 @@ export const restoreEmbedded = async <T>(
     const draft = join(root, "database.restoring");
     rmSync(draft, { recursive: true, force: true });
     const { template } = restoring;
-    const running = await startWorker({ directory: draft, socketPath, connectionsMax, template, engine: null });
+    const running = await startWorker({ directory: draft, socketPath, connectionsMax, template });
     chmodSync(socketPath, 0o600);
     const result = await restoring.prepare(running.db).finally(running.close);
     const movedTo = existsSync(join(root, "database")) ? join(root, restoring.aside) : null;
@@ -298,13 +283,7 @@ const startWorker = async (data: EmbeddedWorkerData): Promise<RunningWorker> => 
     connectionsMax: poolConnections,
     transactionMsMax,
   });
-  // Late is harmless: what fails now is tried again a minute later.
-  const tidy = async (): Promise<void> => {
-    await vacuumChanged(db.sql);
-    await checkpointWhenLong(db.sql);
-  };
-  const vacuum = setInterval(() => void tidy().catch(() => {}), vacuumEveryMs);
-  vacuum.unref();
+  const stopTidying = keepTidy(db.sql);
   return {
     db,
     dump: () =>
@@ -313,7 +292,7 @@ const startWorker = async (data: EmbeddedWorkerData): Promise<RunningWorker> => 
         worker.postMessage({ dump: true });
       }),
     close: async () => {
-      clearInterval(vacuum);
+      stopTidying();
       await db.close();
       const stopped = new Promise<void>((done) => worker.once("exit", () => done()));
       worker.postMessage("stop");

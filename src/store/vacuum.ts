@@ -33,3 +33,16 @@ export const checkpointWhenLong = async (query: Query, bytesMax = logBytesMax): 
   await query`checkpoint`;
   return true;
 };
+
+const tidyEveryMs = 60_000;
+/** Does both every minute until what it returns is called. */
+export const keepTidy = (query: Query): (() => void) => {
+  const tidy = async (): Promise<void> => {
+    await vacuumChanged(query);
+    await checkpointWhenLong(query);
+  };
+  // Late is harmless: what fails now is tried again a minute later.
+  const timer = setInterval(() => void tidy().catch(() => {}), tidyEveryMs);
+  timer.unref();
+  return () => clearInterval(timer);
+};
