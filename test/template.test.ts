@@ -1,4 +1,5 @@
 /** The databases that the other tests are given. */
+import type postgres from "postgres";
 import { expect, it } from "vitest";
 import { openTestDatabase, type TestDatabase } from "./template.ts";
 
@@ -14,7 +15,7 @@ it("a database is as its template, whatever was done to the one before it, a tra
   const before = await look(first);
   for (let round = 0; round < 3; round++) {
     const database = round === 0 ? first : await openTestDatabase();
-    const { sql } = database.db;
+    const sql = database.db.sql as unknown as postgres.Sql;
     await sql`create table left_behind as select n, repeat('x', 900) as text from generate_series(1, 20000) as n`;
     await sql`create index on left_behind (text)`;
     await sql`set work_mem = '9MB'`;
