@@ -2,10 +2,11 @@
 -- kept up row by row they cost more than the rows. A ledger that has rows keeps those that it has.
 create function ledger_lookups() returns void language plpgsql as $$
 begin
-  if to_regclass('ledger_line_key') is not null then return; end if;
-  -- Of two that make an index at once, PostgreSQL fails one, "if not exists" or not.
+  if exists (select from pg_indexes where schemaname = current_schema() and indexname = 'ledger_line_key') then return; end if;
+  -- Of two that make an index at once, PostgreSQL fails one, "if not exists" or not. Whoever waited looks again, by a query:
+  -- to_regclass would say what it said before.
   perform pg_advisory_xact_lock(7241923);
-  if to_regclass('ledger_line_key') is not null then return; end if;
+  if exists (select from pg_indexes where schemaname = current_schema() and indexname = 'ledger_line_key') then return; end if;
   create index ledger_line_parent on ledger_line (parent_key) where parent_key is not null;
   create index ledger_line_payout on ledger_line (payout_key) where payout_key is not null;
   create index ledger_line_agreement on ledger_line (agreement_id) where agreement_id is not null;
