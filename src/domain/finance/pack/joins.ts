@@ -3,13 +3,14 @@ import type { Agreement } from "../agreements.ts";
 import { amountText } from "../amount.ts";
 import type { Close } from "../close.ts";
 import type { Credit } from "../credits.ts";
-import { dayText } from "../day.ts";
+import { dayText, lastSecondOfDay } from "../day.ts";
 import { type CloseException, exceptionKey } from "../exception.ts";
-import type { DealFact, DepositFact, Facts } from "../facts.ts";
+import type { AgreementFact, DealFact, DepositFact, Facts, OfferFact } from "../facts.ts";
 import type { MoneyLine } from "../line.ts";
 import type { Link } from "../links.ts";
 import type { Payout } from "../payouts.ts";
 import { scoreText } from "../suggestions.ts";
+import { latestOf } from "../versions.ts";
 import { type Evidence, node, on } from "./evidence.ts";
 import { actions, percentText } from "./findings.ts";
 import { money } from "./table.ts";
@@ -160,8 +161,11 @@ const belonging = (book: Book, line: MoneyLine): readonly Evidence[] => {
 /** An agreement without its lines: schedule, offer, deal and rule. */
 const contract = (book: Book, link: Link): Evidence => {
   const { agreement } = link;
-  const fact = book.facts.agreements.find(
-    (one) => one.agreementId === agreement.id && one.marketplace === agreement.marketplace,
+  const fact = standing(
+    book,
+    book.facts.agreements.filter(
+      (one) => one.agreementId === agreement.id && one.marketplace === agreement.marketplace,
+    ),
   );
   const rate = book.close.rateOf(agreement);
   return node({
@@ -188,10 +192,26 @@ const contract = (book: Book, link: Link): Evidence => {
   });
 };
 
+/** The version that the close went by: what we wrote down ourselves before a feed's, the latest known of each. */
+const standing = <Fact extends AgreementFact | OfferFact>(
+  { close }: Book,
+  facts: readonly Fact[],
+): Fact | undefined => {
+  const latest = (isOwn: boolean): Fact | undefined =>
+    latestOf(
+      facts.filter(({ own }) => own === isOwn),
+      lastSecondOfDay(close.asOfDay),
+    )[0];
+  return latest(true) ?? latest(false);
+};
+
 const offerOf = (book: Book, agreement: Agreement): readonly Evidence[] => {
   if (agreement.offerId === null) return [];
-  const fact = book.facts.offers.find(
-    ({ offerId, marketplace }) => offerId === agreement.offerId && marketplace === agreement.marketplace,
+  const fact = standing(
+    book,
+    book.facts.offers.filter(
+      ({ offerId, marketplace }) => offerId === agreement.offerId && marketplace === agreement.marketplace,
+    ),
   );
   return [
     node({
