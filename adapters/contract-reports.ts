@@ -53,6 +53,8 @@ export interface DocumentFormat extends Recognised {
 /** A file that describes how other files beside it are read. `define` throws a `RefusedDocument`. */
 export interface DefiningFormat extends Recognised {
   readonly shape: "defining";
+  /** What every format that it defines is called. */
+  readonly defines: Pick<Recognised, "id" | "title">;
   readonly define: (text: string) => CsvFormat;
 }
 

@@ -1,6 +1,6 @@
 /** `cosell connect` tells each marketplace's connection where reports of money lie. */
 import { expect, test } from "vitest";
-import { cosell, fakeApi } from "./cli-shell.ts";
+import { cosell, fakeApi, listRoute } from "./cli-shell.ts";
 
 const saved = () => ({
   status: 201,
@@ -35,7 +35,7 @@ test.each([
     { reports: {}, app: { kind: "secret", clientId: "c-1" } },
   ],
 ])("connect %s", async (marketplace, words, settings) => {
-  const { api, calls } = fakeApi(saved);
+  const { api, calls } = fakeApi(listRoute("/v1/connections", []), saved);
   await cosell(["connect", marketplace, ...words], { api });
   expect(calls.find(({ method }) => method === "POST")?.body).toMatchObject({ settings });
 });

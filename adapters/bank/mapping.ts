@@ -33,11 +33,14 @@ export const bankMappingSchema = z.object({
 });
 export type BankMapping = z.infer<typeof bankMappingSchema>;
 
+const mapped = { id: "bank.mapped-statement", title: "Bank statement (CSV, mapped)" };
+
 export const mappingFormat: DefiningFormat = {
   id: "bank.mapping",
   title: "Mapping of a bank's columns",
   shape: "defining",
   path: /bank[^/]*mapping[^/]*\.json$|bank\/(?:[^/]+\/)*[^/]*mapping[^/]*\.json$/i,
+  defines: mapped,
   define: (text) => mappedStatement(parseDocument(bankMappingSchema, text)),
 };
 
@@ -45,8 +48,7 @@ export const mappingFormat: DefiningFormat = {
 export const mappedStatement = (mapping: BankMapping): CsvFormat => {
   const { columns } = mapping;
   return {
-    id: "bank.mapped-statement",
-    title: "Bank statement (CSV, mapped)",
+    ...mapped,
     shape: "csv",
     path: /bank|statement/i,
     required: Object.values(columns).filter((column) => column !== undefined),

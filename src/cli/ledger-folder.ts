@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { reportFormats } from "../../adapters/report-formats.ts";
 import { createSystemClock } from "../clock.ts";
 import { type Facts, noFacts } from "../domain/finance/facts.ts";
 import { createIds } from "../ids.ts";
@@ -117,12 +118,18 @@ const keptFiles = async ({ db, reportFiles }: OpenLedger): Promise<readonly Repo
   }
 };
 
+const titles = new Map(
+  reportFormats
+    .flatMap((format) => (format.shape === "defining" ? [format, format.defines] : [format]))
+    .map(({ id, title }) => [id, title]),
+);
+
 /** A file as it was read when it came. */
 const readOf = (file: ReportFile): ReadFile => ({
   number: file.seq,
   path: file.path,
   status: file.status === "receiving" ? "unknown" : file.status,
-  format: file.format === null ? null : { id: file.format, title: file.format },
+  format: file.format === null ? null : { id: file.format, title: titles.get(file.format) ?? file.format },
   rows: file.rows,
   problems: file.problems,
   problemCount: file.problemCount,
