@@ -77,7 +77,10 @@ interface EngineThread {
 
 const startThread = async (template: string): Promise<EngineThread> => {
   const workerData: TemplateWorkerData = { template, engine: await compileEngine() };
-  const worker = new Worker(new URL("./template-worker.ts", import.meta.url), { workerData, execArgv: [] });
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "mjs";
+  // In the build this module may lie in a chunk folder; the worker lies at its root.
+  const base = import.meta.url.replace(/\/chunks\/[^/]+$/, "/");
+  const worker = new Worker(new URL(`./template-worker.${extension}`, base), { workerData, execArgv: [] });
   const answered = (): Promise<unknown> => {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const end = (code: number): void => reject(new Error(`the embedded engine stopped (exit ${code})`));

@@ -12,7 +12,7 @@ import { createIds, createSeededIds } from "../../src/ids.ts";
 import type { Clock, Db, Log } from "../../src/ports.ts";
 import { createService, type Service } from "../../src/service.ts";
 import { connectSimulators, createSimulators, type Simulators } from "../../src/simulation.ts";
-import { openEmbedded } from "../../src/store/embedded.ts";
+import { openEmbedded, openInMemory } from "../../src/store/embedded.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { createSeal, createSecrets } from "../../src/store/seal.ts";
 import { vacuumChanged } from "../../src/store/vacuum.ts";
@@ -55,13 +55,18 @@ export interface StandOptions {
   readonly taskSeconds?: number;
 }
 
+/** The server's where TEST_DATABASE_URL names one; else the product's own embedded database, as a service runs it. */
+const openBenched = async (isDurable: boolean): Promise<{ readonly db: Db; readonly close: () => Promise<void> }> => {
+  if (process.env.TEST_DATABASE_URL !== undefined) return openTestDatabase({ isDurable });
+  const database = await openInMemory();
+  await migrate(database.db);
+  return database;
+};
+
 export const openStand = async (options: StandOptions): Promise<Stand> => {
   const { clock, fast } = options;
   const clouds = options.clouds ?? ["aws"];
-  const database =
-    options.directory !== undefined
-      ? await openEmbedded(options.directory)
-      : await openTestDatabase({ isDurable: fast });
+  const database = options.directory !== undefined ? await openEmbedded(options.directory) : await openBenched(fast);
   const db = options.wrapDb?.(database.db) ?? database.db;
   const ids = fast ? createIds(clock) : createSeededIds(clock, "bench");
   const seal = await createSeal(sealKey, ids);
