@@ -10,7 +10,6 @@ const programs = process.argv.includes("--programs")
       "test/kill-driver.ts",
       "test/kill-child.ts",
       "test/bench.ts",
-      "test/template-worker.ts",
       "test/close-bench.ts",
       "test/wrangler-drive.ts",
     ]

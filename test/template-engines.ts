@@ -1,13 +1,17 @@
-/** Embedded databases that begin as a template: an engine that a test is done with is wound back and given to the next one. */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+/**
+ * Embedded databases that begin as a template: an engine that a test is done with is wound back and given to the next one. They
+ * lie in the test's own thread: there are as many of those as processors, and a statement costs neither a system call nor a switch.
+ */
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { type Duplex, duplexPair } from "node:stream";
+import { PGlite } from "@electric-sql/pglite";
 import type { Db } from "../src/ports.ts";
 import { openDatabase } from "../src/store/database.ts";
+import { createEngineDoor } from "../src/store/embedded-socket.ts";
 import { keepTidy } from "../src/store/vacuum.ts";
-import type { TemplateRequest, TemplateWorkerData } from "./template-worker.ts";
+import { keepEngine } from "./kept-engine.ts";
 
 /** More at rest than these are stopped: each takes 150 MB. */
 const restingMax = 1;
@@ -28,39 +32,64 @@ export interface Template {
 
 /** The databases that begin as the dumped data directory at `path`. Reads nothing before the first is opened. */
 export const createTemplate = (path: string): Template => {
-  const resting: EngineThread[] = [];
+  const resting: TemplateEngine[] = [];
   return {
     open: async () => {
-      const thread = resting.pop() ?? (await startThread(path));
-      const directory = join(tmpdir(), `cosell-${process.pid}-${opened++}`);
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-      const socketPath = join(directory, ".s.PGSQL.5432");
-      await thread.ask({ serve: socketPath });
-      const db = openDatabase({ target: { socketPath }, connectionsMax: 1, transactionMsMax });
+      const engine = resting.pop() ?? (await openEngine(path));
+      const door = createEngineDoor(engine.database);
+      const connect = (): Duplex => {
+        const [client, server] = duplexPair();
+        door.accept(server);
+        // postgres.js takes leave only of a socket that says so.
+        return Object.defineProperty(client, "readyState", { get: () => (client.destroyed ? "closed" : "open") });
+      };
+      const db = openDatabase({ target: { connect }, connectionsMax: 1, transactionMsMax });
       const stopTidying = keepTidy(db.sql);
       return {
         db,
-        dump: async () => {
-          const bytes = await thread.ask("dump");
-          if (!(bytes instanceof Uint8Array)) throw new Error("the engine did not dump its data directory");
-          return bytes;
-        },
+        dump: async () => new Uint8Array(await (await engine.database.dumpDataDir("none")).arrayBuffer()),
         close: async () => {
           stopTidying();
           await db.close();
-          const isFresh = await thread.ask("rewind");
-          rmSync(directory, { recursive: true, force: true });
-          if (isFresh === true && resting.length < restingMax) resting.push(thread);
-          else await thread.stop();
+          door.close();
+          const isFresh = await engine.rewind();
+          if (isFresh && resting.length < restingMax) resting.push(engine);
+          else await engine.database.close();
         },
       };
     },
     drop: async () => {
-      await Promise.all(resting.splice(0).map((thread) => thread.stop()));
+      await Promise.all(resting.splice(0).map((engine) => engine.database.close()));
     },
   };
 };
-let opened = 0;
+
+interface TemplateEngine {
+  readonly database: PGlite;
+  /** Whether it is as the template again. */
+  readonly rewind: () => Promise<boolean>;
+}
+const openEngine = async (template: string): Promise<TemplateEngine> => {
+  const database = await PGlite.create({
+    loadDataDir: new Blob([new Uint8Array(readFileSync(template))]),
+    pgliteWasmModule: await compileEngine(),
+  });
+  const rewind = keepEngine(database.Module);
+  /** Libraries that are loaded later stay in the JavaScript around the memory that is wound back. */
+  const countLibraries = async (): Promise<unknown> =>
+    (await database.query("select count(*)::int4 as count from pg_get_loaded_modules()")).rows;
+  const libraries = JSON.stringify(await countLibraries());
+  rewind();
+  return {
+    database,
+    rewind: async () => {
+      if (database.isInTransaction()) await database.exec("rollback");
+      if (JSON.stringify(await countLibraries()) !== libraries) return false;
+      rewind();
+      return true;
+    },
+  };
+};
 
 let engine: Promise<WebAssembly.Module> | null = null;
 /** PGlite's WebAssembly as V8 made it faster while it ran: databases that share it start fast and are fast from the first statement. */
@@ -69,34 +98,3 @@ export const compileEngine = (): Promise<WebAssembly.Module> => {
   return engine;
 };
 const packages = createRequire(import.meta.url);
-
-interface EngineThread {
-  readonly ask: (request: TemplateRequest) => Promise<unknown>;
-  readonly stop: () => Promise<void>;
-}
-
-const startThread = async (template: string): Promise<EngineThread> => {
-  const workerData: TemplateWorkerData = { template, engine: await compileEngine() };
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "mjs";
-  // In the build this module may lie in a chunk folder; the worker lies at its root.
-  const base = import.meta.url.replace(/\/chunks\/[^/]+$/, "/");
-  const worker = new Worker(new URL(`./template-worker.${extension}`, base), { workerData, execArgv: [] });
-  const answered = (): Promise<unknown> => {
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const end = (code: number): void => reject(new Error(`the embedded engine stopped (exit ${code})`));
-    worker.once("message", resolve).once("error", reject).once("exit", end);
-    return promise.finally(() => worker.off("message", resolve).off("error", reject).off("exit", end));
-  };
-  await answered();
-  // One at rest does not keep the process from ending.
-  worker.unref();
-  return {
-    ask: async (request) => {
-      const answer = answered();
-      worker.ref();
-      worker.postMessage(request);
-      return answer.finally(() => worker.unref());
-    },
-    stop: async () => void (await worker.terminate()),
-  };
-};

@@ -4,8 +4,8 @@ import type { Db, Query, Tx } from "../ports.ts";
 import { migrationNames } from "./migrations/names.ts";
 
 export interface DatabaseOptions {
-  /** `postgres://…`, or the path of the embedded database's unix socket. */
-  readonly target: { readonly url: string } | { readonly socketPath: string };
+  /** `postgres://…`, the path of the embedded database's unix socket, or what gives a stream to an engine in this thread. */
+  readonly target: { readonly url: string } | { readonly socketPath: string } | { readonly connect: () => object };
   readonly connectionsMax: number;
   /** A transaction open longer than this is rolled back, with the place that opened it in the error. */
   readonly transactionMsMax: number;
@@ -24,7 +24,7 @@ export const openDatabase = (options: DatabaseOptions): Db => {
       ? postgres(options.target.url, { ...common, idle_timeout: 60 })
       : postgres({
           ...common,
-          path: options.target.socketPath,
+          ...("connect" in options.target ? { socket: options.target.connect } : { path: options.target.socketPath }),
           // A new connection is the same session: what the old one prepared would stay in it.
           max_lifetime: null,
           username: "postgres",

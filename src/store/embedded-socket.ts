@@ -3,7 +3,8 @@
  * sends up to a Sync is given to it in one call, and nobody else is let in between. Imported by the worker thread only.
  * The messages: https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
-import { createServer, type Socket } from "node:net";
+import { createServer } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** What is used of PGlite. */
 export interface Engine {
@@ -22,7 +23,7 @@ export interface SocketOptions {
 }
 
 interface Connection {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   /** What has arrived and is not yet executed. */
   received: Buffer;
   isStarted: boolean;
@@ -39,12 +40,16 @@ const syncMessage = Buffer.from([sync, 0, 0, 0, lengthBytes]);
 const resting: ReadonlySet<number> = new Set([sync, code("Q")]);
 const awaited: ReadonlySet<number> = new Set([...resting, code("H")]);
 
-/** Listens at `path`, and answers once it does. `stop` lets the call under way end and closes every connection. */
-export const serveEngine = async ({
-  engine,
-  path,
-  connectionsMax,
-}: SocketOptions): Promise<{ readonly stop: () => Promise<void> }> => {
+/** The engine's door: takes clients' connections one by one. */
+export interface EngineDoor {
+  /** The server's side of a client's connection. */
+  readonly accept: (socket: Duplex) => void;
+  /** Lets the call under way end and closes every connection. */
+  readonly close: () => void;
+}
+
+/** Serves clients of the protocol; each gets its answers on the connection that it came by. */
+export const createEngineDoor = (engine: Engine): EngineDoor => {
   const connections = new Set<Connection>();
   /** In the middle of a transaction or of an extended query: the session is this connection's. */
   let holder: Connection | null = null;
@@ -89,26 +94,41 @@ export const serveEngine = async ({
     }
     return null;
   };
-  const server = createServer((socket) => {
-    const connection: Connection = { socket, received: Buffer.alloc(0), isStarted: false };
-    connections.add(connection);
-    const goOn = (): void => void work().catch((error: Error) => socket.destroy(error));
-    socket.on("data", (data) => {
-      connection.received = connection.received.length === 0 ? data : Buffer.concat([connection.received, data]);
-      goOn();
-    });
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => {
-      connections.delete(connection);
-      goOn();
-    });
-  });
+  return {
+    accept: (socket) => {
+      const connection: Connection = { socket, received: Buffer.alloc(0), isStarted: false };
+      connections.add(connection);
+      const goOn = (): void => void work().catch((error: Error) => socket.destroy(error));
+      socket.on("data", (data: Buffer) => {
+        connection.received = connection.received.length === 0 ? data : Buffer.concat([connection.received, data]);
+        goOn();
+      });
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => {
+        connections.delete(connection);
+        goOn();
+      });
+    },
+    close: () => {
+      for (const { socket } of connections) socket.destroy();
+    },
+  };
+};
+
+/** Listens at `path`, and answers once it does. `stop` lets the call under way end and closes every connection. */
+export const serveEngine = async ({
+  engine,
+  path,
+  connectionsMax,
+}: SocketOptions): Promise<{ readonly stop: () => Promise<void> }> => {
+  const door = createEngineDoor(engine);
+  const server = createServer(door.accept);
   server.maxConnections = connectionsMax;
   await new Promise<void>((listening, failed) => server.once("error", failed).listen(path, listening));
   return {
     stop: async () => {
       const closed = new Promise<void>((done) => server.close(() => done()));
-      for (const { socket } of connections) socket.destroy();
+      door.close();
       await closed;
     },
   };

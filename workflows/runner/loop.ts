@@ -104,7 +104,7 @@ const drain = async (context: Context): Promise<number> => {
   for (;;) {
     const found = await prepare(context);
     if (isExhausted && found === "nothing" && !state.isStale) return ran;
-    const started = await fill(context);
+    const started = await fill(context, found);
     ran += started;
     if (state.inFlight.size > 0) {
       await Promise.race(state.inFlight.values());
@@ -125,7 +125,7 @@ const live = async (context: Context): Promise<void> => {
     state.signal = Promise.withResolvers();
     try {
       const found = await prepare(context);
-      const started = await fill(context);
+      const started = await fill(context, found);
       rethrow(state);
       if (found === "something" || started > 0) continue;
       await wait(state, await idleMs(context, found));
@@ -176,7 +176,8 @@ const stop = async ({ deps, state }: Context): Promise<void> => {
   await releaseLeases(deps.db.sql, deps.owner);
 };
 
-type Found = "something" | "nothing" | "unchecked";
+/** `jobs`: nothing but jobs that may be claimed. */
+type Found = "something" | "jobs" | "nothing" | "unchecked";
 
 /** Turns what became due into jobs; looks only when something may have changed, or a second after the last look. */
 const prepare = async ({ deps, state }: Context): Promise<Found> => {
@@ -199,7 +200,7 @@ const prepare = async ({ deps, state }: Context): Promise<Found> => {
   if (due.crons) await fireCrons({ db, ids, now, functions });
   const found = due.leases || due.events || due.timers || due.crons || woken > 0;
   if (found) state.isStale = true;
-  return found ? "something" : "nothing";
+  return found ? "something" : due.jobs ? "jobs" : "nothing";
 };
 
 /** One batch; a smaller one after a failure, so that events which together take too long for a transaction still get through. */
@@ -218,9 +219,11 @@ const dispatch = async ({ deps, state }: Context): Promise<void> => {
 };
 
 /** Claims and starts jobs until nothing is due or the limit is reached; returns how many. */
-const fill = async (context: Context): Promise<number> => {
+const fill = async (context: Context, found: Found): Promise<number> => {
   const { deps, state } = context;
   let started = 0;
+  // A slot that was given back may let a job in that waits.
+  if (found === "nothing" && state.freed.size === 0) return started;
   while (state.inFlight.size < deps.parallel && !state.isStopping) {
     if (state.freed.size > 0) {
       const slots = [...state.freed];

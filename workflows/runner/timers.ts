@@ -81,6 +81,7 @@ const booleanRow = z.object({
   crons: z.boolean(),
   leases: z.boolean(),
   blocked: z.boolean(),
+  jobs: z.boolean(),
 });
 export interface DueQuestion {
   readonly owner: string;
@@ -89,7 +90,7 @@ export interface DueQuestion {
   readonly inFlight: readonly string[];
 }
 
-/** What besides jobs is due, in one round trip. */
+/** What is due, in one round trip: a claim that finds no job is dear, above all where several processes claim in turn. */
 export const dueNow = async (
   query: Query,
   { owner, now, inFlight }: DueQuestion,
@@ -100,7 +101,8 @@ export const dueNow = async (
     exists (select from runner_cron where next_at <= ${now}) as crons,
     exists (select from runner_job where lease_owner is not null and ((lease_owner <> ${owner} and lease_until <= ${now})
       or (lease_owner = ${owner} and not run_id || '/' || step_id = any(${[...inFlight]}::text[])))) as leases,
-    exists (select from runner_job where blocked_on is not null) as blocked`;
+    exists (select from runner_job where blocked_on is not null) as blocked,
+    exists (select from runner_job where lease_owner is null and blocked_on is null and run_at <= ${now}) as jobs`;
   return booleanRow.parse(row);
 };
 
