@@ -6,13 +6,7 @@ import { build } from "esbuild";
 
 const isImage = process.argv.includes("--image");
 const programs = process.argv.includes("--programs")
-  ? [
-      "test/kill-driver.ts",
-      "test/kill-child.ts",
-      "test/bench.ts",
-      "test/close-bench.ts",
-      "test/wrangler-drive.ts",
-    ]
+  ? ["test/kill-driver.ts", "test/kill-child.ts", "test/bench.ts", "test/close-bench.ts", "test/wrangler-drive.ts"]
   : [];
 const outdir = isImage ? "dist/image/dist" : "dist";
 /** The embedded database reads its own files: it stays a package. */
