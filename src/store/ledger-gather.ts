@@ -122,6 +122,8 @@ export const gatherFrom = async (
   const facts = new Map<string, NumberedFact>();
   const lines = new Map<number, StoredLine>();
   const [taxed] = await query`select 1 from ledger_fact where ref1 >= 'x|' and ref1 < 'x}' limit 1`;
+  /** Agreements whose lines were read: what else names those lines need not bring them again. */
+  const known = new Set<string>();
   let round: ReadonlySet<Ref> = new Set(seen);
   for (let count = 0; round.size > 0; count += 1) {
     if (count > roundsMax || lines.size > within.linesMax) return null;
@@ -135,9 +137,10 @@ export const gatherFrom = async (
     };
     const [foundFacts, foundLines, foundAgreements] = await Promise.all([
       factsBy(query, round, within.files),
-      linesBy(query, round, { ...within, shared }),
+      linesBy(query, round, { ...within, shared, known }),
       agreementsBy(query, round),
     ]);
+    for (const one of round) if (one.startsWith("a|")) known.add(restOf(one, 2));
     const asked = round;
     for (const fact of foundFacts) {
       facts.set(`${fact.fileSeq}|${fact.kind}|${fact.n}`, fact);
@@ -171,11 +174,13 @@ const factsBy = async (query: Query, round: ReadonlySet<Ref>, files: readonly nu
   );
 };
 
-const linesBy = async (
-  query: Query,
-  round: ReadonlySet<Ref>,
-  within: { readonly files: readonly number[]; readonly shared: (text: string) => string },
-): Promise<readonly StoredLine[]> => {
+interface LinesWithin {
+  readonly files: readonly number[];
+  readonly known: ReadonlySet<string>;
+  readonly shared: (text: string) => string;
+}
+
+const linesBy = async (query: Query, round: ReadonlySet<Ref>, within: LinesWithin): Promise<readonly StoredLine[]> => {
   const [keys, agreements, offers, payouts]: [string[], string[], string[], string[]] = [[], [], [], []];
   const invoiced: string[] = [];
   for (const one of round) {
@@ -203,8 +208,10 @@ const linesBy = async (
   return selectLines(
     query,
     {
-      sql: `select distinct on (file_seq, n) * from (${rows}) found order by file_seq, n`,
-      values: [within.files, ...asked.map(([, names]) => names)],
+      sql: `select distinct on (file_seq, n) * from (${rows}) found
+        where not exists (select from unnest($${asked.length + 2}::text[]) as read (id) where read.id = found.agreement_id)
+        order by file_seq, n`,
+      values: [within.files, ...asked.map(([, names]) => names), [...within.known]],
     },
     within.shared,
   );
