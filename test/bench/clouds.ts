@@ -166,7 +166,14 @@ const inProcess = async (wanted: Omit<CloudsTrial, "directory">): Promise<Took> 
   const trial: CloudsTrial = { ...wanted, directory: await makeDirectory() };
   const { DATABASE_URL: _d, TEST_DATABASE_URL: _t, ...env } = process.env;
   const [script = ""] = process.argv.slice(1);
-  const words = ["--expose-gc", "--max-semi-space-size=4", script, "--trial", JSON.stringify(trial)];
+  const words = [
+    "--expose-gc",
+    "--max-semi-space-size=4",
+    "--heap-growing-percent=30",
+    script,
+    "--trial",
+    JSON.stringify(trial),
+  ];
   const child = spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "inherit"] });
   let out = "";
   child.stdout.on("data", (part) => {
