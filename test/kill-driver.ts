@@ -1,9 +1,11 @@
 /**
- * kill -9 at many points, and what is left after each: `npm run test:kill -- --kills 100 [--offers --cloud aws|azure|gcp] [--seed n]`.
- * Without `--offers`: so many kills of shares at AWS, and a third as many of offers at each cloud. Prints what to type to replay.
+ * kill -9 at many points, and what is left after each: `npm run test:kill -- --kills 100 [--of shares|offers|books] [--cloud aws|azure|gcp]
+ * [--seed n]`. Without `--of`: so many kills of shares at AWS, a third as many of offers at each cloud and of the reading and
+ * reconciling of reports. Prints what to type to replay.
  */
 import { parseArgs } from "node:util";
 import { marketplaceIds } from "../src/domain/deal.ts";
+import { openBookSubject } from "./kill-books.ts";
 import { openOfferSubject } from "./kill-offers.ts";
 import { openShareSubject } from "./kill-shares.ts";
 import type { KillSubject } from "./kill-subject.ts";
@@ -12,14 +14,15 @@ const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },
-    offers: { type: "boolean", default: false },
+    of: { type: "string" },
     cloud: { type: "string" },
     only: { type: "string" },
   },
 });
 const kills = Number(values.kills);
 const clouds = marketplaceIds.filter((id) => values.cloud === undefined || id === values.cloud);
-if (!(kills > 0) || clouds.length === 0) throw new Error("--kills is a number, --cloud one of aws, azure, gcp");
+if (!(kills > 0) || clouds.length === 0 || !["shares", "offers", "books", undefined].includes(values.of))
+  throw new Error("--kills is a number, --cloud one of aws, azure, gcp, --of one of shares, offers, books");
 
 let state = Number(values.seed) >>> 0;
 const random = (): number => {
@@ -61,8 +64,11 @@ const rounds = async (subject: KillSubject, count: number): Promise<void> => {
   process.stdout.write(`${subject.name}: ${count} rounds, ${died} kills, ${problems.length - before} problems\n\n`);
 };
 
-if (!values.offers) await rounds(await openShareSubject(), kills);
-for (const cloud of clouds) await rounds(await openOfferSubject(cloud), values.offers ? kills : Math.ceil(kills / 3));
+const isWanted = (name: string): boolean => values.of === undefined || values.of === name;
+const third = values.of === undefined ? Math.ceil(kills / 3) : kills;
+if (isWanted("shares")) await rounds(await openShareSubject(), kills);
+if (isWanted("offers")) for (const cloud of clouds) await rounds(await openOfferSubject(cloud), third);
+if (isWanted("books")) await rounds(await openBookSubject(), third);
 
 for (const problem of problems)
   process.stdout.write(`${problem}\n  replay: npm run test:kill -- ${process.argv.slice(2).join(" ")}\n`);

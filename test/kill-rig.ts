@@ -78,23 +78,28 @@ export const openKillRig = async (at: { readonly cloud: MarketplaceId; readonly 
     running?.process.kill(signal);
     await running?.exited;
   };
-  const send = (method: string, path: string, body: unknown): Promise<Response> =>
+  interface Sent {
+    readonly type: string;
+    readonly body: string | null;
+  }
+  const send = (method: string, path: string, { type, body }: Sent): Promise<Response> =>
     fetch(`${publicUrl}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      signal: AbortSignal.timeout(10_000),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...{ method, body, signal: AbortSignal.timeout(10_000) },
+      headers: { authorization: `Bearer ${token}`, "content-type": type },
     });
-  const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-    let response = await send(method, path, body);
+  const asked = async <T>(method: string, path: string, sent: Sent): Promise<T> => {
+    let response = await send(method, path, sent);
     // A loaded machine is slow, not wrong: nothing was changed, and whoever asks is told to come back.
     for (let tries = 1; response.status === 503 && tries < busyTriesMax; tries++) {
       await sleep(500);
-      response = await send(method, path, body);
+      response = await send(method, path, sent);
     }
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as T;
   };
+  const call = <T>(method: string, path: string, body?: unknown): Promise<T> =>
+    asked(method, path, { type: "application/json", body: body === undefined ? null : JSON.stringify(body) });
+  const sendFile = <T>(path: string, body: string): Promise<T> => asked("POST", path, { type: "text/plain", body });
   const control = async <T>(method: string, path: string, body?: JsonObject): Promise<T> => {
     const headers = { "content-type": "application/json" };
     const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
@@ -110,7 +115,7 @@ export const openKillRig = async (at: { readonly cloud: MarketplaceId; readonly 
   await end("SIGTERM");
 
   return {
-    ...{ cloud: at.cloud, clock, call, control, start, connectionId: items[0]?.id ?? "" },
+    ...{ cloud: at.cloud, clock, call, sendFile, control, start, connectionId: items[0]?.id ?? "" },
     stop: () => end("SIGTERM"),
     /** Waits for the service to end itself, or ends it after `afterMs`. Tells whether it died before anybody gave up on it. */
     kill: async (afterMs: number | null): Promise<boolean> => {
