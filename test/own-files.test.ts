@@ -75,7 +75,7 @@ const closeOf = (given: Given, sales: readonly string[]): Close =>
     ],
   ]);
 const linksOf = (close: Close) =>
-  close.links.map(({ agreement: { id }, deal: of, method }) => [id, of?.dealId, method]);
+  close.links.map(({ agreement: { id }, parts: [of], method }) => [id, of?.deal.dealId, method]);
 const told = (close: Close, type: string) =>
   close.exceptions.filter((one) => one.type === type).map(({ subjectId, amount }) => [subjectId, amount]);
 const rowsOf = (given: Given): readonly (readonly string[])[] =>
@@ -103,7 +103,10 @@ describe("a deal that was sold by several offers", () => {
   });
 
   it("has evidence that points at the row that names the agreement's offer", () => {
-    const lines = closeOf({ offers, agreements }, sales).links.map(({ agreement: { id }, deal: of }) => [id, of?.line]);
+    const lines = closeOf({ offers, agreements }, sales).links.map(({ agreement: { id }, parts: [of] }) => [
+      id,
+      of?.deal.line,
+    ]);
     expect(lines.toSorted()).toEqual([
       ["agmt-1", 3],
       ["agmt-2", 2],

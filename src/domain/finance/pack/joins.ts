@@ -1,5 +1,6 @@
 /** The evidence of each kind of thing in a close, built from what an index of the close gives. */
 import type { Agreement } from "../agreements.ts";
+import { partOf, wholeParts } from "../allocation.ts";
 import { amountText } from "../amount.ts";
 import type { Close } from "../close.ts";
 import type { Credit } from "../credits.ts";
@@ -229,6 +230,7 @@ const offerOf = (book: Book, agreement: Agreement): readonly Evidence[] => {
 
 const whyLinked: Readonly<Record<Link["method"], string>> = {
   recorded: "a person decided so",
+  allocated: "a person's document shares the agreement among these deals",
   offer_id: "the deal names the agreement's offer",
   opportunity: "the only deal whose co-sell opportunity is associated with the agreement's offer",
   learned_alias: "the only deal of the account that the buyer was learnt to be, of the value that was open",
@@ -239,35 +241,67 @@ const whyLinked: Readonly<Record<Link["method"], string>> = {
 };
 
 const dealOf = (book: Book, link: Link): readonly Evidence[] => {
+  const { parts, candidates } = link;
+  const isLinked = parts.length > 0;
   const rejected = [
     ...link.rivals.map(({ dealId, why }) => `${dealId}: ${why}`),
-    ...link.candidates
-      .filter((deal) => deal !== link.deal)
-      .map(
-        ({ dealId }) => `${dealId}: ${link.deal === null ? "fits as well" : "names the same offer and closed later"}`,
-      ),
+    ...candidates
+      .filter((deal) => parts.every((part) => part.deal !== deal))
+      .map(({ dealId }) => `${dealId}: ${isLinked ? "names the same offer and closed later" : "fits as well"}`),
   ];
+  const unheard = link.unheard === "" ? [] : [link.unheard];
   const seen = link.suggestions.map(
     ({ deal, rule, score, isSuggested }) =>
       `${isSuggested ? "suggested" : "looked at"}: ${deal.dealId}, ${scoreText(score)} by ${rule.replace("_", " ")}`,
   );
-  if (link.deal === null)
-    return [node({ what: "no deal", id: "", because: whyLinked[link.method], rejected, says: seen })];
-  const { deal, agreement } = link;
-  const credits = (book.credits.get(agreement.id) ?? []).filter(({ dealId }) => dealId === deal.dealId);
-  return [
-    node({
-      what: "deal",
-      id: deal.dealId,
-      amount: money(deal.amount, deal.currency),
-      says: [...dealSays(deal), ...(link.evidence === "" ? [] : [link.evidence])],
-      where: deal,
-      because: whyLinked[link.method],
-      rejected,
-      parts: credits.map((credit) => ({ ...ofCredit(book, credit), because: "its rule credits this deal" })),
-    }),
-  ];
+  const [only] = parts;
+  if (only === undefined)
+    return [node({ what: "no deal", id: "", because: whyLinked[link.method], rejected, says: [...unheard, ...seen] })];
+  if (parts.length > 1) return [sharedOf(book, link)];
+  const says = link.evidence === "" ? unheard : [link.evidence, ...unheard];
+  return [{ ...dealNode(book, link, { deal: only.deal, says }), because: whyLinked[link.method], rejected }];
 };
+
+/** A document that shares the agreement: its parts add up to the contract value, where that is known. */
+const sharedOf = (book: Book, link: Link): Evidence => {
+  const { agreement, parts, document } = link;
+  const value = agreement.contractValue;
+  return node({
+    what: "allocation",
+    id: "",
+    amount: value === null ? null : money(value, agreement.currency),
+    says: [link.evidence],
+    where: document,
+    because: whyLinked[link.method],
+    parts: parts.map(({ deal, basisPoints }) =>
+      node({
+        what: "part of the agreement",
+        id: deal.dealId,
+        amount: value === null ? null : money(partOf(value, parts, deal.dealId), agreement.currency),
+        because: `the document gives it ${basisPoints} of ${wholeParts} basis points`,
+        isPart: value !== null,
+        parts: [dealNode(book, link, { deal, says: [] })],
+      }),
+    ),
+  });
+};
+
+const dealNode = (
+  book: Book,
+  { agreement }: Link,
+  { deal, says }: { readonly deal: DealFact; readonly says: readonly string[] },
+): Evidence =>
+  node({
+    what: "deal",
+    id: deal.dealId,
+    amount: money(deal.amount, deal.currency),
+    says: [...dealSays(deal), ...says],
+    where: deal,
+    parts: (book.credits.get(agreement.id) ?? [])
+      .filter(({ dealId }) => dealId === deal.dealId)
+      .map((credit) => ({ ...ofCredit(book, credit), because: "its rule credits this deal" })),
+  });
+
 const dealSays = (deal: DealFact): readonly string[] => [
   deal.accountName,
   ...on("closed", deal.closeDay),
