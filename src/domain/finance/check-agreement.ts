@@ -104,12 +104,12 @@ const checkDeal = (sold: Sold, { policy, partsOf }: AgreementContext, raise: Rai
     ...(isShared ? { basisPoints: `${basisPoints}` } : {}),
   };
   if (deal.currency !== agreement.currency) {
-    raise("CURRENCY_MISMATCH", valueOf(sold), { cause, details });
+    raise("CURRENCY_MISMATCH", soldFor(sold), { cause, details });
     return;
   }
   const parts = partsOf(sold);
   if (parts.length === 0) return;
-  const difference = parts.reduce((left, part) => left - valueOf(part), deal.amount);
+  const difference = parts.reduce((left, part) => left - soldFor(part), deal.amount);
   const tolerance = parts.reduce((sum, { link }) => sum + toleranceOf(link.agreement, policy), 0n);
   const together = parts.length > 1 ? { agreements: parts.map(({ link }) => link.agreement.id).join(" ") } : {};
   if (difference > tolerance || -difference > tolerance)
@@ -117,7 +117,7 @@ const checkDeal = (sold: Sold, { policy, partsOf }: AgreementContext, raise: Rai
 };
 
 /** What of the contract value is the deal's: of one that is shared to the minor unit, as deals are written. */
-const valueOf = ({ link: { agreement, parts }, part }: Sold): bigint => {
+const soldFor = ({ link: { agreement, parts }, part }: Sold): bigint => {
   const value = agreement.contractValue ?? 0n;
   return parts.length === 1 ? value : roundToMinor(partOf(value, parts, part.deal.dealId), agreement.currency);
 };
