@@ -3,19 +3,9 @@ import type { Credit } from "../credits.ts";
 import { exceptionKey } from "../exception.ts";
 import type { Facts } from "../facts.ts";
 import type { MoneyLine } from "../line.ts";
+import { creditId, ofCredit } from "./deal-joins.ts";
 import type { Evidence } from "./evidence.ts";
-import {
-  type Book,
-  creditId,
-  keyOf,
-  type Maker,
-  ofAgreement,
-  ofCredit,
-  ofDeposit,
-  ofException,
-  ofLine,
-  ofPayout,
-} from "./joins.ts";
+import { type Book, keyOf, type Maker, ofAgreement, ofDeposit, ofException, ofLine, ofPayout } from "./joins.ts";
 
 export type Explained =
   | { readonly kind: "found"; readonly evidence: Evidence }
