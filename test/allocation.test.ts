@@ -165,6 +165,12 @@ describe("an agreement of three deals", () => {
     const whats = (evidence: Evidence): readonly string[] => [evidence.what, ...evidence.parts.flatMap(whats)];
     expect(whats(explained.evidence)).not.toContain("UNEXPLAINED");
     expect(whats(explained.evidence).filter((what) => what === "sourced credit")).toHaveLength(3);
+    const credit = createExplainer(closeInMemory(files), readFiles(files))("D2|acme|sourced");
+    expect(credit.kind === "found" ? credit.evidence.parts[1] : credit).toMatchObject({
+      says: [expect.stringMatching(/^ada decided so/), "D1 33.34 % + D2 33.33 % + D3 33.33 %"],
+      where: { line: 1 },
+      because: "the document gives the deal 3333 of 10000 basis points",
+    });
   });
 });
 

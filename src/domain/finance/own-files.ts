@@ -123,6 +123,7 @@ export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, stri
     ({ opportunityId }) => opportunityId,
   );
   const byId = new Map(offers.map((offer) => [offer.id, offer]));
+  const decisions = inTurn(records.decisions);
   const partners = [...new Set(touches.flatMap(({ partner }) => partner ?? []))].toSorted();
   return {
     "deals.csv": table(
@@ -142,7 +143,7 @@ export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, stri
     "fee-schedule.json": ownJson(feeSchedule(records.feeRows)),
     "agreement-links.csv": table(
       linkHeader,
-      decisionRows(records.decisions, "link").map(({ said, revokedAt }) => [
+      decisionRows(decisions, "link").map(({ said, revokedAt }) => [
         ...[
           said.marketplace,
           said.subject,
@@ -154,10 +155,10 @@ export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, stri
         ],
       ]),
     ),
-    "allocations.json": ownJson(decisionRows(records.decisions, "allocation").map(allocationRow)),
+    "allocations.json": ownJson(decisionRows(decisions, "allocation").map(allocationRow)),
     "aliases.csv": table(
       aliasHeader,
-      decisionRows(records.decisions, "alias").map(({ said, revokedAt }) => [
+      decisionRows(decisions, "alias").map(({ said, revokedAt }) => [
         ...[said.marketplace, said.subject, said.domain, said.accountName, said.decidedBy, moment(said.decidedAt)],
         ...[said.reason, revokedAt],
       ]),
@@ -180,6 +181,20 @@ const allocationRow = ({ said, revokedAt }: DecisionRow) => ({
   ...(revokedAt === "" ? {} : { revoked_at: revokedAt }),
 });
 const moment = (at: Date): string => `${at.toISOString().slice(0, 19)}Z`;
+
+/**
+ * Decisions with the seconds in which they become known: of two about one agreement, or one account, the later one holds, so that it
+ * comes a second after where both fell into the same.
+ */
+const inTurn = (decisions: readonly OwnDecision[]): readonly OwnDecision[] => {
+  const last = new Map<string, number>();
+  return decisions.map((one) => {
+    const key = `${one.kind === "alias" ? "account" : "agreement"}|${one.marketplace}|${one.subject}`;
+    const second = Math.max(Math.floor(one.decidedAt.getTime() / 1_000), (last.get(key) ?? 0) + 1);
+    last.set(key, second);
+    return { ...one, decidedAt: new Date(second * 1_000) };
+  });
+};
 
 interface DecisionRow {
   readonly said: OwnDecision;

@@ -1,5 +1,5 @@
 /** The evidence of whose an agreement is: its deal or the parts of its deals, and how each deal is credited. */
-import { partOf, wholeParts } from "../allocation.ts";
+import { namedParts, partOf, partsText, wholeParts } from "../allocation.ts";
 import { amountText } from "../amount.ts";
 import type { Credit } from "../credits.ts";
 import type { DealFact } from "../facts.ts";
@@ -95,6 +95,22 @@ export const dealSays = (deal: DealFact): readonly string[] => [
   ...(deal.opportunityId === null ? [] : [`co-sell opportunity ${deal.opportunityId}`]),
 ];
 
+/** Which part of the agreement's basis the deal has, by which document. */
+const basisShared = (book: Book, { agreementId, dealId }: Credit): readonly Evidence[] => {
+  const link = book.shared.get(agreementId);
+  const own = link?.parts.find(({ deal }) => deal.dealId === dealId);
+  if (link === undefined || own === undefined) return [];
+  return [
+    node({
+      what: "part of the basis",
+      id: agreementId,
+      says: [link.evidence, partsText(namedParts(link.parts))],
+      where: link.document,
+      because: `the document gives the deal ${own.basisPoints} of ${wholeParts} basis points`,
+    }),
+  ];
+};
+
 export const ofCredit = (book: Book, credit: Credit): Evidence => {
   const rule = book.facts.rules.find(
     ({ rule_id, version }) => rule_id === credit.ruleId && version === credit.ruleVersion,
@@ -122,6 +138,7 @@ export const ofCredit = (book: Book, credit: Credit): Evidence => {
               ],
         because: "in force when the deal closed, and signed by both sides by then",
       }),
+      ...basisShared(book, credit),
       ...touches.map((touch) =>
         node({
           what: `touch ${touch.type}`,

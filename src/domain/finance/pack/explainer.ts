@@ -52,6 +52,7 @@ const indexOf = (close: Close, facts: Facts): Book => {
     ...{ close, facts, makers, following, credits },
     lines: new Map(close.lines.map((line) => [keyOf(line), line])),
     links: new Map(close.links.map((link) => [link.agreement, link])),
+    shared: new Map(close.links.filter(({ parts }) => parts.length > 1).map((link) => [link.agreement.id, link])),
     payouts: new Map(close.payouts.map((payout) => [`${payout.marketplace}|${payout.id}`, payout])),
   };
   for (const line of close.lines)

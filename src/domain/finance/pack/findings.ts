@@ -15,7 +15,11 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
     owner: "RevOps",
     action: "confirm a suggested deal in agreement-links.csv, or find it and write the offer's id into it",
   },
-  AMBIGUOUS_MATCH: { owner: "RevOps", action: "decide which deal it is, and write the offer's id into that one" },
+  AMBIGUOUS_MATCH: {
+    owner: "RevOps",
+    action:
+      "decide which deal it is, and write the offer's id into that one; where a decision names a deal that no file knows, load that deal or correct the decision",
+  },
   DOUBLE_CREDITED_DEAL: { owner: "RevOps", action: "take the offer's id out of the deal that it is not" },
   AMOUNT_MISMATCH: { owner: "RevOps", action: "correct the deal's amount, or amend the offer" },
   CURRENCY_MISMATCH: { owner: "RevOps", action: "correct the deal's currency" },

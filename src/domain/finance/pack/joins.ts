@@ -27,6 +27,8 @@ export interface Book {
   /** Lines that collect, pay, forgive or refund a line. */
   readonly following: ReadonlyMap<string, readonly MoneyLine[]>;
   readonly links: ReadonlyMap<Agreement, Link>;
+  /** Agreements that deals share, by their ids. */
+  readonly shared: ReadonlyMap<string, Link>;
   readonly credits: ReadonlyMap<string, readonly Credit[]>;
   readonly payouts: ReadonlyMap<string, Payout>;
 }
