@@ -19,7 +19,8 @@ export interface NamedPart {
   readonly basisPoints: number;
 }
 
-export const wholeParts = Number(wholeBasisPoints);
+/** The whole of an agreement, as documents count it: `wholeBasisPoints`. */
+export const wholeParts = 10_000;
 
 /** The whole of an agreement as one deal's; nobody's without one. */
 export const wholeOf = (deal: DealFact | null | undefined): readonly DealPart[] =>
