@@ -93,6 +93,15 @@ it("shares the agreement among its deals until it is taken back, and is refused 
     "the document gives it 4000 of 10000 basis points",
   );
 
+  // Both deals have an agreement at the marketplace; the third has none.
+  const lastDay = dayOf("2026-10-31") ?? 0;
+  expect(await db.transaction((tx) => store.ledger.lockCredits(tx, lastDay, "aws"))).toBe(2);
+  const credits = (await store.ledger.credits.list(db.sql, { after: null, limit: 10 })).items;
+  expect(credits.map(({ dealId, amount }) => [dealId, amount])).toEqual([
+    ["D1", 540_006_000n],
+    ["D2", 360_004_000n],
+  ]);
+
   const later = await ask("POST", "/v1/agreements/links", {
     body: { marketplace: "aws", agreementId: "agmt-1", dealId: "D3", reason: "It was theirs alone." },
   });
