@@ -11,13 +11,13 @@ const fixture = await openStore("allocation-books");
 const { db, store, ids } = fixture;
 afterAll(() => fixture.close());
 
-const run = (mode: "full" | "increment") =>
-  store.ledger.reconcile(db, { id: ids.next("rec"), asOfDay: dayOf("2026-06-30") ?? 0, mode });
+const run = (mode: "full" | "increment", day = "2026-06-30") =>
+  store.ledger.reconcile(db, { id: ids.next("rec"), asOfDay: dayOf(day) ?? 0, mode });
 /** An increment, and that a full reconciliation finds every row of it as it stands. */
-const same = async (what: string): Promise<void> => {
-  expect((await run("increment")).mode, what).toBe("increment");
+const same = async (what: string, day?: string): Promise<void> => {
+  expect((await run("increment", day)).mode, what).toBe("increment");
   const one = await concluded(db.sql);
-  await run("full");
+  await run("full", day);
   const again = await concluded(db.sql);
   for (const table of Object.keys(one)) expect(one[table], `${table}: ${what}`).toEqual(again[table]);
 };
@@ -60,3 +60,22 @@ it(`an increment concludes row for row what a full reconciliation does, in ${led
   }
   expect(tried).toBe(ledgers);
 }, 600_000);
+
+it("one that was decided on a later day, and ends on another, holds from then to then without any file coming", async () => {
+  const { files } = drawLedger(3_571, 8);
+  const given = shareDrawn(files, 1)?.given.map((one) => ({ ...one, at: "2026-05-10" })) ?? [];
+  const ended = given.map((one) => ({ ...one, revoked: "2026-06-10" }));
+  await emptyLedger(db.sql);
+  for (const piece of Object.entries({ ...files, ...allocate([...given, ...ended]) }))
+    await keepFile(store, db.sql, piece);
+  await run("full", "2026-05-09");
+  const shared = async (): Promise<number> =>
+    (await concluded(db.sql)).links?.filter((row) => row.includes('"allocated"')).length ?? 0;
+  const found: number[] = [await shared()];
+  for (const day of ["2026-05-10", "2026-06-09", "2026-06-10"]) {
+    await same(day, day);
+    found.push(await shared());
+  }
+  expect(given.length).toBeGreaterThan(0);
+  expect(found).toEqual([0, given.length, given.length, 0]);
+});
