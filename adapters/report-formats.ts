@@ -25,6 +25,7 @@ import { chargesFormat, insightsFormat } from "./gcp/reports/usage.ts";
 import { creditLocksFormat } from "./internal/credit-locks.ts";
 import {
   agreementsFormat,
+  allocationsFormat,
   decisionsFormat,
   feeScheduleFormat,
   keysFormat,
@@ -75,6 +76,7 @@ export const reportFormats: readonly ReportFormat[] = [
   partnersFormat,
   offersFormat,
   agreementsFormat,
+  allocationsFormat,
   rulesFormat,
   decisionsFormat,
   keysFormat,

@@ -146,3 +146,26 @@ it("cosell decisions tells what was decided by whom and why, and takes one back"
   );
   expect(back.out).toMatch(/link of aws agmt-1: taken back/);
 });
+
+it("cosell decisions allocate asks for the parts as they were typed, and refuses what does not sum before it asks", async () => {
+  const parts = [
+    { dealId: "sf:1", basisPoints: 6_000 },
+    { dealId: "sf:2", basisPoints: 4_000 },
+  ];
+  const made = {
+    ...{ id: `mdc_${"c".repeat(32)}`, kind: "allocation", marketplace: "aws", subject: "agmt-1", decision: { parts } },
+    ...{ reason: "one order", actorName: "Fay", decidedAt: "2026-06-01T08:00:00Z" },
+  };
+  const words = ["decisions", "allocate", "aws", "agmt-1"];
+  const done = await run(
+    [...words, "sf:1=6000", "sf:2=4000", "--reason", "one order"],
+    post("/v1/agreements/allocations", made),
+  );
+  expect(done.calls[0]?.body).toEqual({ marketplace: "aws", agreementId: "agmt-1", parts, reason: "one order" });
+  expect(done.out).toContain("allocation of aws agmt-1: sf:1 60 % + sf:2 40 %");
+  expect((await run(["decisions"], listRoute("/v1/decisions", [made]))).out).toMatch(/sf:1 60 % \+ sf:2 40 %/);
+  const short = await run([...words, "sf:1=6000", "sf:2=3000", "--reason", "one order"]);
+  expect([short.code, short.calls, short.err]).toEqual([2, [], expect.stringContaining("sum to 9000 basis points")]);
+  const bare = await run([...words, "sf:1", "sf:2=3000", "--reason", "one order"]);
+  expect([bare.code, bare.err]).toEqual([2, expect.stringMatching(/"sf:1" names no part.*=6000/)]);
+});

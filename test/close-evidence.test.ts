@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { closeFolder } from "../src/cli/closed-folder.ts";
 import { dayOf } from "../src/domain/finance/day.ts";
 import { exceptionKey } from "../src/domain/finance/exception.ts";
+import { creditId } from "../src/domain/finance/pack/deal-joins.ts";
 import type { Evidence } from "../src/domain/finance/pack/evidence.ts";
 import { createExplainer } from "../src/domain/finance/pack/explainer.ts";
-import { creditId } from "../src/domain/finance/pack/joins.ts";
 import { cosell, quietShell } from "./cli-shell.ts";
 import { reconciliationCase } from "./close-rig.ts";
 

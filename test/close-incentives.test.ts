@@ -48,7 +48,7 @@ describe("incentives and credits of buyers", () => {
   });
   it("stand in a table of their own, with the newest version of each, who pays, and what is ours of it", () => {
     const [, ...lines] = [...csvRows(incentivesTable(close(paid)))];
-    const deal = plain.links.find((link) => link.agreement === agreement)?.deal?.dealId ?? "";
+    const deal = plain.links.find((link) => link.agreement === agreement)?.parts[0]?.deal.dealId ?? "";
     expect(lines.map((line) => line.trimEnd())).toEqual([
       `aws,I1,incentive,ISV Accelerate,${linked},${deal},paid,500.00,500.00,USD,2026-05-02,P77,2026-06-02`,
       "aws,I3,buyer credit,Promotion,,,expected,40.00,-40.00,USD,2026-05-02,,",

@@ -59,8 +59,8 @@ describe("for every ledger that is drawn", () => {
         expect(close.lines.length + close.joined + ignored).toBe(facts.lines.length);
         for (const currency of new Set(facts.lines.map((line) => line.currency))) {
           const inCurrency = (lines: Close["lines"]) => lines.filter((line) => line.currency === currency);
-          const matched = inCurrency(close.lines).filter((line) => close.linkOf(line).dealId !== null);
-          const unmatched = inCurrency(close.lines).filter((line) => close.linkOf(line).dealId === null);
+          const matched = inCurrency(close.lines).filter((line) => close.linkOf(line).parts.length > 0);
+          const unmatched = inCurrency(close.lines).filter((line) => close.linkOf(line).parts.length === 0);
           const out =
             sumOf(matched.map((line) => line.amount)) +
             sumOf(unmatched.map((line) => line.amount)) +

@@ -60,7 +60,7 @@ const closeWith = (deals: readonly string[], more: Readonly<Record<string, strin
 type Closed = ReturnType<typeof closeWith>;
 const linkOf = (close: Closed) => {
   const [link] = close.links;
-  return { method: link?.method, deal: link?.deal?.dealId ?? null };
+  return { method: link?.method, deal: link?.parts[0]?.deal.dealId ?? null };
 };
 const suggestedBy = (close: Closed) =>
   close.links.flatMap(({ suggestions }) =>

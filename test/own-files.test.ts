@@ -4,6 +4,7 @@ import type { Close } from "../src/domain/finance/close.ts";
 import {
   type OwnAgreement,
   type OwnDeal,
+  type OwnDecision,
   type OwnOffer,
   ownFiles,
   ownJson,
@@ -75,7 +76,7 @@ const closeOf = (given: Given, sales: readonly string[]): Close =>
     ],
   ]);
 const linksOf = (close: Close) =>
-  close.links.map(({ agreement: { id }, deal: of, method }) => [id, of?.dealId, method]);
+  close.links.map(({ agreement: { id }, parts: [of], method }) => [id, of?.deal.dealId, method]);
 const told = (close: Close, type: string) =>
   close.exceptions.filter((one) => one.type === type).map(({ subjectId, amount }) => [subjectId, amount]);
 const rowsOf = (given: Given): readonly (readonly string[])[] =>
@@ -103,7 +104,10 @@ describe("a deal that was sold by several offers", () => {
   });
 
   it("has evidence that points at the row that names the agreement's offer", () => {
-    const lines = closeOf({ offers, agreements }, sales).links.map(({ agreement: { id }, deal: of }) => [id, of?.line]);
+    const lines = closeOf({ offers, agreements }, sales).links.map(({ agreement: { id }, parts: [of] }) => [
+      id,
+      of?.deal.line,
+    ]);
     expect(lines.toSorted()).toEqual([
       ["agmt-1", 3],
       ["agmt-2", 2],
@@ -143,4 +147,38 @@ it("a deal says the product of its offers where there is one, the customer's ind
     ["", "Retail", "DE"],
   ]);
   expect(scope({ deals: [{ ...deal, country: null, industry: null }], offers: [] })).toEqual([["", "", ""]]);
+});
+
+it("of two decisions about one agreement in one second the later holds: a revoked link, and a document after a link", () => {
+  const said = {
+    marketplace: "aws",
+    subject: "agmt-1",
+    reason: "so",
+    decidedBy: "Ada",
+    domain: "",
+    accountName: "",
+  } as const;
+  const at = { decidedAt: new Date("2026-05-02T10:00:00.400Z") };
+  const link = { ...said, ...at, kind: "link", dealId: "D1", parts: [], isRevoked: false } as const;
+  const parts = [
+    { dealId: "D1", basisPoints: 2_500 },
+    { dealId: "D2", basisPoints: 7_500 },
+  ];
+  const shared = { ...link, kind: "allocation", dealId: "", parts } as const;
+  const files = (decisions: readonly OwnDecision[]) =>
+    ownFiles({ deals: [], touches: [], offers: [], agreements: [], feeRows: [], decisions });
+  const revoked = files([link, { ...link, isRevoked: true }])
+    ["agreement-links.csv"].trim()
+    .split("\r\n")
+    .slice(1);
+  expect(revoked.map((row) => row.split(",").slice(4))).toEqual([
+    ["2026-05-02T10:00:00Z", "so", ""],
+    ["2026-05-02T10:00:00Z", "so", "2026-05-02T10:00:01Z"],
+  ]);
+  const both = files([shared, link, shared]);
+  expect(both["agreement-links.csv"]).toContain("2026-05-02T10:00:01Z");
+  expect(JSON.parse(both["allocations.json"])).toMatchObject([
+    { decided_at: "2026-05-02T10:00:00Z" },
+    { decided_at: "2026-05-02T10:00:02Z", parts: [{ deal_id: "D1", basis_points: 2_500 }, { deal_id: "D2" }] },
+  ]);
 });

@@ -1,6 +1,7 @@
 /** The company's own documents: offers, agreements, attribution rules, the fee schedule and the policy of the close. */
 import * as z from "zod";
 import { marketplaceIds } from "../../src/domain/deal.ts";
+import { partsProblems } from "../../src/domain/finance/allocation.ts";
 import { amountOf } from "../../src/domain/finance/amount.ts";
 import { attributionRuleSchema } from "../../src/domain/finance/attribution-rule.ts";
 import { dayOf, secondOf } from "../../src/domain/finance/day.ts";
@@ -106,6 +107,55 @@ export const agreementsFormat = document({
         deleted: false,
         file: file.index,
         line: index + 1,
+      });
+    });
+  },
+});
+
+const moment = z.string().refine((text) => secondOf(text) !== null, "a date or time such as 2026-04-01T09:30:00Z");
+
+const allocationSchema = z.object({
+  marketplace,
+  agreement_id: z.string().min(1),
+  parts: z.array(z.object({ deal_id: z.string().min(1), basis_points: z.number() })).superRefine((parts, context) => {
+    const named = parts.map(({ deal_id, basis_points }) => ({ dealId: deal_id, basisPoints: basis_points }));
+    for (const { at, field, message } of partsProblems(named))
+      context.addIssue({
+        code: "custom",
+        message,
+        path: at === null || field === null ? [] : [at, field === "dealId" ? "deal_id" : "basis_points"],
+      });
+  }),
+  decided_by: z.string().min(1, "nobody stands for this document: write who decided it"),
+  decided_at: moment,
+  reason: z.string().min(1, "nobody can judge an allocation without a reason: write why"),
+  revoked_at: moment.nullish(),
+});
+
+/** Which deals share an agreement. One that was taken back stands a second time with the moment, known from then on. */
+export const allocationsFormat = document({
+  id: "internal.allocations",
+  title: "Agreements that deals share",
+  path: /allocations\.json$/i,
+  schema: z.array(allocationSchema),
+  take: (allocations, file) => {
+    allocations.forEach((allocation, index) => {
+      const agreementId = file.strings.shared(allocation.agreement_id);
+      const decided = secondOf(allocation.decided_at) ?? 0;
+      const ended = allocation.revoked_at ? secondOf(allocation.revoked_at) : null;
+      file.facts.allocations.push({
+        ...{ key: agreementId, marketplace: allocation.marketplace, agreementId },
+        knownSecond: ended === null ? decided : Math.max(decided, ended),
+        deleted: ended !== null,
+        parts: allocation.parts
+          .map(({ deal_id, basis_points }) => ({
+            dealId: file.strings.shared(deal_id),
+            basisPoints: basis_points,
+          }))
+          .toSorted((a, b) => (a.dealId < b.dealId ? -1 : 1)),
+        decidedBy: file.strings.shared(allocation.decided_by),
+        reason: allocation.reason,
+        ...{ file: file.index, line: index + 1 },
       });
     });
   },

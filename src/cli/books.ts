@@ -1,5 +1,6 @@
 /** `cosell revenue`, `payouts`, `credits`, `reconciliations`: the books as the service has them. */
 import * as z from "zod";
+import { partsText } from "../domain/finance/allocation.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Client, withClient } from "./client.ts";
 import { type Command, type Flag, type Report, type Shell, switchFlag, textFlag } from "./command.ts";
@@ -48,7 +49,7 @@ const lineSchema = z.looseObject({
   kind: z.string(),
   amount: moneySchema,
   agreementId: z.string().nullable(),
-  dealId: z.string().nullable(),
+  deals: z.array(z.object({ dealId: z.string(), basisPoints: z.number().int() })),
   method: z.string(),
   payoutId: z.string().nullable(),
   invoicedOn: z.string().nullable(),
@@ -103,7 +104,7 @@ const runLines = async (shell: Shell, client: Client, typed: Arguments): Promise
       { title: "on", cell: (row) => row.invoicedOn ?? row.occurredOn ?? "" },
       { title: "amount", cell: (row) => moneyText(row.amount), right: true },
       { title: "agreement", cell: (row) => row.agreementId ?? "", shrink: true },
-      { title: "deal", cell: (row) => row.dealId ?? "", shrink: true },
+      { title: "deal", cell: (row) => partsText(row.deals), shrink: true },
       { title: "payout", cell: (row) => row.payoutId ?? "", shrink: true },
     ],
     shell.columns,

@@ -22,8 +22,8 @@ export const closePrepareCommand: Command = {
     ),
   ],
   about: `
-Writes deals.csv, touches.csv, partners.csv, offers.json, agreements.json, fee-schedule.json, agreement-links.csv and aliases.csv into
-<folder>/internal, and
+Writes deals.csv, touches.csv, partners.csv, offers.json, agreements.json, fee-schedule.json, agreement-links.csv, allocations.json and
+aliases.csv into <folder>/internal, and
 policy.json, attribution-rules.json and keys.json as the service has them where they are not there yet. Add the marketplaces' report
 files and the bank statement, then close the folder.`,
   examples: [

@@ -28,8 +28,8 @@ ready to send, answer.json and links.csv, and manifest.json with the hash of eve
 the files are kept in that directory's database (or in DATABASE_URL), and the next close knows what this one did: its folder need only hold what is
 new, credits stay locked, exceptions keep their history. Attribution reads attribution-rules.json, touches.csv, disputes.csv,
 attribution-decisions.json and what earlier packs locked (credit-locks.csv, period-locks.json); where policy.json says "signatures": "verified", a rule
-counts only if the public keys in keys.json verify both its signatures. Which deal an agreement is follows from agreement-links.csv (a
-person's word), the offer's id on the deal, opportunity-offers.csv, and where policy.json lets them link from aliases.csv, domain and
+counts only if the public keys in keys.json verify both its signatures. Which deal an agreement is follows from agreement-links.csv and
+allocations.json (a person's word: one deal, or the deals that share it in basis points; the later word holds), the offer's id on the deal, opportunity-offers.csv, and where policy.json lets them link from aliases.csv, domain and
 name; other deals are suggested in suggestions.csv and linked by nobody but you. Co-sell incentives that no report has are read from
 incentives.csv and stand beside revenue. policy.json may name "expected_files" and "tolerance.cap_per_period"; what is missing or above
 it blocks the close, as a broken control total does. A file that is damaged is refused whole, with line,

@@ -34,7 +34,13 @@ import { connectAzureCommand } from "./connect-azure.ts";
 import { connectGcpCommand } from "./connect-gcp.ts";
 import { connectionCheckCommand, connectionResumeCommand, connectionsCommand, hookKeysCommand } from "./connections.ts";
 import { dealFieldsCommand, dealShowCommand } from "./deal-fields.ts";
-import { decisionAliasCommand, decisionLinkCommand, decisionRevokeCommand, decisionsCommand } from "./decisions.ts";
+import {
+  decisionAliasCommand,
+  decisionAllocateCommand,
+  decisionLinkCommand,
+  decisionRevokeCommand,
+  decisionsCommand,
+} from "./decisions.ts";
 import { doctorCommand } from "./doctor.ts";
 import {
   exceptionAssignCommand,
@@ -238,6 +244,7 @@ export const commands: readonly Command[] = [
   ...exceptionMoveCommands,
   decisionsCommand,
   decisionLinkCommand,
+  decisionAllocateCommand,
   decisionAliasCommand,
   decisionRevokeCommand,
   periodsCommand,

@@ -1,5 +1,6 @@
 /** `cosell decisions`: what people decided of money, and taking a decision back. */
 import * as z from "zod";
+import { type NamedPart, partsProblems, partsText } from "../domain/finance/allocation.ts";
 import { withClient } from "./client.ts";
 import { type Command, textFlag } from "./command.ts";
 import { exitCodes, usageFailure } from "./failure.ts";
@@ -13,28 +14,35 @@ const decisionSchema = z.looseObject({
   kind: z.string(),
   marketplace: z.string(),
   subject: z.string(),
-  decision: z.record(z.string(), z.string()).nullish(),
+  decision: z
+    .union([
+      z.object({ parts: z.array(z.object({ dealId: z.string(), basisPoints: z.number().int() })) }),
+      z.record(z.string(), z.string()),
+    ])
+    .nullish(),
   reason: z.string(),
   actorName: z.string(),
   decidedAt: z.string(),
 });
 type Decision = z.infer<typeof decisionSchema>;
 
-const saidOf = ({ decision }: Decision): string =>
-  decision == null
-    ? "taken back"
-    : Object.values(decision)
-        .filter((value) => value !== "")
-        .join(", ");
+const saidOf = ({ decision }: Decision): string => {
+  if (decision == null) return "taken back";
+  if ("parts" in decision && typeof decision.parts !== "string") return partsText(decision.parts);
+  return Object.values(decision)
+    .filter((value) => value !== "")
+    .join(", ");
+};
 
 export const decisionsCommand: Command = {
   name: "decisions",
-  summary: "List what people decided of money: agreements' deals, whose buyers' accounts are",
+  summary:
+    "List what people decided of money: agreements' deals, deals that share an agreement, whose buyers' accounts are",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
   flags: [
-    textFlag("kind", "link|alias", "only these"),
+    textFlag("kind", "link|alias|allocation", "only these"),
     textFlag("marketplace", "aws|azure|gcp", "only of this marketplace"),
     textFlag("subject", "id", "only of this agreement or account"),
   ],
@@ -86,6 +94,43 @@ export const decisionLinkCommand: Command = {
       const body = { marketplace, agreementId, dealId, reason: reasonOf(typed.text("reason"), "decisions link") };
       return toldOf(await client.post("/v1/agreements/links", body, decisionSchema));
     }),
+};
+
+export const decisionAllocateCommand: Command = {
+  name: "decisions allocate",
+  summary: "Say which deals share an agreement of the books, and how much of it is whose",
+  operands: "<marketplace> <agreement> <deal>=<basis points>…",
+  operandsMin: 4,
+  operandsMax: 102,
+  flags: [reasonFlag],
+  about: `
+The agreement as reports name it; each deal as source:key with its part in basis points, whole numbers that sum to 10000. Each deal has its
+part of the contract value, and of all money as credits count it, to the last micro-unit. It goes before every rule; against decisions link, and an
+earlier allocation, the later word holds. decisions revoke takes it back.`,
+  examples: [
+    'cosell decisions allocate aws agmt-1 salesforce:006A1=6000 salesforce:006A2=4000 --reason "one order, two units"',
+  ],
+  run: (shell, typed) =>
+    withClient(shell, whereabouts(typed), async (client) => {
+      const [marketplace, agreementId, ...given] = typed.operands;
+      const parts = given.map(partOfText);
+      const [problem] = partsProblems(parts);
+      if (problem !== undefined) throw usageFailure(problem.message, "cosell help decisions allocate");
+      const body = { marketplace, agreementId, parts, reason: reasonOf(typed.text("reason"), "decisions allocate") };
+      return toldOf(await client.post("/v1/agreements/allocations", body, decisionSchema));
+    }),
+};
+
+/** `salesforce:006A1=6000` */
+const partOfText = (text: string): NamedPart => {
+  const at = text.lastIndexOf("=");
+  const points = text.slice(at + 1);
+  if (at <= 0 || !/^\d{1,5}$/.test(points))
+    throw usageFailure(
+      `${JSON.stringify(text)} names no part: write a deal, = and whole basis points, such as salesforce:006A1=6000`,
+      "cosell help decisions allocate",
+    );
+  return { dealId: text.slice(0, at), basisPoints: Number(points) };
 };
 
 export const decisionAliasCommand: Command = {

@@ -1,6 +1,7 @@
-/** What people decide of money over HTTP: an agreement's deal, whose a buyer's account is. Decisions are added, never changed. */
+/** What people decide of money over HTTP: an agreement's deal, the deals that share it, whose a buyer's account is. Decisions are added, never changed. */
 import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
+import { type NamedPart, partsProblems } from "../domain/finance/allocation.ts";
 import { type DecisionSubject, decisionKinds, decisionSchema, type MoneyDecision } from "../store/decisions.ts";
 import { type AppDeps, commit, type Endpoint, endpoint, idOf, listOf, seqPageQuery } from "./endpoint.ts";
 import { notFound, ProblemError } from "./problem.ts";
@@ -19,7 +20,10 @@ export const decisionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     scope: "read",
     summary: "What people decided of money, newest first",
     query: seqPageQuery.extend({
-      kind: z.enum(decisionKinds).optional().describe("link: an agreement's deal; alias: whose a buyer's account is"),
+      kind: z
+        .enum(decisionKinds)
+        .optional()
+        .describe("link: an agreement's deal; allocation: the deals that share it; alias: whose a buyer's account is"),
       marketplace: marketplace.optional(),
       subject: vendorId.optional().describe("only of this agreement or account"),
     }),
@@ -40,7 +44,7 @@ export const decisionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     tag: "Decisions",
     scope: "write",
     summary: "Say which deal an agreement of the books belongs to, for example as it was suggested",
-    description: `A person's word goes before every rule. ${takesEffect}`,
+    description: `A person's word goes before every rule; against an allocation the later word holds. ${takesEffect}`,
     body: z.strictObject({
       marketplace,
       agreementId: vendorId.describe("as the marketplace's reports name it"),
@@ -62,6 +66,7 @@ export const decisionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
       return decided(deps, of, { decision: { dealId }, reason: body.reason, actorId: caller.actorId });
     },
   }),
+  allocationEndpoint(deps),
   endpoint({
     method: "POST",
     path: "/v1/accounts/aliases",
@@ -100,7 +105,7 @@ export const decisionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     tag: "Decisions",
     scope: "write",
     summary: "Take a decision back: rules decide again",
-    description: takesEffect,
+    description: `An agreement's allocation and its link are decisions of their own: where one is taken back, the other holds again. ${takesEffect}`,
     params: z.strictObject({ id: idOf("mdc", "decision") }),
     body: z.strictObject({ reason }),
     bodyExample: { reason: "The account was another company's." },
@@ -121,6 +126,58 @@ export const decisionEndpoints = (deps: AppDeps): readonly Endpoint[] => [
     },
   }),
 ];
+
+const allocationEndpoint = (deps: AppDeps): Endpoint =>
+  endpoint({
+    method: "POST",
+    path: "/v1/agreements/allocations",
+    tag: "Decisions",
+    scope: "write",
+    summary: "Say which deals share an agreement of the books, and how much of it is whose",
+    description: `Each deal's part of the agreement's value and of all its money, in basis points that sum to 10000. It goes before every rule; against a link, and an earlier allocation, the later word holds. ${takesEffect}`,
+    body: z.strictObject({
+      marketplace,
+      agreementId: vendorId.describe("as the marketplace's reports name it"),
+      parts: z
+        .array(
+          z.strictObject({
+            dealId: vendorId.describe("source:key, or our id of the deal"),
+            basisPoints: z.number().int().min(1).max(9_999),
+          }),
+        )
+        .min(2)
+        .max(100)
+        .superRefine((parts, context) => {
+          for (const { at, field, message } of partsProblems(parts))
+            context.addIssue({ code: "custom", message, path: at === null || field === null ? [] : [at, field] });
+        }),
+      reason,
+    }),
+    bodyExample: {
+      marketplace: "aws",
+      agreementId: "agmt-1",
+      parts: [
+        { dealId: "salesforce:006A1", basisPoints: 6_000 },
+        { dealId: "salesforce:006A2", basisPoints: 4_000 },
+      ],
+      reason: "One order of two business units.",
+    },
+    answers: { 200: { description: "the decision", schema: decisionSchema } },
+    problems: ["not-found"],
+    handle: async ({ body, caller }) => {
+      const parts: NamedPart[] = [];
+      for (const { dealId, basisPoints } of body.parts) {
+        const name = await deps.store.decisions.dealNamed(deps.db.sql, dealId);
+        if (name === null) throw notFound("deal", dealId);
+        parts.push({ dealId: name, basisPoints });
+      }
+      // Our id and the name of one deal are two texts for it.
+      const [problem] = partsProblems(parts);
+      if (problem !== undefined) throw new ProblemError("invalid", `parts: ${problem.message}`);
+      const of = { kind: "allocation", marketplace: body.marketplace, subject: body.agreementId } as const;
+      return decided(deps, of, { decision: { parts }, reason: body.reason, actorId: caller.actorId });
+    },
+  });
 
 const decided = async (
   deps: AppDeps,

@@ -1,6 +1,7 @@
 /** Money over HTTP: the lines of the marketplaces' reports with what became of them, what they add up to, and payouts. */
 import * as z from "zod";
 import { marketplaceIdSchema } from "../domain/deal.ts";
+import { wholeParts } from "../domain/finance/allocation.ts";
 import { monthlyTotals } from "../domain/finance/check-controls.ts";
 import { dayOf, monthNumber, monthOf } from "../domain/finance/day.ts";
 import { lineKinds, type MoneyLine } from "../domain/finance/line.ts";
@@ -34,7 +35,10 @@ const lineSchema = z.object({
   fee: moneySchema,
   net: moneySchema,
   agreementId: z.string().nullable().describe("the agreement that it was found to belong to"),
-  dealId: z.string().nullable(),
+  dealId: z.string().nullable().describe("the one deal whose it is; null also where deals share it"),
+  deals: z
+    .array(z.object({ dealId: z.string(), basisPoints: z.number().int() }))
+    .describe("whose it is: one deal with 10000 basis points, or the parts of an allocation, which sum to that"),
   method: z.string().describe("how the agreement was linked with the deal"),
   payoutId: z.string().nullable(),
   parentKey: z.string().nullable().describe("the line that this one collects, disburses, refunds or forgives"),
@@ -112,6 +116,7 @@ const storedLine = (line: ListedLine): Line => ({
   fee: moneyOf(line.fee, line.currency),
   net: moneyOf(line.net, line.currency),
   ...{ agreementId: line.agreement, dealId: line.dealId, method: line.method },
+  deals: line.dealId === null ? line.shared : [{ dealId: line.dealId, basisPoints: wholeParts }],
   ...{ payoutId: line.payoutKey, parentKey: line.parentKey, disposition: line.disposition },
   occurredOn: dayTextOf(line.occurredDay),
   invoicedOn: dayTextOf(line.invoicedDay),
@@ -135,7 +140,7 @@ const linesOf = (books: Books, query: LineQuery) => {
     return (
       (query.marketplace === undefined || line.marketplace === query.marketplace) &&
       (query.agreement === undefined || link.agreement?.id === query.agreement) &&
-      (query.deal === undefined || link.dealId === query.deal) &&
+      (query.deal === undefined || link.parts.some(({ dealId }) => dealId === query.deal)) &&
       (query.payout === undefined || line.payoutKey === query.payout) &&
       (query.key === undefined || line.key === query.key) &&
       (query.kind === undefined || line.kind === query.kind) &&
@@ -160,7 +165,8 @@ const concludedLine = ({ close, fileOf }: Books, line: MoneyLine): Line => {
     amount: moneyOf(line.amount, line.currency),
     fee: moneyOf(line.fee, line.currency),
     net: moneyOf(line.net, line.currency),
-    ...{ agreementId: link.agreement?.id ?? null, dealId: link.dealId, method: link.method },
+    ...{ agreementId: link.agreement?.id ?? null, method: link.method, deals: [...link.parts] },
+    dealId: link.parts.length === 1 ? link.deals : null,
     ...{ payoutId: line.payoutKey, parentKey: line.parentKey, disposition: "current" },
     occurredOn: dayTextOf(line.occurredDay),
     invoicedOn: dayTextOf(line.invoicedDay),

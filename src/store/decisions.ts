@@ -1,6 +1,7 @@
 /**
- * What people decided of money: which deal an agreement belongs to, whose a buyer's account is. Rows are added and never changed;
- * the newest of a subject holds. They become facts as rows of agreement-links.csv and aliases.csv (own-files.ts), and only so.
+ * What people decided of money: which deal an agreement belongs to, which deals share it, whose a buyer's account is. Rows are added and
+ * never changed; the newest of a kind and subject holds. They become facts by agreement-links.csv, allocations.json and aliases.csv
+ * (own-files.ts), and only so.
  */
 import * as z from "zod";
 import { marketplaceIds } from "../domain/deal.ts";
@@ -10,16 +11,22 @@ import type { ClockDep, IdsDep, Query, Tx } from "../ports.ts";
 import type { Journal } from "./journal.ts";
 import { type ListPage, parseFirst, parseRows } from "./rows.ts";
 
-export const decisionKinds = ["link", "alias"] as const;
+export const decisionKinds = ["link", "alias", "allocation"] as const;
 export const linkDecision = z.object({ dealId: z.string() });
 export const aliasDecision = z.object({ domain: z.string(), accountName: z.string() });
+export const allocationDecision = z.object({
+  parts: z.array(z.object({ dealId: z.string(), basisPoints: z.number().int() })),
+});
 export const decisionSchema = z.object({
   seq: z.bigint(),
   id: z.string(),
   kind: z.enum(decisionKinds),
   marketplace: z.enum(marketplaceIds),
   subject: z.string().describe("the agreement, or the buyer's account"),
-  decision: z.union([linkDecision, aliasDecision]).nullable().describe("null: an earlier decision is taken back"),
+  decision: z
+    .union([linkDecision, aliasDecision, allocationDecision])
+    .nullable()
+    .describe("null: an earlier decision is taken back"),
   reason: z.string(),
   supersedes: z.string().nullable(),
   actorId: z.string(),
@@ -117,6 +124,7 @@ export const ownDecisions = async (query: Query): Promise<readonly OwnDecision[]
     dealId: decision !== null && "dealId" in decision ? decision.dealId : "",
     domain: decision !== null && "domain" in decision ? decision.domain : "",
     accountName: decision !== null && "accountName" in decision ? decision.accountName : "",
+    parts: decision !== null && "parts" in decision ? decision.parts : [],
     isRevoked: decision === null,
   }));
 };

@@ -12,13 +12,19 @@ interface Row {
   readonly text: string;
 }
 
+/** ref1 to ref5. */
+const refColumns = 5;
+
 const rowsOf = <Kind extends FactKind>(kind: Kind, facts: readonly FactOf<Kind>[]): readonly Row[] =>
-  facts.map((fact, n) => ({
-    kind,
-    n,
-    refs: refsOf(kind, fact),
-    text: factText(fact),
-  }));
+  facts
+    .flatMap((fact) => {
+      const [refs, text] = [refsOf(kind, fact), factText(fact)];
+      if (refs.length <= refColumns) return [{ kind, refs, text }];
+      // An allocation has as many names as deals. What is read twice counts once.
+      const pieces = Array.from({ length: Math.ceil(refs.length / refColumns) }, (_, at) => at * refColumns);
+      return pieces.map((from) => ({ kind, refs: refs.slice(from, from + refColumns), text }));
+    })
+    .map((row, n) => ({ ...row, n }));
 
 const columns: readonly BulkColumn<Row>[] = [
   { name: "kind", type: "text", text: ({ kind }) => kind },

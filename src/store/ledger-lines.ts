@@ -5,6 +5,7 @@ import { type LineKind, lineKinds, type MoneyLine, type Part } from "../domain/f
 import { linkMethods } from "../domain/finance/links.ts";
 import type { Query } from "../ports.ts";
 import { type BulkColumn, type BulkValue, insertBulk, isNothing, packed, plainValues, unpacked } from "./bulk.ts";
+import { ofDeal, sharedSchema } from "./ledger-lists.ts";
 import { type ListPage, parseRows } from "./rows.ts";
 
 export const dispositions = ["current", "joined", "repeated", "superseded", "deleted", "not_known_yet"] as const;
@@ -201,6 +202,7 @@ export const listedLineSchema = z.object({
   disposition: z.enum(dispositions),
   agreement: z.string().nullable(),
   dealId: z.string().nullable(),
+  shared: sharedSchema,
   method: z.enum(linkMethods),
 });
 export type ListedLine = z.infer<typeof listedLineSchema>;
@@ -230,7 +232,7 @@ export const listLines = async (query: Query, filter: LineFilter): Promise<ListP
     listedLineSchema,
     await query`select ledger_line.file_seq, n, line, path, sha256, ledger_line.marketplace, key, kind, part, ledger_line.currency, amount, fee, net,
         payout_key, parent_key, occurred_day, invoiced_day, collected_day, disbursed_day, disposition, agreement, deal_id,
-        coalesce(method, 'none') as method
+        coalesce(shared, '[]') as shared, coalesce(method, 'none') as method
       from ledger_line join report_file on report_file.seq = file_seq
         left join agreement_link on agreement_link.marketplace = ledger_line.marketplace and agreement_link.agreement_id = agreement
       where reconciled_at is not null and disposition = any(${[...wanted]}::text[])
@@ -238,7 +240,7 @@ export const listLines = async (query: Query, filter: LineFilter): Promise<ListP
         ${filter.marketplace === undefined ? query`` : query`and ledger_line.marketplace = ${filter.marketplace}`}
         ${filter.agreementId === undefined ? query`` : query`and agreement = ${filter.agreementId} and (ledger_line.agreement_id = ${filter.agreementId} or ledger_line.agreement_id is null)`}
         ${filter.payoutId === undefined ? query`` : query`and payout_key = ${filter.payoutId}`}
-        ${filter.dealId === undefined ? query`` : query`and deal_id = ${filter.dealId}`}
+        ${filter.dealId === undefined ? query`` : query`and ${ofDeal(query, filter.dealId)}`}
         ${filter.key === undefined ? query`` : query`and key = ${filter.key}`}
         ${filter.kind === undefined ? query`` : query`and kind = ${filter.kind}`}
         ${filter.currency === undefined ? query`` : query`and ledger_line.currency = ${filter.currency}`}

@@ -10,10 +10,14 @@ import { type ListPage, parseRows } from "./rows.ts";
 const marketplace = z.enum(marketplaceIds);
 const wholeText = z.string().transform((text) => BigInt(text));
 
+/** The deals of an allocation; none where the agreement is one deal's or nobody's. */
+export const sharedSchema = z.array(z.object({ dealId: z.string(), basisPoints: z.number().int() }));
+
 export const agreementLinkSchema = z.object({
   marketplace,
   agreementId: z.string(),
   dealId: z.string().nullable(),
+  shared: sharedSchema,
   method: z.enum(linkMethods),
   evidence: z.string(),
   offerId: z.string().nullable(),
@@ -132,6 +136,10 @@ const paged = <Item>(rows: readonly Item[], limit: number, cursor: (item: Item) 
   return { items, next: rows.length > limit && last !== undefined ? cursor(last) : null };
 };
 
+/** Agreements that are a deal's, as a whole or in part. */
+export const ofDeal = (query: Query, dealId: string) =>
+  query`(deal_id = ${dealId} or (shared <> '[]' and shared @> ${JSON.stringify([{ dealId }])}::text::jsonb))`;
+
 /** By marketplace and id. */
 export const listAgreements = async (query: Query, filter: AgreementLinkFilter): Promise<ListPage<AgreementLink>> => {
   const [marketplaceAfter = "", idAfter = ""] = valuesOf(filter.after);
@@ -140,7 +148,7 @@ export const listAgreements = async (query: Query, filter: AgreementLinkFilter):
     await query`select * from agreement_link where true
       ${filter.after === null ? query`` : query`and (marketplace, agreement_id) > (${marketplaceAfter}, ${idAfter})`}
       ${filter.marketplace === undefined ? query`` : query`and marketplace = ${filter.marketplace}`}
-      ${filter.dealId === undefined ? query`` : query`and deal_id = ${filter.dealId}`}
+      ${filter.dealId === undefined ? query`` : query`and ${ofDeal(query, filter.dealId)}`}
       ${filter.methods === undefined ? query`` : query`and method = any(${[...filter.methods]}::text[])`}
     order by marketplace, agreement_id limit ${filter.limit + 1}`,
   );

@@ -1,5 +1,6 @@
 /** Writes down what a reconciliation concluded: only what is other than before, so that the same again writes nothing. */
 
+import { namedParts } from "../domain/finance/allocation.ts";
 import { amountText } from "../domain/finance/amount.ts";
 import type { Billing } from "../domain/finance/billing.ts";
 import type { CreditLock } from "../domain/finance/credit-lock.ts";
@@ -67,7 +68,8 @@ export interface LinkRow {
 const linkColumns: readonly BulkColumn<LinkRow>[] = [
   text("marketplace", ({ link }) => link.agreement.marketplace),
   text("agreement_id", ({ link }) => link.agreement.id),
-  text("deal_id", ({ link }) => link.deal?.dealId ?? null),
+  text("deal_id", ({ link }) => (link.parts.length === 1 ? (link.parts[0]?.deal.dealId ?? null) : null)),
+  json("shared", ({ link }) => (link.parts.length > 1 ? namedParts(link.parts) : [])),
   text("method", ({ link }) => link.method),
   text("evidence", ({ link }) => link.evidence),
   text("offer_id", ({ link }) => link.agreement.offerId),

@@ -43,7 +43,8 @@ export const createLedger = (deps: ClockDep & IdsDep) => ({
     (
       await tx`update credit_lock set locked_at = ${deps.clock.now()} where locked_at is null and close_day <= ${untilDay}
         and (${marketplace}::text is null or exists (select from agreement_link link
-          where link.deal_id = credit_lock.deal_id and link.marketplace = ${marketplace}))`
+          where link.marketplace = ${marketplace} and (link.deal_id = credit_lock.deal_id
+            or (link.shared <> '[]' and link.shared @> jsonb_build_array(jsonb_build_object('dealId', credit_lock.deal_id))))))`
     ).count,
   ...createExplaining(),
   lines: { list: listLines },

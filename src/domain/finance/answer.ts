@@ -74,7 +74,7 @@ export function* linkRows(close: Close): Generator<string> {
   const ends = new Map<LineLink, string>();
   for (const line of close.lines) {
     const link = close.linkOf(line);
-    const end = ends.get(link) ?? csvRow([link.agreement?.id ?? "", link.dealId ?? "", link.method]);
+    const end = ends.get(link) ?? csvRow([link.agreement?.id ?? "", link.deals, link.method]);
     ends.set(link, end);
     yield `${line.marketplace},${csvCell(line.key)},${line.kind},${end}`;
   }

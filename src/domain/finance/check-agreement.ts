@@ -1,6 +1,7 @@
 /** Exceptions of an agreement against its deal, its contract, its schedule and its fees. */
 import type { Agreement } from "./agreements.ts";
-import { minorUnit } from "./amount.ts";
+import { type DealPart, partOf } from "./allocation.ts";
+import { minorUnit, roundToMinor } from "./amount.ts";
 import { type Billing, billedInstalments } from "./billing.ts";
 import { dayText } from "./day.ts";
 import type { CloseException, ExceptionType } from "./exception.ts";
@@ -17,10 +18,16 @@ export interface AgreementContext {
   readonly feeSchedule: FeeSchedule | null;
   /** The day on which an offer was published; null where nothing says it. */
   readonly publishedDay: (offerId: string) => number | null;
-  /** The agreements that a deal's amount is compared with when this one is judged: see `partsOfDeals`. */
-  readonly partsOf: (link: Link) => readonly Link[];
+  /** The agreements that a deal's amount is compared with when this part of one is judged: see `partsOfDeals`. */
+  readonly partsOf: (sold: Sold) => readonly Sold[];
   /** Takes note of a difference that a tolerance let pass. */
   readonly absorb: (one: Absorbed) => void;
+}
+
+/** A deal's part of an agreement that sold it. */
+interface Sold {
+  readonly link: Link;
+  readonly part: DealPart;
 }
 
 type Raise = (
@@ -48,7 +55,7 @@ export const checkAgreement = (link: Link, billing: Billing, context: AgreementC
     });
   };
   checkLink(link, billing, raise);
-  checkDeal(link, context, raise);
+  for (const part of link.parts) checkDeal({ link, part }, context, raise);
   checkSchedule(agreement, billing, context, raise);
   checkFees(agreement, billing, context, raise);
   return found;
@@ -65,7 +72,9 @@ const checkLink = (link: Link, billing: Billing, raise: Raise): void => {
   // An amended agreement gave its deal to the one that replaced it.
   if (!billed && notInForce.has(agreement.status)) return;
   const seen = seenDeals(link);
-  if (method === "ambiguous") raise("AMBIGUOUS_MATCH", open, { details: { candidates: deals, ...seen } });
+  const unheard = link.unheard === "" ? {} : { decided: link.unheard };
+  if (method === "ambiguous" || link.unheard !== "")
+    raise("AMBIGUOUS_MATCH", open, { details: { candidates: deals, ...seen, ...unheard } });
   if (method === "none" && billed) {
     raise("UNATTRIBUTED_REVENUE", open, { details: seen });
     if (!link.isBuyerKnown && agreement.buyerKey !== null)
@@ -83,43 +92,60 @@ const seenDeals = ({ suggestions }: Link): Readonly<Record<string, string>> => {
   return suggested === undefined ? { scores } : { suggested: suggested.deal.dealId, scores };
 };
 
-const checkDeal = (link: Link, { policy, partsOf }: AgreementContext, raise: Raise): void => {
-  const { agreement, deal } = link;
-  if (deal === null || agreement.contractValue === null) return;
-  const details = { deal: deal.dealId, dealCurrency: deal.currency };
+const checkDeal = (sold: Sold, { policy, partsOf }: AgreementContext, raise: Raise): void => {
+  const { agreement, parts: shared } = sold.link;
+  const { deal, basisPoints } = sold.part;
+  if (agreement.contractValue === null) return;
+  const isShared = shared.length > 1;
+  // Of an agreement that is shared each deal has exceptions of its own.
+  const cause = isShared ? deal.dealId : "";
+  const details = {
+    ...{ deal: deal.dealId, dealCurrency: deal.currency },
+    ...(isShared ? { basisPoints: `${basisPoints}` } : {}),
+  };
   if (deal.currency !== agreement.currency) {
-    raise("CURRENCY_MISMATCH", agreement.contractValue, { details });
+    raise("CURRENCY_MISMATCH", soldFor(sold), { cause, details });
     return;
   }
-  const parts = partsOf(link).map((part) => part.agreement);
+  const parts = partsOf(sold);
   if (parts.length === 0) return;
-  const difference = parts.reduce((left, { contractValue }) => left - (contractValue ?? 0n), deal.amount);
-  const tolerance = parts.reduce((sum, part) => sum + toleranceOf(part, policy), 0n);
-  const together = parts.length > 1 ? { agreements: parts.map(({ id }) => id).join(" ") } : {};
+  const difference = parts.reduce((left, part) => left - soldFor(part), deal.amount);
+  const tolerance = parts.reduce((sum, { link }) => sum + toleranceOf(link.agreement, policy), 0n);
+  const together = parts.length > 1 ? { agreements: parts.map(({ link }) => link.agreement.id).join(" ") } : {};
   if (difference > tolerance || -difference > tolerance)
-    raise("AMOUNT_MISMATCH", difference, { details: { ...details, ...together } });
+    raise("AMOUNT_MISMATCH", difference, { cause, details: { ...details, ...together } });
+};
+
+/** What of the contract value is the deal's: of one that is shared to the minor unit, as deals are written. */
+const soldFor = ({ link: { agreement, parts }, part }: Sold): bigint => {
+  const value = agreement.contractValue ?? 0n;
+  return parts.length === 1 ? value : roundToMinor(partOf(value, parts, part.deal.dealId), agreement.currency);
 };
 
 /**
  * A deal that was sold by several agreements has its amount compared with their sum, once, with the first of them. A renewal is no part of
  * it and stands alone, as any single agreement does; one that gave way to another is not compared beside that one.
  */
-export const partsOfDeals = (links: readonly Link[]): ((link: Link) => readonly Link[]) => {
-  const parts = new Map<Link, readonly Link[]>();
-  const linked = links.filter(({ deal, agreement }) => deal?.currency === agreement.currency);
-  for (const own of Map.groupBy(linked, ({ deal }) => deal?.dealId).values()) {
+export const partsOfDeals = (links: readonly Link[]): ((sold: Sold) => readonly Sold[]) => {
+  const parts = new Map<DealPart, readonly Sold[]>();
+  const linked = links.flatMap((link) =>
+    link.parts.flatMap((part): readonly Sold[] =>
+      part.deal.currency === link.agreement.currency ? [{ link, part }] : [],
+    ),
+  );
+  for (const own of Map.groupBy(linked, ({ part }) => part.deal.dealId).values()) {
     if (own.length < 2) continue;
     const inForce = own.filter(
-      ({ agreement }) => !notInForce.has(agreement.status) && agreement.contractValue !== null,
+      ({ link: { agreement } }) => !notInForce.has(agreement.status) && agreement.contractValue !== null,
     );
-    const sold = inForce.filter(({ agreement }) => !agreement.renewal).toSorted(byAgreement);
-    if (inForce.length > 0) for (const link of own) if (!inForce.includes(link)) parts.set(link, []);
-    for (const [at, link] of sold.entries()) parts.set(link, at === 0 ? sold : []);
+    const sold = inForce.filter(({ link }) => !link.agreement.renewal).toSorted(byAgreement);
+    if (inForce.length > 0) for (const one of own) if (!inForce.includes(one)) parts.set(one.part, []);
+    for (const [at, one] of sold.entries()) parts.set(one.part, at === 0 ? sold : []);
   }
-  return (link) => parts.get(link) ?? [link];
+  return (sold) => parts.get(sold.part) ?? [sold];
 };
 
-const byAgreement = (a: Link, b: Link): number => (nameOf(a) < nameOf(b) ? -1 : 1);
+const byAgreement = ({ link: a }: Sold, { link: b }: Sold): number => (nameOf(a) < nameOf(b) ? -1 : 1);
 const nameOf = ({ agreement }: Link): string => `${agreement.marketplace}|${agreement.id}`;
 
 const checkSchedule = (agreement: Agreement, billing: Billing, context: AgreementContext, raise: Raise): void => {
@@ -178,8 +204,8 @@ export const checkDeals = (
   context: Pick<AgreementContext, "policy" | "asOfDay">,
 ): readonly CloseException[] => {
   const found = new Set<string>();
-  for (const { deal, candidates } of links) {
-    if (deal !== null) found.add(deal.dealId);
+  for (const { parts, candidates } of links) {
+    for (const { deal } of parts) found.add(deal.dealId);
     for (const { dealId } of candidates) found.add(dealId);
   }
   const lastDay = context.asOfDay - context.policy.dealWithoutAgreementDays;

@@ -1,5 +1,6 @@
 /** A close: what the facts known by a day say of the money, concluded purely. The same facts in any order give the same. */
 import { type Agreement, type AgreementBook, gatherAgreements } from "./agreements.ts";
+import { type NamedPart, namedParts, partsText } from "./allocation.ts";
 import type { Signed } from "./attribution-rule.ts";
 import { type Billing, billingOf } from "./billing.ts";
 import { agreementRate, checkAgreement, checkDeals, partsOfDeals } from "./check-agreement.ts";
@@ -28,7 +29,9 @@ import { currentLines, type HearOfRow, latestOf, plainText, type Versions } from
 /** Where a line's money ended: with a deal, without one, or ignored as a version that counts for nothing. */
 export interface LineLink {
   readonly agreement: Agreement | null;
-  readonly dealId: string | null;
+  /** Whose the agreement is, in one cell: see `partsText`. */
+  readonly deals: string;
+  readonly parts: readonly NamedPart[];
   readonly method: LinkMethod;
 }
 
@@ -219,14 +222,14 @@ const publishedDays = (facts: Facts, knownUntil: number): ((offerId: string) => 
   return (offerId) => days.get(offerId) ?? null;
 };
 
-const nowhere: LineLink = { agreement: null, dealId: null, method: "none" };
+const nowhere: LineLink = { agreement: null, deals: "", parts: [], method: "none" };
 
 const linkReader = (book: AgreementBook, links: readonly Link[]): ((line: MoneyLine) => LineLink) => {
   const byAgreement = new Map(
-    links.map((link) => [
-      link.agreement,
-      { agreement: link.agreement, dealId: link.deal?.dealId ?? null, method: link.method },
-    ]),
+    links.map(({ agreement, method, parts: found }) => {
+      const parts = namedParts(found);
+      return [agreement, { agreement, deals: partsText(parts), parts, method }];
+    }),
   );
   return (line) => {
     const agreement = book.agreementOf(line);

@@ -1,5 +1,6 @@
 /** Credits of partners by the signed rules, and the deals that get none because a rule is wanting. */
 import canonicalize from "canonicalize";
+import { partSteps } from "./allocation.ts";
 import { apportion, type Weights } from "./apportion.ts";
 import { type Attribution, type AttributionProblem, attribute, type Touch } from "./attribution.ts";
 import {
@@ -100,7 +101,10 @@ export const creditDeals = (facts: Facts, links: readonly Link[], context: Credi
     for (const link of linked.get(deal.dealId) ?? []) {
       const rows = basisRows(lock.basis, link.agreement, lock.closeDay);
       if (rows === null) exceptions.push(unknownBasis(deal, link));
-      else for (const one of earnedOn(link, lock, basisSteps(rows, lock.basis))) earned.push(one);
+      else {
+        const steps = partSteps(basisSteps(rows, lock.basis), link.parts, lock.dealId);
+        for (const one of earnedOn(link, lock, steps)) earned.push(one);
+      }
     }
   }
   const closeDays = new Map(locks.map(({ dealId, closeDay }) => [dealId, closeDay]));
@@ -134,7 +138,11 @@ const linksByDeal = (links: readonly Link[]) => {
   for (const link of links) {
     if (link.method === "ambiguous" || (link.method === "offer_id" && link.candidates.length > 1))
       for (const deal of link.candidates) undecided.add(deal.dealId);
-    if (link.deal !== null) linked.set(link.deal.dealId, [...(linked.get(link.deal.dealId) ?? []), link]);
+    for (const { deal } of link.parts) {
+      const own = linked.get(deal.dealId);
+      if (own === undefined) linked.set(deal.dealId, [link]);
+      else own.push(link);
+    }
   }
   return { undecided, linked };
 };
@@ -144,7 +152,7 @@ interface Earned {
   readonly movements: readonly CreditMovement[];
 }
 
-/** The whole basis to the one that sourced; the same basis once more, shared by those who influenced. */
+/** The whole of the deal's basis to the one that sourced; the same basis once more, shared by those who influenced. */
 const earnedOn = (link: Link, lock: CreditLock, steps: readonly BasisStep[]): readonly Earned[] => {
   const basis = steps.at(-1)?.upTo ?? 0n;
   const base = {

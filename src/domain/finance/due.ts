@@ -33,6 +33,7 @@ export const duesOf = (close: Close, facts: Facts): ReadonlyMap<Ref, number> => 
     ...facts.agreements,
     ...facts.instalments,
     ...facts.recordedLinks,
+    ...facts.allocations,
   ])
     due(ref.agreement(marketplace, agreementId), dayKnown(knownSecond));
   for (const { offerId, knownSecond } of [...facts.offers, ...facts.associations])

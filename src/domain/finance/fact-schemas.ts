@@ -91,6 +91,14 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
     decidedBy: z.string(),
     reason: z.string(),
   }),
+  allocations: z.object({
+    ...versioned,
+    marketplace,
+    agreementId: z.string(),
+    parts: z.array(z.object({ dealId: z.string(), basisPoints: z.number().int() })),
+    decidedBy: z.string(),
+    reason: z.string(),
+  }),
   taxItems: z.object({
     ...versioned,
     marketplace,
@@ -209,8 +217,8 @@ const schemas: { readonly [Kind in FactKind]: z.ZodType<FactOf<Kind>> } = {
 export const factKinds: readonly FactKind[] = [
   ...(["agreements", "instalments", "offers", "aliases", "domains", "deals", "payments", "controls"] as const),
   ...(["deposits", "touches", "partners", "rules", "locks", "disputes", "decisions", "keys"] as const),
-  ...(["feeSchedules", "policies", "learnedAliases", "recordedLinks", "associations"] as const),
-  ...(["taxItems", "received", "periodLocks"] as const),
+  ...(["feeSchedules", "policies", "learnedAliases", "recordedLinks", "allocations"] as const),
+  ...(["associations", "taxItems", "received", "periodLocks"] as const),
 ];
 
 /** A fact as JSON text. */

@@ -1,6 +1,7 @@
 /** What reports and internal files say, before anything is concluded: one bag per file, added up into one. */
 import type { MarketplaceId } from "../deal.ts";
 import type { PublicKey } from "../signed-rule.ts";
+import type { NamedPart } from "./allocation.ts";
 import type { AttributionRule, Partner, Touch } from "./attribution.ts";
 import type { CreditLock } from "./credit-lock.ts";
 import type { Decision, Dispute } from "./dispute.ts";
@@ -104,6 +105,19 @@ export interface RecordedLink extends Versioned {
   readonly reason: string;
 }
 
+/**
+ * A person's document that shares an agreement among deals. A later one stands in its place, and takes it back where it is deleted; against a
+ * recorded link the later word holds.
+ */
+export interface Allocation extends Versioned {
+  readonly marketplace: MarketplaceId;
+  readonly agreementId: string;
+  /** In order of the deals' ids: two or more, 10,000 basis points in all. */
+  readonly parts: readonly NamedPart[];
+  readonly decidedBy: string;
+  readonly reason: string;
+}
+
 /** A co-sell opportunity that is associated with an offer, for example by AWS's AssociateOpportunity. */
 export interface OfferAssociation extends Versioned {
   readonly marketplace: MarketplaceId;
@@ -178,6 +192,7 @@ export interface Facts {
   readonly domains: BuyerDomain[];
   readonly learnedAliases: LearnedAlias[];
   readonly recordedLinks: RecordedLink[];
+  readonly allocations: Allocation[];
   readonly associations: OfferAssociation[];
   readonly taxItems: TaxItemFact[];
   readonly deals: DealFact[];
@@ -209,6 +224,7 @@ export const noFacts = (): Facts => ({
   domains: [],
   learnedAliases: [],
   recordedLinks: [],
+  allocations: [],
   associations: [],
   taxItems: [],
   deals: [],
@@ -241,6 +257,7 @@ export const addFacts = (all: Facts, more: Facts): void => {
   add(all.domains, more.domains);
   add(all.learnedAliases, more.learnedAliases);
   add(all.recordedLinks, more.recordedLinks);
+  add(all.allocations, more.allocations);
   add(all.associations, more.associations);
   add(all.taxItems, more.taxItems);
   add(all.deals, more.deals);

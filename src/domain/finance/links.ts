@@ -1,19 +1,22 @@
 /**
- * Which deal an agreement belongs to: the first rule with exactly one candidate. A person's word goes first, then ids that were recorded, then
+ * Which deal an agreement belongs to: the first rule with exactly one candidate. A person's word goes first, the later of a recorded link and an
+ * allocation (at one second the allocation), which alone shares an agreement among deals; then ids that were recorded, then
  * what the policy lets link: a learned alias, the domain, the name. Where no rule links, deals are suggested.
  */
 import type { Agreement } from "./agreements.ts";
+import { type DealPart, type NamedPart, wholeOf, wholeParts } from "./allocation.ts";
 import { minorUnit } from "./amount.ts";
 import { type Buyer, buyersOf, cleanDomain } from "./buyers.ts";
 import { dayText } from "./day.ts";
-import type { DealFact, Facts, RecordedLink } from "./facts.ts";
+import type { Allocation, DealFact, Facts, RecordedLink } from "./facts.ts";
+import type { Origin } from "./line.ts";
 import { plainName } from "./names.ts";
 import type { Policy } from "./policy.ts";
 import { type SuggestingRule, type Suggestion, suggestDeals } from "./suggestions.ts";
 import { latestByKey, latestOf, plainText } from "./versions.ts";
 
 export const linkMethods = [
-  ...(["recorded", "offer_id", "opportunity", "learned_alias", "fallback", "name"] as const),
+  ...(["recorded", "allocated", "offer_id", "opportunity", "learned_alias", "fallback", "name"] as const),
   ...(["ambiguous", "none"] as const),
 ] as const;
 export type LinkMethod = (typeof linkMethods)[number];
@@ -25,14 +28,19 @@ export interface Rival {
 
 export interface Link {
   readonly agreement: Agreement;
-  readonly deal: DealFact | null;
+  /** Whose it is: one deal's whole, or the parts of an allocation; empty where no rule links. */
+  readonly parts: readonly DealPart[];
   readonly method: LinkMethod;
-  /** Deals that name the same offer, the linked one first; or the candidates of an ambiguous match. In a fixed order. */
+  /** Deals that name the same offer, the linked one first; those of an allocation; or the candidates of an ambiguous match. In a fixed order. */
   readonly candidates: readonly DealFact[];
   /** Deals that were looked at and turned away. */
   readonly rivals: readonly Rival[];
   /** What the rule went by where its name does not say it: who decided and why, which opportunity, what was learnt. */
   readonly evidence: string;
+  /** What a person decided and what decides nothing, because no file knows its deals; empty: there is no such word. */
+  readonly unheard: string;
+  /** Where the allocation was read; null: there is none that stands. */
+  readonly document: Origin | null;
   /** Deals it may belong to, the best first. Empty where it is linked. */
   readonly suggestions: readonly Suggestion[];
   /** Whether anything is known of who the buyer is. */
@@ -57,8 +65,14 @@ export const linkAgreements = (
   const index = indexDeals(agreements, facts, context.knownUntil);
   const buyerOf = buyersOf(facts, context.knownUntil);
   return agreements.map((agreement): Link => {
-    const named = byRecord(agreement, index) ?? byOffer(agreement, index) ?? byOpportunity(agreement, index);
-    return named ?? byBuyer(agreement, { index, buyer: buyerOf(agreement), policy: context.policy });
+    const word = index.words.size === 0 ? undefined : index.words.get(`${agreement.marketplace}|${agreement.id}`);
+    const missing = word === undefined ? [] : partsOfWord(word).filter(({ dealId }) => !index.byId.has(dealId));
+    if (word !== undefined && missing.length === 0) return byWord(agreement, word, index);
+    const named = byOffer(agreement, index) ?? byOpportunity(agreement, index);
+    const link = named ?? byBuyer(agreement, { index, buyer: buyerOf(agreement), policy: context.policy });
+    if (word === undefined) return link;
+    const unknown = missing.map(({ dealId }) => dealId).join(" ");
+    return { ...link, unheard: `${saidBy(word)}; it decides nothing, because no file knows ${unknown}` };
   });
 };
 
@@ -67,7 +81,7 @@ interface DealIndex {
   readonly byOffer: ReadonlyMap<string, readonly DealFact[]>;
   readonly byOpportunity: ReadonlyMap<string, readonly DealFact[]>;
   readonly opportunitiesOf: ReadonlyMap<string, readonly string[]>;
-  readonly recorded: ReadonlyMap<string, RecordedLink>;
+  readonly words: ReadonlyMap<string, Word>;
   /** Deals that no recorded id ties to an agreement, by marketplace and domain, and by marketplace and plain name. */
   readonly byDomain: ReadonlyMap<string, readonly DealFact[]>;
   readonly byName: () => ReadonlyMap<string, readonly DealFact[]>;
@@ -85,8 +99,8 @@ const indexDeals = (agreements: readonly Agreement[], facts: Facts, knownUntil: 
     pushTo(opportunitiesOf, `${fact.marketplace}|${fact.offerId}`, fact.opportunityId);
     if (known.has(fact.offerId)) associated.add(fact.opportunityId);
   }
-  const recorded = latestByKey(facts.recordedLinks, knownUntil);
-  const decided = new Set([...recorded.values()].map(({ dealId }) => dealId));
+  const words = standingWords(facts, knownUntil);
+  const decided = new Set([...words.values()].flatMap((word) => partsOfWord(word).map(({ dealId }) => dealId)));
   const [byOffer, byOpportunity] = [new Map<string, DealFact[]>(), new Map<string, DealFact[]>()];
   const byDomain = new Map<string, DealFact[]>();
   const loose: DealFact[] = [];
@@ -105,7 +119,7 @@ const indexDeals = (agreements: readonly Agreement[], facts: Facts, knownUntil: 
   let names: Map<string, DealFact[]> | null = null;
   return {
     byId: new Map(all.map((deal) => [deal.dealId, deal])),
-    ...{ byOffer, byOpportunity, opportunitiesOf, recorded, byDomain },
+    ...{ byOffer, byOpportunity, opportunitiesOf, words, byDomain },
     byName: () => {
       if (names !== null) return names;
       names = new Map();
@@ -139,24 +153,44 @@ const pushTo = <Value>(all: Map<string, Value[]>, key: string, value: Value): vo
 };
 const placeOf = (marketplace: string | null, text: string): string => `${marketplace ?? ""}|${text}`;
 
-const unsaid = { candidates: [], rivals: [], evidence: "", suggestions: [], isBuyerKnown: true } as const;
+const unsaid = {
+  ...{ parts: [], candidates: [], rivals: [], evidence: "", unheard: "", document: null, suggestions: [] },
+  isBuyerKnown: true,
+} as const;
 
-/** A person's word. A deal that no file knows decides nothing. */
-const byRecord = (agreement: Agreement, index: DealIndex): Link | null => {
-  if (index.recorded.size === 0) return null;
-  const fact = index.recorded.get(`${agreement.marketplace}|${agreement.id}`);
-  const deal = fact === undefined ? undefined : index.byId.get(fact.dealId);
-  if (fact === undefined || deal === undefined) return null;
-  const said = fact.reason === "" ? "" : `: ${fact.reason}`;
-  const evidence = `${fact.decidedBy} decided so on ${dayText(Math.floor(fact.knownSecond / 86_400))}${said}`;
-  return { ...unsaid, agreement, deal, method: "recorded", candidates: [deal], evidence };
+type Word = RecordedLink | Allocation;
+
+/** What people decided, by marketplace and agreement: of two kinds of word the later known holds. */
+const standingWords = (facts: Facts, knownUntil: number): ReadonlyMap<string, Word> => {
+  const words = new Map<string, Word>(latestByKey(facts.recordedLinks, knownUntil));
+  for (const [key, allocation] of latestByKey(facts.allocations, knownUntil))
+    if (allocation.knownSecond >= (words.get(key)?.knownSecond ?? allocation.knownSecond)) words.set(key, allocation);
+  return words;
+};
+
+const partsOfWord = (word: Word): readonly NamedPart[] =>
+  "parts" in word ? word.parts : [{ dealId: word.dealId, basisPoints: wholeParts }];
+
+const saidBy = ({ decidedBy, knownSecond, reason }: Word): string =>
+  `${decidedBy} decided so on ${dayText(Math.floor(knownSecond / 86_400))}${reason === "" ? "" : `: ${reason}`}`;
+
+/** A person's word, whose deals are all known. */
+const byWord = (agreement: Agreement, word: Word, index: DealIndex): Link => {
+  const parts = partsOfWord(word).flatMap(({ dealId, basisPoints }): readonly DealPart[] => {
+    const deal = index.byId.get(dealId);
+    return deal === undefined ? [] : [{ deal, basisPoints }];
+  });
+  const base = { ...unsaid, agreement, parts, candidates: parts.map(({ deal }) => deal), evidence: saidBy(word) };
+  return "parts" in word
+    ? { ...base, method: "allocated", document: { file: word.file, line: word.line } }
+    : { ...base, method: "recorded" };
 };
 
 const byOffer = (agreement: Agreement, index: DealIndex): Link | null => {
   const naming = agreement.offerId === null ? undefined : index.byOffer.get(agreement.offerId);
   return naming === undefined
     ? null
-    : { ...unsaid, agreement, deal: naming[0] ?? null, method: "offer_id", candidates: naming };
+    : { ...unsaid, agreement, parts: wholeOf(naming[0]), method: "offer_id", candidates: naming };
 };
 
 const byOpportunity = (agreement: Agreement, index: DealIndex): Link | null => {
@@ -169,10 +203,9 @@ const byOpportunity = (agreement: Agreement, index: DealIndex): Link | null => {
 };
 
 /** The one candidate, or none of several. */
-const oneOf = (candidates: readonly DealFact[], method: LinkMethod): Pick<Link, "deal" | "method" | "candidates"> => {
-  const [only = null] = candidates;
-  if (candidates.length === 1) return { deal: only, method, candidates };
-  return { deal: null, method: candidates.length === 0 ? "none" : "ambiguous", candidates };
+const oneOf = (candidates: readonly DealFact[], method: LinkMethod): Pick<Link, "parts" | "method" | "candidates"> => {
+  if (candidates.length === 1) return { parts: wholeOf(candidates[0]), method, candidates };
+  return { parts: [], method: candidates.length === 0 ? "none" : "ambiguous", candidates };
 };
 
 interface BuyerContext {
@@ -193,12 +226,11 @@ const byBuyer = (agreement: Agreement, context: BuyerContext): Link => {
   const { index, buyer, policy } = context;
   const { marketplace } = agreement;
   const isBuyerKnown = buyer.domains.length > 0 || buyer.companies.length > 0 || buyer.learned !== null;
-  if (!isBuyerKnown) return { ...unsaid, agreement, deal: null, method: "none", isBuyerKnown };
+  if (!isBuyerKnown) return { ...unsaid, agreement, method: "none", isBuyerKnown };
   const learnt = learntDeals(agreement, context);
   const near = buyer.domains.flatMap((domain) => index.byDomain.get(placeOf(marketplace, domain)) ?? []);
   const named = buyer.plainNames.flatMap((name) => index.byName().get(placeOf(marketplace, name)) ?? []);
-  if (learnt.length === 0 && near.length === 0 && named.length === 0)
-    return { ...unsaid, agreement, deal: null, method: "none" };
+  if (learnt.length === 0 && near.length === 0 && named.length === 0) return { ...unsaid, agreement, method: "none" };
   const unfit = policy.fallback === null ? "the policy links nothing by domain" : null;
   const rivals: Rival[] = [];
   const fitting: DealFact[] = [];
@@ -219,15 +251,15 @@ const byBuyer = (agreement: Agreement, context: BuyerContext): Link => {
   const linking = rules.find(({ deals, links }) => links && deals.length > 0);
   const link = linking === undefined ? null : oneOf(linking.deals, linking.rule);
   const evidence = linking?.rule === "learned_alias" ? learntText(buyer) : "";
-  const base = { agreement, rivals, evidence, isBuyerKnown };
-  if (link !== null && link.deal !== null) return { ...base, ...link, suggestions: [] };
+  const base = { ...unsaid, agreement, rivals, evidence, isBuyerKnown };
+  if (link !== null && link.parts.length > 0) return { ...base, ...link };
   const only = rules.find(({ deals, links }) => !links && deals.length === 1);
   const [deal] = only?.deals ?? [];
   const suggestions = suggestDeals(agreement, buyer, {
     deals: [...learnt, ...near, ...named],
     byRule: only === undefined || deal === undefined || link !== null ? null : { rule: only.rule, deal },
   });
-  return { ...base, ...(link ?? { deal: null, method: "none", candidates: [] }), suggestions };
+  return { ...base, ...(link ?? { method: "none" }), suggestions };
 };
 
 const learntText = ({ learned }: Buyer): string =>

@@ -5,6 +5,7 @@ import { csvRow } from "../csv.ts";
 import type { MarketplaceId } from "../deal.ts";
 import type { FeeRow } from "../fee.ts";
 import { decimalToMicros } from "../money.ts";
+import type { NamedPart } from "./allocation.ts";
 import type { policyFileSchema } from "./policy.ts";
 
 export const ownFileNames = [
@@ -15,6 +16,7 @@ export const ownFileNames = [
   "agreements.json",
   "fee-schedule.json",
   "agreement-links.csv",
+  "allocations.json",
   "aliases.csv",
 ] as const;
 export type OwnFileName = (typeof ownFileNames)[number];
@@ -83,13 +85,15 @@ export interface OwnAgreement {
   readonly schedule: readonly OwnInstalment[];
 }
 
-/** What a person decided of money: whose an agreement, or a buyer's account, is. */
+/** What a person decided of money: whose an agreement is, which deals share it, whose a buyer's account is. */
 export interface OwnDecision {
-  readonly kind: "link" | "alias";
+  readonly kind: "link" | "alias" | "allocation";
   readonly marketplace: MarketplaceId;
   /** The agreement, or the buyer's account. */
   readonly subject: string;
   readonly dealId: string;
+  /** Of an allocation; empty of any other. */
+  readonly parts: readonly NamedPart[];
   readonly domain: string;
   readonly accountName: string;
   readonly reason: string;
@@ -119,6 +123,7 @@ export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, stri
     ({ opportunityId }) => opportunityId,
   );
   const byId = new Map(offers.map((offer) => [offer.id, offer]));
+  const decisions = inTurn(records.decisions);
   const partners = [...new Set(touches.flatMap(({ partner }) => partner ?? []))].toSorted();
   return {
     "deals.csv": table(
@@ -138,7 +143,7 @@ export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, stri
     "fee-schedule.json": ownJson(feeSchedule(records.feeRows)),
     "agreement-links.csv": table(
       linkHeader,
-      decisionRows(records.decisions, "link").map(({ said, revokedAt }) => [
+      decisionRows(decisions, "link").map(({ said, revokedAt }) => [
         ...[
           said.marketplace,
           said.subject,
@@ -150,9 +155,10 @@ export const ownFiles = (records: OwnRecords): Readonly<Record<OwnFileName, stri
         ],
       ]),
     ),
+    "allocations.json": ownJson(decisionRows(decisions, "allocation").map(allocationRow)),
     "aliases.csv": table(
       aliasHeader,
-      decisionRows(records.decisions, "alias").map(({ said, revokedAt }) => [
+      decisionRows(decisions, "alias").map(({ said, revokedAt }) => [
         ...[said.marketplace, said.subject, said.domain, said.accountName, said.decidedBy, moment(said.decidedAt)],
         ...[said.reason, revokedAt],
       ]),
@@ -165,10 +171,39 @@ const aliasHeader = [
   ...["marketplace", "buyer_account", "account_domain", "account_name", "learned_by", "learned_at", "evidence"],
   "revoked_at",
 ];
+const allocationRow = ({ said, revokedAt }: DecisionRow) => ({
+  marketplace: said.marketplace,
+  agreement_id: said.subject,
+  parts: said.parts.map(({ dealId, basisPoints }) => ({ deal_id: dealId, basis_points: basisPoints })),
+  decided_by: said.decidedBy,
+  decided_at: moment(said.decidedAt),
+  reason: said.reason,
+  ...(revokedAt === "" ? {} : { revoked_at: revokedAt }),
+});
 const moment = (at: Date): string => `${at.toISOString().slice(0, 19)}Z`;
 
+/**
+ * Decisions with the seconds in which they become known: of two about one agreement, or one account, the later one holds, so that it
+ * comes a second after where both fell into the same.
+ */
+const inTurn = (decisions: readonly OwnDecision[]): readonly OwnDecision[] => {
+  const last = new Map<string, number>();
+  return decisions.map((one) => {
+    const key = `${one.kind === "alias" ? "account" : "agreement"}|${one.marketplace}|${one.subject}`;
+    const second = Math.max(Math.floor(one.decidedAt.getTime() / 1_000), (last.get(key) ?? 0) + 1);
+    last.set(key, second);
+    return { ...one, decidedAt: new Date(second * 1_000) };
+  });
+};
+
+interface DecisionRow {
+  readonly said: OwnDecision;
+  /** Empty: it was decided, and not taken back. */
+  readonly revokedAt: string;
+}
+
 /** One row for each decision, and one more where it was taken back: known from then on, and not before. */
-const decisionRows = (decisions: readonly OwnDecision[], kind: OwnDecision["kind"]) => {
+const decisionRows = (decisions: readonly OwnDecision[], kind: OwnDecision["kind"]): readonly DecisionRow[] => {
   const held = new Map<string, OwnDecision>();
   return decisions.flatMap((one) => {
     if (one.kind !== kind) return [];

@@ -2,6 +2,7 @@
  * What belongs together: names by which facts and lines are found, and the names that each of them leads on to. Following them
  * until nothing new comes gives a part of the facts that closes to the same as it does among all facts.
  */
+import type { NamedPart } from "./allocation.ts";
 import { cleanDomain } from "./buyers.ts";
 import type { FactKind, FactOf } from "./fact-schemas.ts";
 import type { Facts } from "./facts.ts";
@@ -47,6 +48,11 @@ export const ref = {
 
 type Refs = readonly (Ref | null)[];
 
+const sharedRefs = (marketplace: string, agreementId: string, parts: readonly NamedPart[]): Refs => [
+  ref.agreement(marketplace, agreementId),
+  ...parts.map(({ dealId }) => ref.deal(dealId)),
+];
+
 /** By which names facts are found. None: facts of the kind are few, and read whole whatever is asked. */
 const found: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>) => Refs } = {
   agreements: ({ marketplace, agreementId, offerId, buyerKey }) => [
@@ -71,6 +77,7 @@ const found: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>) => Refs } = {
     accountName === "" ? null : ref.buyersOfName(marketplace, accountName),
   ],
   recordedLinks: ({ marketplace, agreementId, dealId }) => [ref.agreement(marketplace, agreementId), ref.deal(dealId)],
+  allocations: ({ marketplace, agreementId, parts }) => sharedRefs(marketplace, agreementId, parts),
   associations: ({ offerId, opportunityId }) => [ref.offer(offerId), ref.offersOfOpportunity(opportunityId)],
   deals: ({ dealId, marketplace, domain, offerId, accountName, opportunityId }) => [
     ref.deal(dealId),
@@ -122,6 +129,7 @@ const leads: { readonly [Kind in FactKind]?: (fact: FactOf<Kind>, by: By) => Ref
     ),
   ],
   recordedLinks: ({ marketplace, agreementId, dealId }) => [ref.agreement(marketplace, agreementId), ref.deal(dealId)],
+  allocations: ({ marketplace, agreementId, parts }) => sharedRefs(marketplace, agreementId, parts),
   associations: ({ offerId, opportunityId }, by) => [
     ref.dealsOfOpportunity(opportunityId),
     ref.offersOfOpportunity(opportunityId),
@@ -178,7 +186,7 @@ export const leadsOfLine = (line: Tie): Refs => {
 
 const kinds: readonly FactKind[] = [
   ...(["agreements", "instalments", "offers", "aliases", "domains", "learnedAliases", "recordedLinks"] as const),
-  ...(["associations", "deals", "touches", "locks", "disputes", "taxItems"] as const),
+  ...(["allocations", "associations", "deals", "touches", "locks", "disputes", "taxItems"] as const),
 ];
 
 /** Everything that these facts are found by or lead on to: where they change something. */

@@ -20,6 +20,7 @@ import periods from "./0021_periods.sql";
 import waiting from "./0022_waiting.sql";
 import ledgerLookups from "./0023_ledger_lookups.sql";
 import reportTrouble from "./0024_report_trouble.sql";
+import allocations from "./0025_allocations.sql";
 import { migrationNames } from "./names.ts";
 
 const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
@@ -45,6 +46,7 @@ const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
   "0022_waiting": waiting,
   "0023_ledger_lookups": ledgerLookups,
   "0024_report_trouble": reportTrouble,
+  "0025_allocations": allocations,
 };
 
 /** In order. */

@@ -22,4 +22,5 @@ export const migrationNames = [
   "0022_waiting",
   "0023_ledger_lookups",
   "0024_report_trouble",
+  "0025_allocations",
 ] as const;

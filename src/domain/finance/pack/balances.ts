@@ -220,7 +220,7 @@ export const linesTable = (close: Close, paths: readonly string[]): LinesTable =
 function* lineRows(close: Close, paths: readonly string[]): Generator<readonly Cell[]> {
   const day = (value: number | null): string => (value === null ? "" : dayText(value));
   for (const line of close.lines) {
-    const { agreement, dealId, method } = close.linkOf(line);
+    const { agreement, deals, method } = close.linkOf(line);
     yield [
       line.marketplace,
       line.key,
@@ -234,7 +234,7 @@ function* lineRows(close: Close, paths: readonly string[]): Generator<readonly C
       day(line.collectedDay),
       day(line.disbursedDay),
       agreement?.id ?? "",
-      dealId ?? "",
+      deals,
       method,
       line.payoutKey ?? "",
       paths[line.file] ?? "",

@@ -1,4 +1,5 @@
 /** Tables of how credits came about, what was locked, what is disputed, and which partners met in one deal. */
+import { partOf } from "../allocation.ts";
 import type { Close } from "../close.ts";
 import { dayText, monthText } from "../day.ts";
 import type { Facts } from "../facts.ts";
@@ -101,19 +102,21 @@ interface Overlap {
 export const overlapTable = (close: Close, facts: Facts): PackTable => {
   const partners = partnersByDeal(close, facts);
   const pairs = new Map<string, Overlap>();
-  for (const { agreement, deal } of close.links) {
-    const met = deal === null ? [] : (partners.get(deal.dealId) ?? []);
-    if (deal === null || met.length < 2) continue;
-    const { invoiced, refunded } = close.billingOf(agreement);
-    for (const [index, one] of met.entries())
-      for (const other of met.slice(index + 1)) {
-        const key = JSON.stringify([one, other, agreement.currency]);
-        const overlap = pairs.get(key) ?? { one, other, currency: agreement.currency, deals: new Set(), net: 0n };
-        pairs.set(key, overlap);
-        overlap.deals.add(deal.dealId);
-        overlap.net += invoiced - refunded;
-      }
-  }
+  for (const { agreement, parts } of close.links)
+    for (const { deal } of parts) {
+      const met = partners.get(deal.dealId) ?? [];
+      if (met.length < 2) continue;
+      const { invoiced, refunded } = close.billingOf(agreement);
+      const net = partOf(invoiced - refunded, parts, deal.dealId);
+      for (const [index, one] of met.entries())
+        for (const other of met.slice(index + 1)) {
+          const key = JSON.stringify([one, other, agreement.currency]);
+          const overlap = pairs.get(key) ?? { one, other, currency: agreement.currency, deals: new Set(), net: 0n };
+          pairs.set(key, overlap);
+          overlap.deals.add(deal.dealId);
+          overlap.net += net;
+        }
+    }
   return {
     name: "overlap",
     title: "Partners that met",
@@ -131,7 +134,9 @@ export const overlapTable = (close: Close, facts: Facts): PackTable => {
 };
 
 const partnersByDeal = (close: Close, facts: Facts): ReadonlyMap<string, readonly string[]> => {
-  const closeDays = new Map(close.links.flatMap(({ deal }) => (deal === null ? [] : [[deal.dealId, deal.closeDay]])));
+  const closeDays = new Map(
+    close.links.flatMap(({ parts }) => parts.map(({ deal }) => [deal.dealId, deal.closeDay] as const)),
+  );
   const found = new Map<string, Set<string>>();
   for (const touch of facts.touches) {
     const closeDay = closeDays.get(touch.dealId);

@@ -3,19 +3,9 @@ import type { Credit } from "../credits.ts";
 import { exceptionKey } from "../exception.ts";
 import type { Facts } from "../facts.ts";
 import type { MoneyLine } from "../line.ts";
+import { creditId, ofCredit } from "./deal-joins.ts";
 import type { Evidence } from "./evidence.ts";
-import {
-  type Book,
-  creditId,
-  keyOf,
-  type Maker,
-  ofAgreement,
-  ofCredit,
-  ofDeposit,
-  ofException,
-  ofLine,
-  ofPayout,
-} from "./joins.ts";
+import { type Book, keyOf, type Maker, ofAgreement, ofDeposit, ofException, ofLine, ofPayout } from "./joins.ts";
 
 export type Explained =
   | { readonly kind: "found"; readonly evidence: Evidence }
@@ -62,6 +52,7 @@ const indexOf = (close: Close, facts: Facts): Book => {
     ...{ close, facts, makers, following, credits },
     lines: new Map(close.lines.map((line) => [keyOf(line), line])),
     links: new Map(close.links.map((link) => [link.agreement, link])),
+    shared: new Map(close.links.filter(({ parts }) => parts.length > 1).map((link) => [link.agreement.id, link])),
     payouts: new Map(close.payouts.map((payout) => [`${payout.marketplace}|${payout.id}`, payout])),
   };
   for (const line of close.lines)

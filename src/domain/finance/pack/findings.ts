@@ -1,5 +1,6 @@
 /** What a close found, as tables: exceptions with owner and next action, fees against the schedule, credits by the signed rules. */
 import type { Agreement } from "../agreements.ts";
+import { partOf } from "../allocation.ts";
 import { amountText as cell } from "../amount.ts";
 import type { Close } from "../close.ts";
 import { dayText } from "../day.ts";
@@ -14,7 +15,11 @@ export const actions: Readonly<Record<ExceptionType, { readonly owner: string; r
     owner: "RevOps",
     action: "confirm a suggested deal in agreement-links.csv, or find it and write the offer's id into it",
   },
-  AMBIGUOUS_MATCH: { owner: "RevOps", action: "decide which deal it is, and write the offer's id into that one" },
+  AMBIGUOUS_MATCH: {
+    owner: "RevOps",
+    action:
+      "decide which deal it is, and write the offer's id into that one; where a decision names a deal that no file knows, load that deal or correct the decision",
+  },
   DOUBLE_CREDITED_DEAL: { owner: "RevOps", action: "take the offer's id out of the deal that it is not" },
   AMOUNT_MISMATCH: { owner: "RevOps", action: "correct the deal's amount, or amend the offer" },
   CURRENCY_MISMATCH: { owner: "RevOps", action: "correct the deal's currency" },
@@ -253,19 +258,26 @@ export const creditsTable = (close: Close): PackTable => ({
 
 /** Three columns that are disjoint and add up to what was invoiced net of refunds: nobody counts twice. */
 export const attributionTable = (close: Close): PackTable => {
-  const kinds = new Map<string, "sourced" | "influenced">();
-  for (const { agreementId, kind } of close.credits)
-    if (kind === "sourced" || !kinds.has(agreementId)) kinds.set(agreementId, kind);
+  const creditedAs = new Map<string, "sourced" | "influenced">();
+  for (const { agreementId, dealId, kind } of close.credits) {
+    const key = `${agreementId}|${dealId}`;
+    if (kind === "sourced" || !creditedAs.has(key)) creditedAs.set(key, kind);
+  }
   const sums = new Map<string, Record<"sourced" | "influenced" | "neither" | "total", bigint>>();
-  for (const { agreement, deal } of close.links) {
-    if (deal !== null && close.attribution.influencedOnly.has(deal.dealId)) kinds.set(agreement.id, "influenced");
+  for (const { agreement, parts } of close.links) {
     const { invoiced, refunded } = close.billingOf(agreement);
     const net = invoiced - refunded;
     const key = `${agreement.marketplace}|${agreement.currency}`;
     const sum = sums.get(key) ?? { sourced: 0n, influenced: 0n, neither: 0n, total: 0n };
     sums.set(key, sum);
-    sum[kinds.get(agreement.id) ?? "neither"] += net;
     sum.total += net;
+    if (parts.length === 0) sum.neither += net;
+    for (const { deal } of parts) {
+      const kind = close.attribution.influencedOnly.has(deal.dealId)
+        ? "influenced"
+        : creditedAs.get(`${agreement.id}|${deal.dealId}`);
+      sum[kind ?? "neither"] += partOf(net, parts, deal.dealId);
+    }
   }
   return {
     name: "attribution",

@@ -18,11 +18,11 @@ export const incentivesTable = (close: Close): PackTable => ({
   rows: close.lines
     .filter(({ part }) => part === "incentive")
     .map((line) => {
-      const { agreement, dealId } = close.linkOf(line);
+      const { agreement, deals } = close.linkOf(line);
       const payout = line.payoutKey === null ? undefined : payoutOf(close, line.marketplace, line.payoutKey);
       return [
         ...[line.marketplace, line.key, line.kind === "INCENTIVE" ? "incentive" : "buyer credit", line.reference ?? ""],
-        ...[agreement?.id ?? "", dealId ?? "", states[line.paid ?? "pending"]],
+        ...[agreement?.id ?? "", deals, states[line.paid ?? "pending"]],
         money(line.amount, line.currency),
         money(line.paid === "lost" ? 0n : line.net, line.currency),
         line.currency,

@@ -1,21 +1,18 @@
 /** The evidence of each kind of thing in a close, built from what an index of the close gives. */
 import type { Agreement } from "../agreements.ts";
-import { amountText } from "../amount.ts";
 import type { Close } from "../close.ts";
 import type { Credit } from "../credits.ts";
 import { dayText, lastSecondOfDay } from "../day.ts";
 import { type CloseException, exceptionKey } from "../exception.ts";
-import type { AgreementFact, DealFact, DepositFact, Facts, OfferFact } from "../facts.ts";
+import type { AgreementFact, DepositFact, Facts, OfferFact } from "../facts.ts";
 import type { MoneyLine } from "../line.ts";
 import type { Link } from "../links.ts";
 import type { Payout } from "../payouts.ts";
-import { scoreText } from "../suggestions.ts";
 import { latestOf } from "../versions.ts";
+import { dealOf, dealSays } from "./deal-joins.ts";
 import { type Evidence, node, on } from "./evidence.ts";
 import { actions, percentText } from "./findings.ts";
 import { money } from "./table.ts";
-
-const hashShown = 12;
 
 export interface Maker {
   /** Tells it from another thing of the same id, for example `aws line …`. */
@@ -30,14 +27,13 @@ export interface Book {
   /** Lines that collect, pay, forgive or refund a line. */
   readonly following: ReadonlyMap<string, readonly MoneyLine[]>;
   readonly links: ReadonlyMap<Agreement, Link>;
+  /** Agreements that deals share, by their ids. */
+  readonly shared: ReadonlyMap<string, Link>;
   readonly credits: ReadonlyMap<string, readonly Credit[]>;
   readonly payouts: ReadonlyMap<string, Payout>;
 }
 
 export const keyOf = (line: Pick<MoneyLine, "marketplace" | "key">): string => `${line.marketplace}|${line.key}`;
-export const creditId = ({ dealId, partnerId, kind }: Pick<Credit, "dealId" | "partnerId" | "kind">): string =>
-  `${dealId}|${partnerId}|${kind}`;
-
 export const ofDeposit = (book: Book, payout: Payout, deposit: DepositFact): Evidence => {
   const others = payout.deposits.filter((other) => other !== deposit);
   const joined =
@@ -225,92 +221,6 @@ const offerOf = (book: Book, agreement: Agreement): readonly Evidence[] => {
       because: "the agreement names it",
     }),
   ];
-};
-
-const whyLinked: Readonly<Record<Link["method"], string>> = {
-  recorded: "a person decided so",
-  offer_id: "the deal names the agreement's offer",
-  opportunity: "the only deal whose co-sell opportunity is associated with the agreement's offer",
-  learned_alias: "the only deal of the account that the buyer was learnt to be, of the value that was open",
-  fallback: "the only deal of this marketplace, currency and domain whose amount and close date fit",
-  name: "the only deal of this marketplace, currency and account name whose amount and close date fit",
-  ambiguous: "several deals fit, so none is taken",
-  none: "no deal fits",
-};
-
-const dealOf = (book: Book, link: Link): readonly Evidence[] => {
-  const rejected = [
-    ...link.rivals.map(({ dealId, why }) => `${dealId}: ${why}`),
-    ...link.candidates
-      .filter((deal) => deal !== link.deal)
-      .map(
-        ({ dealId }) => `${dealId}: ${link.deal === null ? "fits as well" : "names the same offer and closed later"}`,
-      ),
-  ];
-  const seen = link.suggestions.map(
-    ({ deal, rule, score, isSuggested }) =>
-      `${isSuggested ? "suggested" : "looked at"}: ${deal.dealId}, ${scoreText(score)} by ${rule.replace("_", " ")}`,
-  );
-  if (link.deal === null)
-    return [node({ what: "no deal", id: "", because: whyLinked[link.method], rejected, says: seen })];
-  const { deal, agreement } = link;
-  const credits = (book.credits.get(agreement.id) ?? []).filter(({ dealId }) => dealId === deal.dealId);
-  return [
-    node({
-      what: "deal",
-      id: deal.dealId,
-      amount: money(deal.amount, deal.currency),
-      says: [...dealSays(deal), ...(link.evidence === "" ? [] : [link.evidence])],
-      where: deal,
-      because: whyLinked[link.method],
-      rejected,
-      parts: credits.map((credit) => ({ ...ofCredit(book, credit), because: "its rule credits this deal" })),
-    }),
-  ];
-};
-const dealSays = (deal: DealFact): readonly string[] => [
-  deal.accountName,
-  ...on("closed", deal.closeDay),
-  ...(deal.opportunityId === null ? [] : [`co-sell opportunity ${deal.opportunityId}`]),
-];
-
-export const ofCredit = (book: Book, credit: Credit): Evidence => {
-  const rule = book.facts.rules.find(
-    ({ rule_id, version }) => rule_id === credit.ruleId && version === credit.ruleVersion,
-  );
-  const touches = book.facts.touches.filter(({ touchId }) => credit.touchIds.includes(touchId));
-  return node({
-    what: `${credit.kind} credit`,
-    id: creditId(credit),
-    amount: money(credit.amount, credit.currency),
-    says: [
-      `basis ${credit.basis.replaceAll("_", " ")} of ${credit.agreementId}`,
-      ...(credit.contested === 0n ? [] : [`${amountText(credit.contested, credit.currency)} more is contested`]),
-    ],
-    parts: [
-      node({
-        what: "rule",
-        id: `${credit.ruleId} v${credit.ruleVersion}`,
-        says:
-          rule === undefined
-            ? []
-            : [
-                `in force from ${rule.effective_from}`,
-                `content sha256 ${book.close.hashOf(rule).slice(0, hashShown)}`,
-                ...rule.signatures.map(({ side, role, signed_at }) => `signed by ${side} (${role}) ${signed_at}`),
-              ],
-        because: "in force when the deal closed, and signed by both sides by then",
-      }),
-      ...touches.map((touch) =>
-        node({
-          what: `touch ${touch.type}`,
-          id: touch.touchId,
-          says: [`by ${touch.partnerId}`, ...on("on", touch.day)],
-          because: "inside the rule's window",
-        }),
-      ),
-    ],
-  });
 };
 
 export const ofAgreement = (book: Book, link: Link): Evidence => {
