@@ -16,7 +16,8 @@ export default defineConfig({
     // Runs in workerd: npm run test:workers.
     exclude: ["test/worker.test.ts"],
     globalSetup: ["test/template.ts", "test/odd-server.ts"],
-    maxWorkers: 2,
+    // A third of a test's time goes by in waiting for child processes and for the thread pool.
+    maxWorkers: 3,
     // Loading our modules anew for each file took a third of the time. No test may leave anything behind in them.
     isolate: false,
     testTimeout: 30_000,
