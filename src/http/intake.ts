@@ -1,14 +1,13 @@
 /**
- * The way of verified deliveries into the inbox. What arrives together, or while a statement is under way, goes together in the next
- * one, so that a burst costs few commits; each sender is answered after the commit that holds its delivery.
+ * The way of verified deliveries into the inbox. What arrives while a statement is under way goes together in the next one, so that a
+ * burst costs few commits and the database works while the next are verified; each sender is answered after the commit that holds its
+ * delivery. Nothing waits for company: then all senders would wait for the database, and it for them.
  */
 import type { NewDelivery, Reception, SealedDelivery } from "../store/inbox.ts";
 import { type AppDeps, retried } from "./endpoint.ts";
 
 /** Deliveries of one statement: at 256 KiB each it stays a statement of some megabytes. */
 const togetherMax = 32;
-/** A statement waits so long for company: under load the database is asked a fraction as often; a lone delivery hardly notices. */
-const gatherMs = 1;
 
 export interface Intake {
   /** Resolves once the delivery is committed, or known; rejects when it could not be kept: nothing is then. */
@@ -40,7 +39,6 @@ export const createIntake = (deps: Pick<AppDeps, "db" | "store" | "kick">): Inta
     if (isRunning) return;
     isRunning = true;
     while (waiting.length > 0) {
-      await new Promise((gathered) => setTimeout(gathered, gatherMs));
       await store(waiting.splice(0, togetherMax));
     }
     isRunning = false;

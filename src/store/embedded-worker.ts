@@ -20,6 +20,9 @@ export interface EmbeddedWorkerData {
  */
 const sharedBuffersMb = 32;
 
+/** While a table is analysed everybody waits: a sample of 7,500 rows takes a quarter of the time that the usual 30,000 do. */
+const statisticsTarget = 25;
+
 const data: EmbeddedWorkerData = workerData;
 /**
  * V8 takes 600 MB and seconds to optimize PostgreSQL's parser alone, once it was called some times: more memory than all the rest of
@@ -29,7 +32,10 @@ for (const flag of ["--no-wasm-tier-up", "--no-wasm-dynamic-tiering"]) setFlagsF
 const database = await PGlite.create({
   ...(data.directory === null ? {} : { dataDir: data.directory }),
   ...(data.template === null ? {} : { loadDataDir: new Blob([new Uint8Array(readFileSync(data.template))]) }),
-  startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${sharedBuffersMb}MB`],
+  startParams: [
+    ...PGlite.defaultStartParams,
+    ...["-c", `shared_buffers=${sharedBuffersMb}MB`, "-c", `default_statistics_target=${statisticsTarget}`],
+  ],
 });
 const server = await serveEngine({
   engine: database,

@@ -21,6 +21,7 @@ import waiting from "./0022_waiting.sql";
 import ledgerLookups from "./0023_ledger_lookups.sql";
 import reportTrouble from "./0024_report_trouble.sql";
 import allocations from "./0025_allocations.sql";
+import leanInbox from "./0026_lean_inbox.sql";
 import { migrationNames } from "./names.ts";
 
 const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
@@ -47,6 +48,7 @@ const texts: Readonly<Record<(typeof migrationNames)[number], string>> = {
   "0023_ledger_lookups": ledgerLookups,
   "0024_report_trouble": reportTrouble,
   "0025_allocations": allocations,
+  "0026_lean_inbox": leanInbox,
 };
 
 /** In order. */

@@ -23,4 +23,5 @@ export const migrationNames = [
   "0023_ledger_lookups",
   "0024_report_trouble",
   "0025_allocations",
+  "0026_lean_inbox",
 ] as const;
