@@ -38,6 +38,11 @@ export const benchBacklog = async (verdict: Verdict, count: number): Promise<voi
   const writes = calls(writeOperations);
   verdict.atMost(`writes per share (${shares.length} shares, one association each)`, writes / shares.length, 3);
   verdict.atMost("reads per share besides task polls", (calls(readOperations) - 1) / shares.length, 2);
+  verdict.tell(
+    `calls: ${Object.entries(counters?.operations ?? {})
+      .map(([operation, { calls }]) => `${operation} ${calls}`)
+      .join(", ")}`,
+  );
   verdict.atMost("opportunities per share at AWS", ledger.opportunities.length / shares.length, 1);
   // Measured to the last write: what follows is a task of AWS's own, up to 90 s, and its poll.
   const lastWrite = ledger.tasks.reduce((last, task) => Math.max(last, Date.parse(task.startedAt)), began);
