@@ -1,6 +1,8 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, it } from "vitest";
 import { TransactionHeldError } from "../src/store/database.ts";
 import { DirectoryOwnedError, findOwner, openEmbedded } from "../src/store/embedded.ts";
@@ -90,6 +92,17 @@ describe("the database", () => {
       }),
     ).rejects.toThrow("no");
     expect(await database.db.sql`select * from probe`).toHaveLength(0);
+  });
+
+  it("keeps nothing of what a transaction came to, so that a reconciliation of a year does not stay in memory", async () => {
+    const conclude = async (): Promise<WeakRef<object>> =>
+      new WeakRef(await database.db.transaction(async (tx) => ({ lines: await tx`select 1 as one` })));
+    const concluded = await conclude();
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    await new Promise((resume) => setTimeout(resume, 10));
+    collect();
+    expect(concluded.deref()).toBeUndefined();
   });
 
   it.runIf(database.kind === "embedded")(

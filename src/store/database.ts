@@ -44,15 +44,17 @@ const guarded = async <T>(pool: Pool, work: (tx: Tx) => Promise<T>, transactionM
   const opened = new Error("opened here");
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    // postgres.js types the result for callbacks that return arrays of queries; ours return values.
-    return (await pool.begin((tx) => {
+    // postgres.js keeps what a transaction resolved with until the next one on that connection: a year's lines, after a reconciliation.
+    const results: T[] = [];
+    await pool.begin(async (tx) => {
       const tooLong = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new TransactionHeldError(transactionMsMax, opened)), transactionMsMax);
       });
       const result = work(tx);
       result.catch(() => {});
-      return Promise.race([result, tooLong]);
-    })) as T;
+      results.push(await Promise.race([result, tooLong]));
+    });
+    return results.pop() as T;
   } finally {
     clearTimeout(timer);
   }
