@@ -76,6 +76,7 @@ describe("the database", () => {
 
   it("checkpoints once the log is long, so that it takes no more disk however long the service lives", async () => {
     const { sql } = database.db;
+    await sql`checkpoint`;
     await sql`create table logged as select i, repeat('x', 500) as note from generate_series(1, 4000) i`;
     expect(await checkpointWhenLong(sql)).toBe(false);
     expect(await checkpointWhenLong(sql, 1_000_000)).toBe(true);
