@@ -74,6 +74,22 @@ describe("the database", () => {
     await sql`drop table churned, quiet`;
   });
 
+  it("analyses what has only grown without reading the whole of it", async () => {
+    const { sql } = database.db;
+    await sql`create table grown as select i, 'a' as note from generate_series(1, 500) i`;
+    const look = async () =>
+      (
+        await sql<{ analyzed: number; vacuumed: number }[]>`
+          select analyze_count::int as analyzed, vacuum_count::int as vacuumed from pg_stat_user_tables where relname = 'grown'`
+      )[0];
+    for (const end = Date.now() + 5_000; Date.now() < end && (await look())?.analyzed === 0; ) {
+      await vacuumChanged(sql);
+      await new Promise((resume) => setTimeout(resume, 50));
+    }
+    expect(await look()).toEqual({ analyzed: 1, vacuumed: 0 });
+    await sql`drop table grown`;
+  });
+
   it("checkpoints once the log is long, so that it takes no more disk however long the service lives", async () => {
     const { sql } = database.db;
     await sql`checkpoint`;

@@ -31,6 +31,18 @@ it("costs at most 3 SQL round trips for a short step", async () => {
   expect(((await cost(35)) - few) / 30).toBeLessThanOrEqual(3);
 });
 
+it("asks once whether anything is due, and claims nothing where nothing is", async () => {
+  const counted = countingDb(db);
+  const harness = await openHarness(
+    (client) => [client.createFunction({ id: "idle", triggers: [{ event: "never" }] }, async () => null)],
+    { db, deps: { db: counted.db } },
+  );
+  await harness.runner.runDue();
+  const before = counted.statements.length;
+  expect(await harness.runner.runDue()).toBe(0);
+  expect(counted.statements.slice(before)).toHaveLength(1);
+});
+
 const config = (more: Record<string, unknown> = {}) => ({
   id: "t-f",
   triggers: [{ event: "go" }],
